@@ -1,0 +1,137 @@
+// Bytes of an image file → RGB pixels. The one place where image files are decoded: training and serving share it.
+import sharp from "sharp";
+import { AppError } from "./errors.ts";
+
+/** How an image is brought to the encoder's size: sharp's `cover` (crop), `contain` (pad with white) or `fill` (squash). */
+export type Fit = "cover" | "contain" | "fill";
+
+/** Image file types that are decoded; found from the first bytes, never from a name or a header. */
+export type ImageType = "jpeg" | "png" | "webp" | "avif" | "tiff" | "gif";
+
+/** Name endings of the image files that a folder is searched for. */
+export const IMAGE_EXTENSIONS: readonly string[] = [".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".gif"];
+
+/** Content type of each image type. */
+export const MEDIA_TYPES: Readonly<Record<ImageType, string>> = {
+  jpeg: "image/jpeg",
+  png: "image/png",
+  webp: "image/webp",
+  avif: "image/avif",
+  tiff: "image/tiff",
+  gif: "image/gif",
+};
+
+/** What the header of an image says. `width` and `height` are as displayed (EXIF orientation applied), in pixels. */
+export interface ImageInfo {
+  readonly type: ImageType;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The most pixels that an image may have, width × height. A larger one is refused before it is decoded. */
+export const MAX_PIXELS = 50_000_000;
+
+// Only the loaders of the allowed types may run, whatever the bytes claim to be: no SVG, PDF or ImageMagick.
+sharp.block({ operation: ["VipsForeignLoad"] });
+sharp.unblock({
+  operation: [
+    "VipsForeignLoadJpegBuffer",
+    "VipsForeignLoadPngBuffer",
+    "VipsForeignLoadWebpBuffer",
+    "VipsForeignLoadHeifBuffer",
+    "VipsForeignLoadTiffBuffer",
+    "VipsForeignLoadNsgifBuffer",
+  ],
+});
+sharp.cache(false);
+
+const ascii = (bytes: Uint8Array, from: number, to: number) => String.fromCharCode(...bytes.subarray(from, to));
+
+/** The image type that the first bytes announce, or undefined. */
+export function sniffImageType(bytes: Uint8Array): ImageType | undefined {
+  if (bytes.length < 12) return undefined;
+  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return "jpeg";
+  if (bytes[0] === 0x89 && ascii(bytes, 1, 4) === "PNG") return "png";
+  if (ascii(bytes, 0, 4) === "RIFF" && ascii(bytes, 8, 12) === "WEBP") return "webp";
+  if (ascii(bytes, 4, 8) === "ftyp" && ["avif", "avis"].includes(ascii(bytes, 8, 12))) return "avif";
+  if (["II*\0", "MM\0*"].includes(ascii(bytes, 0, 4))) return "tiff";
+  if (["GIF87a", "GIF89a"].includes(ascii(bytes, 0, 6))) return "gif";
+  return undefined;
+}
+
+function open(bytes: Uint8Array) {
+  if (bytes.length === 0) throw new AppError("empty_image", "Expected an image file but received 0 bytes.");
+  const type = sniffImageType(bytes);
+  if (!type) {
+    throw new AppError(
+      "unsupported_image_type",
+      "Expected a JPEG, PNG, WebP, AVIF, TIFF or GIF image but the bytes are none of these. Convert the image and send it again.",
+    );
+  }
+  const image = sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: "error", pages: 1 }).timeout({ seconds: 20 });
+  return { type, image };
+}
+
+function asAppError(error: unknown): AppError {
+  const reason = error instanceof Error ? error.message.replaceAll(/\s+/g, " ").trim() : String(error);
+  if (/pixel limit|dimensions? exceed/i.test(reason)) {
+    return new AppError(
+      "image_too_many_pixels",
+      `Expected at most ${MAX_PIXELS / 1e6} million pixels but the image has more. Make it smaller and send it again.`,
+      { cause: error },
+    );
+  }
+  return new AppError("corrupt_image", `Expected a whole image file but it cannot be decoded: ${reason}.`, {
+    cause: error,
+  });
+}
+
+/**
+ * Reads the header of an image file.
+ *
+ * @throws AppError `empty_image`, `unsupported_image_type`, `image_too_many_pixels` or `corrupt_image`.
+ */
+export async function readImageInfo(bytes: Uint8Array): Promise<ImageInfo> {
+  const { type, image } = open(bytes);
+  try {
+    const { autoOrient } = await image.metadata();
+    return { type, width: autoOrient.width, height: autoOrient.height };
+  } catch (error) {
+    throw asAppError(error);
+  }
+}
+
+/**
+ * Decodes an image file to exactly `width` × `height`: EXIF orientation applied, sRGB, transparency over white, the
+ * first frame of an animation, cubic interpolation.
+ *
+ * @returns RGB bytes, row by row, `height × width × 3` long.
+ * @throws AppError `empty_image`, `unsupported_image_type`, `image_too_many_pixels` or `corrupt_image`.
+ */
+export async function decodeImage(
+  bytes: Uint8Array,
+  size: { width: number; height: number; fit: Fit },
+): Promise<Uint8Array> {
+  const { image } = open(bytes);
+  try {
+    const pixels = await image
+      .autoOrient()
+      .toColourspace("srgb")
+      .flatten({ background: "#ffffff" })
+      .resize({ ...size, background: "#ffffff", kernel: "cubic", fastShrinkOnLoad: false })
+      .raw({ depth: "uchar" })
+      .toBuffer();
+    const expected = size.width * size.height * 3;
+    if (pixels.length === expected) return pixels;
+    if (pixels.length * 3 === expected) return greyToRgb(pixels);
+    throw new Error(`expected ${expected} bytes of pixels but the decoder gave ${pixels.length}`);
+  } catch (error) {
+    throw asAppError(error);
+  }
+}
+
+function greyToRgb(grey: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array(grey.length * 3);
+  for (let i = 0; i < grey.length; i++) rgb.fill(grey[i]!, i * 3, i * 3 + 3);
+  return rgb;
+}

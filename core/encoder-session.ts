@@ -1,0 +1,134 @@
+// An exported encoder, opened: prepared pixels in, unit-norm embeddings out. Training's checks and the server's encoder
+// process use the same session.
+import { cpus } from "node:os";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { decodeImage } from "./decode.ts";
+import { AppError } from "./errors.ts";
+import type { EncoderInput } from "./model-card.ts";
+import { type Model, readOnnx } from "./model-folder.ts";
+
+/** Execution providers of onnxruntime-node by the names used in options. */
+export type Device = "cpu" | "webgpu" | "cuda" | "coreml" | "dml";
+
+/** An open encoder of one model. */
+export interface EncoderSession {
+  readonly model: Model;
+  /**
+   * Embeds `count` images. `pixels`: RGB bytes of each image, [count, H, W, 3] as {@link decodeForEncoder} gives them.
+   * Returns [count, D] row by row, each row of unit norm. Blocks the thread while it computes.
+   */
+  embed(pixels: Uint8Array, count: number): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/** Decodes an image file to the RGB bytes that the encoder of a card expects: [H, W, 3]. */
+export function decodeForEncoder(bytes: Uint8Array, input: EncoderInput): Promise<Uint8Array> {
+  return decodeImage(bytes, input);
+}
+
+/** RGB bytes [count, H, W, 3] → normalised float32 [count, 3, H, W]. */
+export function normalisePixels(pixels: Uint8Array, count: number, input: EncoderInput): Float32Array {
+  const area = input.width * input.height;
+  if (pixels.length !== count * area * 3) {
+    throw new RangeError(`Expected ${count * area * 3} bytes for ${count} images but received ${pixels.length}`);
+  }
+  const scale = input.std.map((s) => 1 / (255 * s));
+  const shift = input.mean.map((m, c) => m / input.std[c]!);
+  const out = new Float32Array(pixels.length);
+  for (let n = 0; n < count; n++) {
+    for (let c = 0; c < 3; c++) {
+      const to = (n * 3 + c) * area;
+      const from = n * area * 3 + c;
+      for (let i = 0; i < area; i++) out[to + i] = pixels[from + i * 3]! * scale[c]! - shift[c]!;
+    }
+  }
+  return out;
+}
+
+/**
+ * Opens a model: checksum, input and output names and shapes, and one run whose output must be finite and of unit norm.
+ *
+ * @param threads Threads of one run. Default: the machine's cores.
+ * @throws AppError `invalid_model` where the ONNX file is not what the card says, `device_unavailable` where the device
+ *   cannot be used.
+ */
+export async function openEncoder(
+  model: Model,
+  { device = "cpu", threads = cpus().length }: { device?: Device; threads?: number } = {},
+): Promise<EncoderSession> {
+  const { card } = model;
+  const onnx = await readOnnx(model);
+  const session = await createSession(onnx, model, device, threads);
+  const embed = async (pixels: Uint8Array, count: number): Promise<Float32Array> => {
+    const input = new Tensor("float32", normalisePixels(pixels, count, card.input), [
+      count,
+      3,
+      card.input.height,
+      card.input.width,
+    ]);
+    const { embedding } = await session.run({ pixels: input });
+    if (
+      !embedding ||
+      embedding.dims[0] !== count ||
+      embedding.dims[1] !== card.dimensions ||
+      embedding.dims.length > 2
+    ) {
+      throw new AppError(
+        "invalid_model",
+        `Expected model "${card.name}" to answer [${count}, ${card.dimensions}] but it answered [${embedding?.dims.join(", ")}].`,
+      );
+    }
+    return (await embedding.getData()) as Float32Array;
+  };
+  await checkOutput(embed, model);
+  return { model, embed, close: () => session.release() };
+}
+
+async function createSession(onnx: Buffer, model: Model, device: Device, threads: number): Promise<InferenceSession> {
+  let session: InferenceSession;
+  try {
+    session = await InferenceSession.create(onnx, {
+      executionProviders: device === "cpu" ? ["cpu"] : [device, "cpu"],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      logSeverityLevel: 3,
+    });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (device !== "cpu" && /provider|backend|adapter|device/i.test(reason)) {
+      throw new AppError("device_unavailable", `The device "${device}" cannot be used here: ${reason}`, {
+        cause: error,
+      });
+    }
+    throw new AppError("invalid_model", `Model "${model.card.name}" cannot be loaded: ${reason}`, { cause: error });
+  }
+  if (session.inputNames.join() !== "pixels" || !session.outputNames.includes("embedding")) {
+    throw new AppError(
+      "invalid_model",
+      `Expected model "${model.card.name}" to have the input "pixels" and the output "embedding" but it has ${session.inputNames.join(", ")} and ${session.outputNames.join(", ")}.`,
+    );
+  }
+  return session;
+}
+
+async function checkOutput(embed: EncoderSession["embed"], model: Model): Promise<void> {
+  const { width, height } = model.card.input;
+  const pixels = Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * 37 + (i >> 5)) % 256);
+  let embedding: Float32Array;
+  try {
+    embedding = await embed(pixels, 1);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new AppError("invalid_model", `Model "${model.card.name}" cannot embed an image: ${reason}`, {
+      cause: error,
+    });
+  }
+  const length = Math.hypot(...embedding);
+  if (!(Math.abs(length - 1) < 1e-3)) {
+    throw new AppError(
+      "invalid_model",
+      `Expected model "${model.card.name}" to answer unit-norm embeddings but the norm is ${length}.`,
+    );
+  }
+}

@@ -1,0 +1,51 @@
+// Every failure a user can meet: its stable code, HTTP status and title in one table.
+// The message of a thrown AppError says what was expected, what came and what to do.
+
+/** Stable code → HTTP status and title (RFC 9457). The command line prints the same codes. */
+export const ERRORS = {
+  invalid_request: { status: 400, title: "The request is not valid" },
+  invalid_vector: { status: 400, title: "The vector is not valid" },
+  missing_image: { status: 400, title: "No image was sent" },
+  empty_image: { status: 400, title: "The image is empty" },
+  corrupt_image: { status: 422, title: "The image cannot be decoded" },
+  unsupported_image_type: { status: 415, title: "The image type is not supported" },
+  image_too_many_pixels: { status: 413, title: "The image has too many pixels" },
+  payload_too_large: { status: 413, title: "The request is too large" },
+  unsupported_media_type: { status: 415, title: "The content type is not supported" },
+  not_found: { status: 404, title: "There is nothing at this address" },
+  method_not_allowed: { status: 405, title: "This address does not take that method" },
+  image_not_found: { status: 404, title: "There is no such image" },
+  model_not_found: { status: 404, title: "There is no such model" },
+  swap_not_found: { status: 404, title: "There is no such swap" },
+  invalid_model: { status: 422, title: "The model cannot be used" },
+  model_exists: { status: 409, title: "A model of that name exists" },
+  swap_in_progress: { status: 409, title: "Another swap is running" },
+  not_ready: { status: 503, title: "The server is not ready" },
+  overloaded: { status: 503, title: "The server is busy" },
+  encoder_unavailable: { status: 503, title: "The encoder is not available" },
+  storage_full: { status: 507, title: "The disk is full" },
+  invalid_configuration: { status: 500, title: "The configuration is not valid" },
+  invalid_dataset: { status: 422, title: "The images cannot be trained on" },
+  invalid_checkpoint: { status: 422, title: "The checkpoint cannot be used" },
+  device_unavailable: { status: 500, title: "The device is not available" },
+  internal: { status: 500, title: "Something went wrong inside the server" },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+/** One of the stable codes of {@link ERRORS}. */
+export type ErrorCode = keyof typeof ERRORS;
+
+/** A failure to be shown to the user as it is; anything else that is thrown is a defect of ours. */
+export class AppError extends Error {
+  override readonly name = "AppError";
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** True where `error` is a Node system error with this code, such as `ENOENT`. */
+export function hasErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

@@ -1,0 +1,67 @@
+// The model card: models/<name>/model.json. It says what an encoder expects and gives, and where it comes from.
+import { z } from "zod";
+
+/** Model names are also folder names: letters, digits, dot, dash and underscore, at most 64, not starting with a dot. */
+export const modelNameSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/, "expected 1 to 64 letters, digits, dots, dashes or underscores");
+
+const threeNumbers = z.tuple([z.number(), z.number(), z.number()]);
+
+/** How pixels are prepared: shared by training and serving, so that both see the same image. */
+export const encoderInputSchema = z.object({
+  /** Pixels. */
+  width: z.int().min(1).max(4096),
+  /** Pixels. */
+  height: z.int().min(1).max(4096),
+  /** How an image of another shape is brought to this size. */
+  fit: z.enum(["cover", "contain", "fill"]),
+  /** Per channel R, G, B of values in 0..1: the network sees (value − mean) / std. */
+  mean: threeNumbers,
+  std: threeNumbers.refine((s) => s.every((v) => v > 0), "expected three numbers above 0"),
+});
+
+/** Cosine similarities seen on held-back images; thresholds are calibrated from them. */
+export const scoreStatisticsSchema = z.object({
+  /** Two views of the same image. */
+  positive: z.object({ mean: z.number(), std: z.number() }),
+  /** Two different images. */
+  random: z.object({ mean: z.number(), std: z.number() }),
+});
+
+export const modelCardSchema = z.object({
+  format: z.literal("moco-search-model"),
+  formatVersion: z.literal(1),
+  name: modelNameSchema,
+  /** Free text that tells two trainings of one name apart, such as the date. */
+  version: z.string().min(1).max(64),
+  /** SHA-256 of encoder.onnx, hex. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  input: encoderInputSchema,
+  /** Length D of an embedding. */
+  dimensions: z.int().min(1).max(65536),
+  /** Such as "resnet 32,64,128,256 × 1, pooled features". */
+  architecture: z.string(),
+  parameters: z.int().nonnegative().optional(),
+  training: z
+    .object({
+      data: z.string(),
+      images: z.int().nonnegative(),
+      epochs: z.number().nonnegative(),
+      imagesSeen: z.int().nonnegative(),
+      seconds: z.number().nonnegative(),
+      recipe: z.record(z.string(), z.unknown()),
+      metrics: z.record(z.string(), z.number()),
+      machine: z.string(),
+    })
+    .optional(),
+  scores: scoreStatisticsSchema.optional(),
+  /** Licence situation of the training data. */
+  licence: z.string(),
+  /** ISO 8601. */
+  createdAt: z.string(),
+});
+
+export type EncoderInput = z.infer<typeof encoderInputSchema>;
+export type ScoreStatistics = z.infer<typeof scoreStatisticsSchema>;
+export type ModelCard = z.infer<typeof modelCardSchema>;

@@ -1,0 +1,140 @@
+// models/: the hand-over between offline training and the server. A model appears whole or not at all.
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError, hasErrno } from "./errors.ts";
+import { syncFolder, temporaryName, writeDurably } from "./files.ts";
+import { type ModelCard, modelCardSchema, modelNameSchema } from "./model-card.ts";
+
+/** A model on disk whose card has been read; the ONNX file is checked when it is opened. */
+export interface Model {
+  readonly card: ModelCard;
+  /** Path of encoder.onnx. */
+  readonly onnxPath: string;
+}
+
+/** SHA-256 in lower-case hex. */
+export function sha256(bytes: Uint8Array | string): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/**
+ * Reads the card of `models/<name>`.
+ *
+ * @throws AppError `model_not_found`, or `invalid_model` where the card is not one.
+ */
+export async function readModel(modelsFolder: string, name: string): Promise<Model> {
+  if (!modelNameSchema.safeParse(name).success) {
+    throw new AppError("model_not_found", `Expected the name of a model but received ${JSON.stringify(name)}.`);
+  }
+  const path = join(modelsFolder, name, "model.json");
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT") && !hasErrno(error, "ENOTDIR")) throw error;
+    throw new AppError(
+      "model_not_found",
+      `There is no model "${name}" in ${modelsFolder}. Train one or add one first.`,
+    );
+  }
+  return { card: parseCard(text, name), onnxPath: join(modelsFolder, name, "encoder.onnx") };
+}
+
+function parseCard(text: string, name: string): ModelCard {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new AppError("invalid_model", `The card of model "${name}" is not JSON.`, { cause: error });
+  }
+  const card = modelCardSchema.safeParse(json);
+  if (!card.success) {
+    const problems = card.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
+    throw new AppError("invalid_model", `The card of model "${name}" is not valid: ${problems}.`);
+  }
+  if (card.data.name !== name) {
+    throw new AppError("invalid_model", `The card in models/${name} says its name is "${card.data.name}".`);
+  }
+  return card.data;
+}
+
+/** Every folder of `modelsFolder` that could be a model, by name: the model, or why it cannot be used. */
+export async function listModels(
+  modelsFolder: string,
+): Promise<Array<{ name: string; model: Model } | { name: string; error: AppError }>> {
+  let entries: string[];
+  try {
+    entries = (await readdir(modelsFolder, { withFileTypes: true })).filter((e) => e.isDirectory()).map((e) => e.name);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return [];
+    throw error;
+  }
+  const names = entries.filter((name) => !name.endsWith(".tmp") && modelNameSchema.safeParse(name).success).sort();
+  return Promise.all(
+    names.map(async (name) => {
+      try {
+        return { name, model: await readModel(modelsFolder, name) };
+      } catch (error) {
+        if (error instanceof AppError) return { name, error };
+        throw error;
+      }
+    }),
+  );
+}
+
+/**
+ * Reads encoder.onnx and checks it against the card's SHA-256.
+ *
+ * @throws AppError `invalid_model` where the file is missing or is not the one that the card describes.
+ */
+export async function readOnnx(model: Model): Promise<Buffer> {
+  const bytes = await readFile(model.onnxPath).catch((error) => {
+    throw new AppError("invalid_model", `Model "${model.card.name}" has no readable encoder.onnx.`, { cause: error });
+  });
+  const actual = sha256(bytes);
+  if (actual !== model.card.sha256) {
+    throw new AppError(
+      "invalid_model",
+      `Expected encoder.onnx of model "${model.card.name}" to have SHA-256 ${model.card.sha256} but it has ${actual}. Export or copy the model again.`,
+    );
+  }
+  return bytes;
+}
+
+/**
+ * Writes `models/<card.name>/` under a temporary name and renames it when it is whole and on disk.
+ *
+ * @throws AppError `model_exists` where the name is taken, unless `replace`.
+ */
+export async function writeModel(
+  modelsFolder: string,
+  card: ModelCard,
+  onnx: Uint8Array,
+  { replace = false }: { replace?: boolean } = {},
+): Promise<Model> {
+  const target = join(modelsFolder, card.name);
+  const temporary = temporaryName(target);
+  const retired = temporaryName(target);
+  await mkdir(temporary, { recursive: true });
+  try {
+    await writeDurably(join(temporary, "encoder.onnx"), onnx);
+    await writeDurably(join(temporary, "model.json"), `${JSON.stringify(modelCardSchema.parse(card), null, 2)}\n`);
+    await syncFolder(temporary);
+    if (replace) await rename(target, retired).catch(ignoreMissing);
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    if (hasErrno(error, "ENOTEMPTY") || hasErrno(error, "EEXIST")) {
+      throw new AppError("model_exists", `There is a model "${card.name}" already. Choose another name or replace it.`);
+    }
+    throw error;
+  }
+  await syncFolder(modelsFolder);
+  await rm(retired, { recursive: true, force: true });
+  return readModel(modelsFolder, card.name);
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!hasErrno(error, "ENOENT")) throw error;
+}

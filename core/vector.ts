@@ -1,0 +1,44 @@
+// Small vector maths that training, evaluation and serving share. Vectors are Float32Array of any length.
+
+/** Inner product; the cosine similarity where both have unit norm. */
+export function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
+
+/** Euclidean norm. */
+export function norm(a: Float32Array): number {
+  return Math.sqrt(dot(a, a));
+}
+
+/** `a` scaled to unit norm, as a new vector; a zero vector stays zero. */
+export function normalised(a: Float32Array): Float32Array {
+  const length = norm(a);
+  return length > 0 ? a.map((v) => v / length) : a.slice();
+}
+
+/** One of the nearest: position in the searched rows and inner product. */
+export interface Neighbour {
+  readonly index: number;
+  readonly score: number;
+}
+
+/**
+ * Exact search: the `k` rows of `rows` ([count, d], row by row) with the largest inner product with `query` ([d]),
+ * best first; among equal scores the lower index first.
+ */
+export function nearest(query: Float32Array, rows: Float32Array, k: number): Neighbour[] {
+  const d = query.length;
+  const best: Neighbour[] = [];
+  for (let index = 0; index * d < rows.length; index++) {
+    let score = 0;
+    for (let i = 0, offset = index * d; i < d; i++) score += query[i]! * rows[offset + i]!;
+    if (best.length === k && score <= best[k - 1]!.score) continue;
+    let at = best.length;
+    while (at > 0 && best[at - 1]!.score < score) at--;
+    best.splice(at, 0, { index, score });
+    if (best.length > k) best.pop();
+  }
+  return best;
+}
