@@ -123,19 +123,19 @@ export function evaluationScope(lookup: Lookup): Scope {
 }
 
 /** Fixed values, batch norm folded into the convolution before it: what is exported. */
-export function foldedScope(valueOf: (name: string) => Float32Array): Scope {
+export function foldedScope(read: (name: string) => Float32Array): Scope {
   return {
-    parameter: (name, shape) => constant(valueOf(name), shape),
+    parameter: (name, shape) => constant(read(name), shape),
     convNorm(x, names, layer) {
       const { channels, kernel, groups = 1 } = layer;
-      const part = (name: string) => valueOf(`${names.norm}.${name}`);
+      const part = (name: string) => read(`${names.norm}.${name}`);
       const variance = part("running_var");
       const scale = part("weight").map((w, o) => w / Math.sqrt(variance[o]! + EPSILON));
       const mean = part("running_mean");
       const bias = part("bias").map((b, o) => b - mean[o]! * scale[o]!);
       const shape = [channels, x.shape[1]! / groups, kernel, kernel];
       const perChannel = sizeOf(shape) / channels;
-      const weight = valueOf(`${names.conv}.weight`).map((w, i) => w * scale[Math.floor(i / perChannel)]!);
+      const weight = read(`${names.conv}.weight`).map((w, i) => w * scale[Math.floor(i / perChannel)]!);
       return conv2d(x, constant(weight, shape), convOptions(layer), constant(bias, [channels]));
     },
   };
