@@ -1,5 +1,5 @@
 // The graph as an ONNX model.
-import { onnx } from "onnx-proto";
+import onnxProto, { type onnx } from "onnx-proto";
 import { ONNX_TYPES } from "./ops/elementwise.ts";
 import { type Attribute, type Node, type Shape, type Tensor, topologicalOrder } from "./tensor.ts";
 
@@ -51,7 +51,7 @@ export function serialize(
       graph.node!.push({ name, opType: "Identity", input: [nameOf.get(tensor)!], output: [name] });
     }
   }
-  return onnx.ModelProto.encode({
+  return onnxProto.onnx.ModelProto.encode({
     irVersion: 8,
     producerName: "moco-search",
     opsetImport: [{ domain: "", version: OPSET }],
@@ -88,7 +88,7 @@ function initializer(name: string, node: Node): onnx.ITensorProto {
 }
 
 function attribute(name: string, value: Attribute): onnx.IAttributeProto {
-  const { FLOAT, INT, INTS, STRING } = onnx.AttributeProto.AttributeType;
+  const { FLOAT, INT, INTS, STRING } = onnxProto.onnx.AttributeProto.AttributeType;
   if (typeof value === "number") return { name, type: INT, i: value };
   if (typeof value === "string") return { name, type: STRING, s: new TextEncoder().encode(value) };
   if ("float" in value) return { name, type: FLOAT, f: value.float };
