@@ -1,9 +1,7 @@
 // The idx format of MNIST and its kin: a big-endian header (two zero bytes, a type, the number of dimensions, the
 // dimensions as uint32), then the items one after another. http://yann.lecun.com/exdb/mnist/
-import { createReadStream } from "node:fs";
-import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
 import { AppError } from "../../core/errors.ts";
+import { readBytes } from "./source.ts";
 
 /** One item of an idx file: an image of `shape` [H, W] or [H, W, 3], or a label of shape []. */
 export interface IdxItem {
@@ -29,7 +27,7 @@ export async function* readIdx(path: string): AsyncGenerator<IdxItem> {
   let header: { count: number; shape: number[]; itemLength: number } | undefined;
   let buffered: Buffer = Buffer.alloc(0);
   let given = 0;
-  for await (const chunk of byteStream(path)) {
+  for await (const chunk of readBytes(path)) {
     buffered = buffered.length > 0 ? Buffer.concat([buffered, chunk]) : chunk;
     if (!header) {
       const headerLength = buffered.length >= 4 ? 4 + 4 * buffered[3]! : Number.POSITIVE_INFINITY;
@@ -49,24 +47,6 @@ export async function* readIdx(path: string): AsyncGenerator<IdxItem> {
     const expected = header ? `${header.count} items` : "a header";
     const found = given === header?.count ? "more" : `${given} and ${buffered.length} bytes more`;
     throw new AppError("invalid_dataset", `Expected ${expected} in ${path} but it has ${found}. Download it again.`);
-  }
-}
-
-async function* byteStream(path: string): AsyncGenerator<Buffer> {
-  const file = createReadStream(path, { highWaterMark: 1 << 20 });
-  if (!path.endsWith(".gz")) {
-    yield* file as AsyncIterable<Buffer>;
-    return;
-  }
-  const plain = createGunzip({ chunkSize: 1 << 20 });
-  const piped = pipeline(file, plain);
-  piped.catch(() => {}); // the same failure reaches the reader of `plain`
-  try {
-    yield* plain as AsyncIterable<Buffer>;
-  } catch (error) {
-    throw new AppError("invalid_dataset", `Expected a whole gzip file but ${path} is not. Download it again.`, {
-      cause: error,
-    });
   }
 }
 
