@@ -6,6 +6,9 @@ import { AppError, hasErrno } from "./errors.ts";
 import { syncFolder, temporaryName, writeDurably } from "./files.ts";
 import { type ModelCard, modelCardSchema, modelNameSchema } from "./model-card.ts";
 
+/** Beside encoder.onnx: the encoder's trainable tensors, from which another training can start. Not every model has it. */
+export const WEIGHTS_FILE = "weights.safetensors";
+
 /** A model on disk whose card has been read; the ONNX file is checked when it is opened. */
 export interface Model {
   readonly card: ModelCard;
@@ -110,7 +113,7 @@ export async function readOnnx(model: Model): Promise<Buffer> {
 export async function writeModel(
   modelsFolder: string,
   card: ModelCard,
-  onnx: Uint8Array,
+  files: { readonly onnx: Uint8Array; readonly weights?: Uint8Array },
   { replace = false }: { replace?: boolean } = {},
 ): Promise<Model> {
   const target = join(modelsFolder, card.name);
@@ -118,7 +121,8 @@ export async function writeModel(
   const retired = temporaryName(target);
   await mkdir(temporary, { recursive: true });
   try {
-    await writeDurably(join(temporary, "encoder.onnx"), onnx);
+    await writeDurably(join(temporary, "encoder.onnx"), files.onnx);
+    if (files.weights) await writeDurably(join(temporary, WEIGHTS_FILE), files.weights);
     await writeDurably(join(temporary, "model.json"), `${JSON.stringify(modelCardSchema.parse(card), null, 2)}\n`);
     await syncFolder(temporary);
     if (replace) await rename(target, retired).catch(ignoreMissing);
