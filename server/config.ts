@@ -9,7 +9,8 @@ import { packageRoot } from "../core/paths.ts";
 const MEGABYTE = 1024 * 1024;
 
 const path = z.string().min(1, "expected a path");
-const count = z.coerce.number().int("expected a whole number").min(1, "expected 1 or more");
+const number = z.coerce.number("expected a number");
+const count = number.int("expected a whole number").min(1, "expected 1 or more");
 
 /** Every option with its default. */
 export const configSchema = z.strictObject({
@@ -22,8 +23,7 @@ export const configSchema = z.strictObject({
   /** Address to listen on. */
   host: z.string().min(1, "expected an address").default("127.0.0.1"),
   /** 0 takes a free port. */
-  port: z.coerce
-    .number()
+  port: number
     .int("expected a whole number")
     .min(0, "expected 0 to 65535")
     .max(65535, "expected 0 to 65535")
@@ -43,7 +43,7 @@ export const configSchema = z.strictObject({
   /** Image files in one request. */
   maxImages: count.default(256),
   /** Seconds that requests under way get when the server stops. */
-  drainSeconds: z.coerce.number().min(0, "expected 0 or more").default(10),
+  drainSeconds: number.min(0, "expected 0 or more").default(10),
   /** What is written to the log: JSON lines on stderr. */
   logLevel: z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("warn"),
 });

@@ -43,10 +43,12 @@ export function createLiveIndex({
   dimensions,
   storedAfter,
   logger,
+  startThread = startIndexThread,
 }: {
   dimensions: number;
   storedAfter: (content: number, limit: number) => StoredEmbedding[];
   logger: Logger;
+  startThread?: typeof startIndexThread;
 }): LiveIndex {
   let serving: IndexThread | undefined;
   let filling: IndexThread | undefined;
@@ -61,7 +63,7 @@ export function createLiveIndex({
   const keysOf = (embeddings: readonly StoredEmbedding[]) => embeddings.map(({ content }) => content);
 
   const start = () => {
-    const thread = startIndexThread(dimensions, (reason) => {
+    const thread = startThread(dimensions, (reason) => {
       logger.error({ err: reason }, "an index thread ended unexpectedly");
       if (thread !== serving) return;
       serving = undefined;
