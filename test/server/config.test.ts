@@ -23,9 +23,12 @@ describe("parseConfig", () => {
       () => parseConfig({ port: "70000", colour: "red" }, { MOCO_SEARCH_MAX_BATCH: "3", MOCO_SEARCH_THREADS: "many" }),
       (error: Error & { code?: string }) =>
         error.code === "invalid_configuration" &&
-        [/port: expected 0 to 65535/, /colour/, /MOCO_SEARCH_MAX_BATCH: expected a power of two/, /MOCO_SEARCH_THREADS/].every(
-          (part) => part.test(error.message),
-        ),
+        [
+          /port: expected 0 to 65535/,
+          /colour/,
+          /MOCO_SEARCH_MAX_BATCH: expected a power of two/,
+          /MOCO_SEARCH_THREADS/,
+        ].every((part) => part.test(error.message)),
     );
   });
 });

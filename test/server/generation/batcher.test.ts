@@ -14,7 +14,9 @@ function slowBatcher({ maxBatch = 8, maxWaiting = 100 } = {}) {
     run: (pixels) =>
       new Promise((resolve, reject) => {
         batches.push([...pixels]);
-        const embeddings = Float32Array.from([...pixels].flatMap((n) => (n === 255 ? [NaN, 0] : [Math.cos(n), Math.sin(n)])));
+        const embeddings = Float32Array.from(
+          [...pixels].flatMap((n) => (n === 255 ? [NaN, 0] : [Math.cos(n), Math.sin(n)])),
+        );
         releases.push((error) => (error ? reject(error) : resolve(embeddings)));
       }),
   });

@@ -6,7 +6,14 @@ import { openStore } from "../../../server/store/store.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const bytes = Buffer.from("bytes of an image");
-const image = { sha256: sha256(bytes), type: "png", width: 2, height: 3, bytes: bytes.length, metadata: { a: 1 } } as const;
+const image = {
+  sha256: sha256(bytes),
+  type: "png",
+  width: 2,
+  height: 3,
+  bytes: bytes.length,
+  metadata: { a: 1 },
+} as const;
 
 describe("store", () => {
   let folder: string;

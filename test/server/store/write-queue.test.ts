@@ -64,7 +64,10 @@ describe("write queue", () => {
     const pages = database.pragma("page_count", { simple: true }) as number;
     database.pragma(`max_page_count = ${pages}`);
     const big = { text: "x".repeat(100_000) };
-    await assert.rejects(write(() => images.add(image(2, big))), { code: "storage_full" });
+    await assert.rejects(
+      write(() => images.add(image(2, big))),
+      { code: "storage_full" },
+    );
     assert.equal(images.countContents(), 1);
     database.pragma(`max_page_count = ${pages + 1000}`);
     await write(() => images.add(image(2, big)));
