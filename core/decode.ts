@@ -151,6 +151,25 @@ async function toRgb(image: Sharp, { width, height, fit }: ImageShape): Promise<
   throw new Error(`expected ${expected} bytes of pixels but the decoder gave ${pixels.length}`);
 }
 
+/**
+ * A small WebP of an image file: at most `size` pixels on its longer side, never enlarged, EXIF orientation applied.
+ *
+ * @throws AppError as {@link decodeImage}.
+ */
+export async function makeThumbnail(bytes: Uint8Array, size: number): Promise<Buffer> {
+  const { image } = open(bytes);
+  try {
+    return await image
+      .autoOrient()
+      .toColourspace("srgb")
+      .resize({ width: size, height: size, fit: "inside", withoutEnlargement: true })
+      .webp({ quality: 80 })
+      .toBuffer();
+  } catch (error) {
+    throw asAppError(error);
+  }
+}
+
 function greyToRgb(grey: Uint8Array): Uint8Array {
   const rgb = new Uint8Array(grey.length * 3);
   for (let i = 0; i < grey.length; i++) rgb.fill(grey[i]!, i * 3, i * 3 + 3);

@@ -1,0 +1,24 @@
+// Starting our own modules in another thread or process, from TypeScript sources under tsx and from dist/ alike.
+import { type ChildProcess, type ForkOptions, fork } from "node:child_process";
+import { createRequire } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { Worker, type WorkerOptions } from "node:worker_threads";
+
+/** Starts `module` (see `siblingModule`) as a worker thread. */
+export function startWorker(module: URL, options: WorkerOptions = {}): Worker {
+  if (!module.pathname.endsWith(".ts")) return new Worker(module, options);
+  // Unlike a process, a worker does not get its loader by `--import`: it registers tsx itself.
+  const api = new URL("esm/api/index.mjs", tsxLoader()).href;
+  const code = `import { register } from ${JSON.stringify(api)}; register(); await import(${JSON.stringify(module.href)});`;
+  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), options);
+}
+
+/** Starts `module` as a child process with a message channel that carries typed arrays. */
+export function startProcess(module: URL, options: ForkOptions = {}): ChildProcess {
+  const execArgv = module.pathname.endsWith(".ts") ? ["--import", tsxLoader()] : [];
+  return fork(fileURLToPath(module), { serialization: "advanced", execArgv, ...options });
+}
+
+function tsxLoader(): string {
+  return pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
+}

@@ -1,0 +1,82 @@
+// The server's configuration: options of `start`, flags of the command line and environment variables, read once.
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { AppError } from "../core/errors.ts";
+import { modelNameSchema } from "../core/model-card.ts";
+import { packageRoot } from "../core/paths.ts";
+
+const MEGABYTE = 1024 * 1024;
+
+const path = z.string().min(1, "expected a path");
+const number = z.coerce.number("expected a number");
+const count = number.int("expected a whole number").min(1, "expected 1 or more");
+
+/** Every option with its default. */
+export const configSchema = z.strictObject({
+  /** Folder of everything that is stored. */
+  data: path.default("./data"),
+  /** Folder that models are taken from. */
+  models: path.default(() => join(packageRoot(), "models")),
+  /** The model that a new data folder starts with; later ones are activated. */
+  model: modelNameSchema.default("default"),
+  /** Address to listen on. */
+  host: z.string().min(1, "expected an address").default("127.0.0.1"),
+  /** 0 takes a free port. */
+  port: number
+    .int("expected a whole number")
+    .min(0, "expected 0 to 65535")
+    .max(65535, "expected 0 to 65535")
+    .default(3000),
+  /** Where the encoder computes. */
+  device: z.enum(["cpu", "webgpu", "cuda", "coreml", "dml"]).default("cpu"),
+  /** Threads of one encoder run. */
+  threads: count.default(() => cpus().length),
+  /** Largest batch of one encoder run. */
+  maxBatch: count.refine((n) => Number.isInteger(Math.log2(n)), "expected a power of two").default(32),
+  /** Images that may wait for the encoder before more are refused with 503. */
+  maxWaiting: count.default(1024),
+  /** Bytes of one image file. */
+  maxImageBytes: count.default(32 * MEGABYTE),
+  /** Bytes of all image files of one request. */
+  maxRequestBytes: count.default(256 * MEGABYTE),
+  /** Image files in one request. */
+  maxImages: count.default(256),
+  /** Seconds that requests under way get when the server stops. */
+  drainSeconds: number.min(0, "expected 0 or more").default(10),
+  /** What is written to the log: JSON lines on stderr. */
+  logLevel: z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("warn"),
+});
+
+export type Config = z.infer<typeof configSchema>;
+/** Options of `start`: any part of {@link Config}. */
+export type Options = z.input<typeof configSchema>;
+
+/**
+ * Options that are given go before environment variables (MOCO_SEARCH_PORT for `port`, MOCO_SEARCH_MAX_BATCH for
+ * `maxBatch`), and these before defaults.
+ *
+ * @throws AppError `invalid_configuration` that names every bad value.
+ */
+export function parseConfig(options: Readonly<Record<string, unknown>>, env: NodeJS.ProcessEnv = {}): Config {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const fromEnv = Object.fromEntries(
+    Object.keys(configSchema.shape).flatMap((name) => {
+      const value = env[variableName(name)];
+      return value === undefined || value === "" ? [] : [[name, value]];
+    }),
+  );
+  const parsed = configSchema.safeParse({ ...fromEnv, ...given });
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => {
+    const name = issue.path.join(".");
+    const source = name in fromEnv && !(name in given) ? variableName(name) : name;
+    return source ? `${source}: ${issue.message}` : issue.message;
+  });
+  throw new AppError("invalid_configuration", `The configuration is not valid. ${problems.join("; ")}.`);
+}
+
+/** `maxBatch` → MOCO_SEARCH_MAX_BATCH */
+function variableName(option: string): string {
+  return `MOCO_SEARCH_${option.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}

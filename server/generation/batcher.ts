@@ -1,0 +1,113 @@
+// Joins images that wait into one run of the encoder. Nothing is held back to fill a batch: whenever the encoder can
+// take more, it gets the largest batch that waits.
+import { AppError } from "../../core/errors.ts";
+
+/** `live`: someone waits for the answer. `background`: re-embedding, which takes what is left over. */
+export type Priority = "live" | "background";
+
+/** Options of {@link createBatcher}. */
+export interface BatcherOptions {
+  /** Bytes of one image's prepared pixels. */
+  readonly imageBytes: number;
+  /** Length D of an embedding. */
+  readonly dimensions: number;
+  /** [count, H, W, 3] → [count, D]. */
+  readonly run: (pixels: Uint8Array, count: number) => Promise<Float32Array>;
+  /** Largest batch; a power of two. */
+  readonly maxBatch: number;
+  /** Live images that may wait, in decoding or in the queue, before more are refused. */
+  readonly maxWaiting: number;
+}
+
+export interface Batcher {
+  /** Live images on their way. */
+  readonly waiting: number;
+  /**
+   * Prepares one image and embeds it.
+   *
+   * @throws AppError `overloaded` where too many live images wait, `no_embedding` where the model gives none, and
+   *   what `prepare` and the run throw.
+   */
+  embed(prepare: () => Promise<Uint8Array>, priority: Priority): Promise<Float32Array>;
+}
+
+interface QueuedImage {
+  readonly pixels: Uint8Array;
+  readonly resolve: (embedding: Float32Array) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Runs sent to the encoder at a time: while one computes the next is on its way, so the encoder never idles. */
+const RUNS_UNDER_WAY = 2;
+
+/** The batch sizes that a batcher uses: powers of two, so that few shapes occur and each can be warmed. */
+export function batchSizes(maxBatch: number): number[] {
+  return Array.from({ length: Math.log2(maxBatch) + 1 }, (_, i) => 2 ** i);
+}
+
+/** Makes a {@link Batcher}. */
+export function createBatcher({ imageBytes, dimensions, run, maxBatch, maxWaiting }: BatcherOptions): Batcher {
+  const queues: Record<Priority, QueuedImage[]> = { live: [], background: [] };
+  let runs = 0;
+  let waiting = 0;
+
+  const send = (): void => {
+    while (runs < RUNS_UNDER_WAY) {
+      const queue = queues.live.length > 0 ? queues.live : queues.background;
+      if (queue.length === 0) return;
+      void runBatch(queue.splice(0, 2 ** Math.floor(Math.log2(Math.min(queue.length, maxBatch)))));
+    }
+  };
+
+  const runBatch = async (images: QueuedImage[]): Promise<void> => {
+    runs++;
+    try {
+      const pixels = new Uint8Array(images.length * imageBytes);
+      for (const [i, image] of images.entries()) pixels.set(image.pixels, i * imageBytes);
+      const embeddings = await run(pixels, images.length);
+      for (const [i, image] of images.entries()) {
+        const embedding = embeddings.slice(i * dimensions, (i + 1) * dimensions);
+        if (hasUnitNorm(embedding)) image.resolve(embedding);
+        else image.reject(new AppError("no_embedding", "The model gives no usable embedding for this image."));
+      }
+    } catch (error) {
+      for (const image of images) image.reject(error);
+    } finally {
+      runs--;
+      send();
+    }
+  };
+
+  const embed: Batcher["embed"] = async (prepare, priority) => {
+    const pixels = await prepare();
+    return new Promise((resolve, reject) => {
+      queues[priority].push({ pixels, resolve, reject });
+      // Images that become ready in one turn of the event loop go together.
+      setImmediate(send);
+    });
+  };
+
+  return {
+    get waiting() {
+      return waiting;
+    },
+    async embed(prepare, priority) {
+      if (priority === "background") return embed(prepare, priority);
+      if (waiting >= maxWaiting) {
+        throw new AppError("overloaded", `${waiting} images wait for the encoder already. Try again in a moment.`);
+      }
+      waiting++;
+      try {
+        return await embed(prepare, priority);
+      } finally {
+        waiting--;
+      }
+    },
+  };
+}
+
+function hasUnitNorm(embedding: Float32Array): boolean {
+  let sum = 0;
+  for (const value of embedding) sum += value * value;
+  return Math.abs(sum - 1) < 1e-2;
+}

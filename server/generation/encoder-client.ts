@@ -1,0 +1,118 @@
+// This side of the encoder process: starts it, starts it again when it dies.
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import type { Logger } from "pino";
+import { AppError } from "../../core/errors.ts";
+import type { Model } from "../../core/model-folder.ts";
+import { siblingModule } from "../../core/paths.ts";
+import { startProcess } from "../../core/processes.ts";
+import { createPendingCalls } from "../pending-calls.ts";
+import { type EncoderOptions, type FromEncoder, fromPlainError, type ToEncoder } from "./encoder-messages.ts";
+
+/** An encoder in a process of its own. */
+export interface EncoderClient {
+  /** Process id; undefined while the process is being started again. */
+  readonly pid: number | undefined;
+  /**
+   * Embeds `count` images: pixels [count, H, W, 3] → embeddings [count, D].
+   *
+   * @throws AppError `encoder_unavailable` where the process dies meanwhile or is being started again.
+   */
+  run(pixels: Uint8Array, count: number): Promise<Float32Array>;
+  /** Ends the process once the runs under way are answered. */
+  close(): Promise<void>;
+}
+
+const FIRST_RETRY_MS = 200;
+const LAST_RETRY_MS = 10_000;
+/** A process that stays up this long is healthy again: the next death is retried at once. */
+const HEALTHY_MS = 30_000;
+const EXIT_MS = 5000;
+
+const unavailable = () =>
+  new AppError("encoder_unavailable", "The encoder stopped and is being started again. Try again in a few seconds.");
+
+/**
+ * Starts an encoder and returns once the model is open and checked.
+ *
+ * @throws AppError `invalid_model` or `device_unavailable` as `openEncoder` finds; then nothing is left running.
+ */
+export async function startEncoder(model: Model, options: EncoderOptions, logger: Logger): Promise<EncoderClient> {
+  const calls = createPendingCalls<Float32Array>();
+  let child: ChildProcess | undefined;
+  let closing = false;
+  let retryMs = FIRST_RETRY_MS;
+  let retry: NodeJS.Timeout | undefined;
+
+  const open = async (): Promise<void> => {
+    const process = startProcess(siblingModule(import.meta.url, "encoder-process"));
+    const say = (message: ToEncoder) => process.send(message);
+    const exited = once(process, "exit");
+    const opened = new Promise<void>((resolve, reject) => {
+      process.on("message", (message: FromEncoder) => {
+        if ("ready" in message) resolve();
+        else if ("refused" in message) reject(fromPlainError(message.refused));
+        else if ("error" in message) calls.reject(message.id, fromPlainError(message.error));
+        else calls.resolve(message.id, message.embeddings);
+      });
+      process.on("error", reject);
+      void exited.then(() => reject(new AppError("encoder_unavailable", "The encoder process ended while opening.")));
+    });
+    say({ open: model, options });
+    try {
+      await opened;
+    } catch (error) {
+      if (process.connected) process.disconnect();
+      throw error;
+    }
+    const startedAt = Date.now();
+    child = process;
+    void exited.then(([code, signal]) => {
+      child = undefined;
+      calls.rejectAll(unavailable());
+      if (closing) return;
+      logger.error({ code, signal, model: model.card.name }, "the encoder process died; starting it again");
+      if (Date.now() - startedAt > HEALTHY_MS) retryMs = FIRST_RETRY_MS;
+      openAgain();
+    });
+  };
+
+  const openAgain = () => {
+    retry = setTimeout(async () => {
+      retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
+      try {
+        await open();
+        if (closing) child?.disconnect();
+      } catch (error) {
+        logger.error({ err: error, model: model.card.name }, "the encoder could not be started again");
+        if (!closing) openAgain();
+      }
+    }, retryMs);
+  };
+
+  await open();
+
+  return {
+    get pid() {
+      return child?.pid;
+    },
+    run(pixels, count) {
+      if (!child) return Promise.reject(unavailable());
+      const { id, answer } = calls.open();
+      child.send({ id, pixels, count } satisfies ToEncoder);
+      return answer;
+    },
+    async close() {
+      closing = true;
+      clearTimeout(retry);
+      await calls.drained();
+      const process = child;
+      if (!process) return;
+      const exited = once(process, "exit");
+      const kill = setTimeout(() => process.kill("SIGKILL"), EXIT_MS);
+      process.disconnect();
+      await exited;
+      clearTimeout(kill);
+    },
+  };
+}

@@ -1,0 +1,38 @@
+// What the server and an encoder process say to each other.
+import type { Device } from "../../core/encoder-session.ts";
+import { AppError, ERRORS, type ErrorCode } from "../../core/errors.ts";
+import type { Model } from "../../core/model-folder.ts";
+
+/** How an encoder computes. */
+export interface EncoderOptions {
+  readonly device: Device;
+  /** Threads of one run. */
+  readonly threads: number;
+}
+
+/** To the encoder: first `open`, then batches of prepared pixels ([count, H, W, 3]). */
+export type ToEncoder =
+  | { readonly open: Model; readonly options: EncoderOptions }
+  | { readonly id: number; readonly pixels: Uint8Array; readonly count: number };
+
+/** From the encoder: `ready` or `refused` once, then an answer to each batch: [count, D]. */
+export type FromEncoder =
+  | { readonly ready: true }
+  | { readonly refused: PlainError }
+  | { readonly id: number; readonly embeddings: Float32Array }
+  | { readonly id: number; readonly error: PlainError };
+
+/** An error that can be sent. */
+export interface PlainError {
+  readonly code?: ErrorCode;
+  readonly message: string;
+}
+
+export function toPlainError(error: unknown): PlainError {
+  if (error instanceof AppError) return { code: error.code, message: error.message };
+  return { message: error instanceof Error ? error.message : String(error) };
+}
+
+export function fromPlainError({ code, message }: PlainError): Error {
+  return code && code in ERRORS ? new AppError(code, message) : new Error(message);
+}

@@ -1,0 +1,45 @@
+// The gate of a swap: what a candidate must show before it may answer.
+import { AppError } from "../../core/errors.ts";
+import type { Store } from "../store/store.ts";
+import type { SwapReport } from "../store/swap-records.ts";
+import type { Generation } from "./generation.ts";
+
+/** Of the index against exact search. */
+const MIN_RECALL = 0.95;
+/** Below this, all embeddings are as good as the same. Only judged from so many contents on. */
+const MIN_SPREAD = 1e-3;
+const CONTENTS_TO_JUDGE_SPREAD = 20;
+/** Searches compared with exact search. */
+const SAMPLE = 100;
+
+/**
+ * Examines a candidate whose backfill has ended.
+ *
+ * @throws AppError `invalid_model` that says what is wrong with it.
+ */
+export async function examine(candidate: Generation, store: Store): Promise<SwapReport> {
+  // The question and the count leave in one turn of the event loop, so both see the same images.
+  const answer = candidate.index.inspect(SAMPLE);
+  const contents = store.images.countContents();
+  const missed = candidate.missed.size;
+  const { size, recallAt10, spread } = await answer;
+  if (size + missed !== contents) {
+    throw refusal(candidate, `its index has ${size} images where ${contents} are stored`);
+  }
+  if (recallAt10 < MIN_RECALL) {
+    throw refusal(candidate, `its index finds ${percent(recallAt10)} of the nearest images, and 95% are expected`);
+  }
+  if (contents >= CONTENTS_TO_JUDGE_SPREAD && spread < MIN_SPREAD) {
+    throw refusal(
+      candidate,
+      `its embeddings have collapsed: they differ by a spread of ${spread.toExponential(1)}, and at least ${MIN_SPREAD} is expected`,
+    );
+  }
+  return { contents, recallAt10, spread };
+}
+
+const percent = (part: number) => `${(part * 100).toFixed(1)}%`;
+
+function refusal(candidate: Generation, why: string): AppError {
+  return new AppError("invalid_model", `Model "${candidate.card.name}" was not activated: ${why}.`);
+}

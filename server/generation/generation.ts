@@ -1,0 +1,102 @@
+// A generation: one encoder and the index of its embeddings. Embeddings of two encoders are not comparable, so encoder
+// and index are opened, switched and closed together.
+import type { Logger } from "pino";
+import type { EncoderInput, ModelCard } from "../../core/model-card.ts";
+import { sha256 } from "../../core/model-folder.ts";
+import type { GenerationRecord } from "../store/generation-records.ts";
+import type { Store } from "../store/store.ts";
+import { batchSizes, createBatcher, type Priority } from "./batcher.ts";
+import { startEncoder } from "./encoder-client.ts";
+import type { EncoderOptions } from "./encoder-messages.ts";
+import { createLiveIndex, type LiveIndex } from "./live-index.ts";
+
+/** Decodes one image to the pixels that an encoder expects: [H, W, 3]. */
+export type Prepare = (input: EncoderInput) => Promise<Uint8Array>;
+
+export interface Generation {
+  readonly number: number;
+  readonly card: ModelCard;
+  /** Stands for the encoder in stored embeddings. */
+  readonly encoder: number;
+  readonly index: LiveIndex;
+  /** Contents that were stored without this generation's embedding; a backfill brings it. */
+  readonly missed: Set<number>;
+  /** Process id of the encoder; undefined while it is being started again. */
+  readonly pid: number | undefined;
+  /** Embeds one image; see `Batcher.embed` for errors. */
+  embed(prepare: Prepare, priority: Priority): Promise<Float32Array>;
+  /** Runs every batch size that will be served once. */
+  warm(): Promise<void>;
+  /** Keeps the generation open until `action` ends. */
+  use<T>(action: (generation: Generation) => Promise<T>): Promise<T>;
+  /** Ends the encoder process and the index thread once nobody uses the generation. */
+  close(): Promise<void>;
+}
+
+/** What opening a generation takes. */
+export interface GenerationOptions extends EncoderOptions {
+  /** Largest batch of one encoder run; a power of two. */
+  readonly maxBatch: number;
+  /** Live images that may wait for the encoder. */
+  readonly maxWaiting: number;
+}
+
+/**
+ * What an encoder's embeddings are stored under: two encoders with the same key give the same embeddings. The ONNX file
+ * alone does not tell, as the card says how pixels are prepared.
+ */
+export function encoderKey({ sha256: onnx, input }: ModelCard): string {
+  return sha256(JSON.stringify([onnx, input.width, input.height, input.fit, input.mean, input.std]));
+}
+
+/**
+ * Opens the encoder of a generation; its index serves after `index.rebuild()`.
+ *
+ * @throws AppError as `startEncoder`.
+ */
+export async function openGeneration(
+  { number, card, encoder }: GenerationRecord,
+  store: Store,
+  { maxBatch, maxWaiting, ...encoderOptions }: GenerationOptions,
+  parentLogger: Logger,
+): Promise<Generation> {
+  const logger = parentLogger.child({ generation: number });
+  const client = await startEncoder(store.models.model(card), encoderOptions, logger);
+  const imageBytes = card.input.width * card.input.height * 3;
+  const batcher = createBatcher({ imageBytes, dimensions: card.dimensions, run: client.run, maxBatch, maxWaiting });
+  const index = createLiveIndex({
+    dimensions: card.dimensions,
+    storedAfter: (content, limit) => store.embeddings.after(encoder, content, limit),
+    logger,
+  });
+  let users = 0;
+  let whenUnused = () => {};
+
+  const generation: Generation = {
+    number,
+    card,
+    encoder,
+    index,
+    missed: new Set(),
+    get pid() {
+      return client.pid;
+    },
+    embed: (prepare, priority) => batcher.embed(() => prepare(card.input), priority),
+    async warm() {
+      for (const count of batchSizes(maxBatch)) await client.run(new Uint8Array(count * imageBytes).fill(128), count);
+    },
+    async use(action) {
+      users++;
+      try {
+        return await action(generation);
+      } finally {
+        if (--users === 0) whenUnused();
+      }
+    },
+    async close() {
+      if (users > 0) await new Promise<void>((resolve) => (whenUnused = resolve));
+      await Promise.all([client.close(), index.close()]);
+    },
+  };
+  return generation;
+}

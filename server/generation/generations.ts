@@ -1,0 +1,77 @@
+// The generations that are open, and which of them answers.
+import { AppError } from "../../core/errors.ts";
+import type { Generation } from "./generation.ts";
+
+export interface Generations {
+  /**
+   * The generation that answers.
+   *
+   * @throws AppError `not_ready` before the first one is open.
+   */
+  active(): Generation;
+  /** The generation that answers, where there is one. */
+  readonly serving: Generation | undefined;
+  /** Every open generation that new images and deletes go to, the active one first. */
+  open(): Generation[];
+  /** The generation that was active before, kept up to date so that a rollback is instant. */
+  readonly previous: Generation | undefined;
+  /** Requests so far; tells whether anyone is using the server. */
+  readonly uses: number;
+  /** Pins a request to the active generation from its start to its end. */
+  use<T>(action: (generation: Generation) => Promise<T>): Promise<T>;
+  /** From now on images and deletes go to the candidate too. */
+  setCandidate(candidate: Generation | undefined): void;
+  /** The candidate answers from now on; the one that did becomes `previous`. Called where the pointer was moved on disk. */
+  switchTo(candidate: Generation): void;
+  /** Closes `previous` where there is one. */
+  closePrevious(): Promise<void>;
+  closeAll(): Promise<void>;
+}
+
+/** Makes an empty set of open generations. */
+export function createGenerations(): Generations {
+  let active: Generation | undefined;
+  let candidate: Generation | undefined;
+  let previous: Generation | undefined;
+  let uses = 0;
+
+  const getActive = (): Generation => {
+    if (!active) throw new AppError("not_ready", "The model is being loaded. Try again in a few seconds.");
+    return active;
+  };
+  const open = () => [...new Set([active, candidate, previous])].filter((generation) => generation !== undefined);
+
+  return {
+    active: getActive,
+    get serving() {
+      return active;
+    },
+    open,
+    get previous() {
+      return previous;
+    },
+    get uses() {
+      return uses;
+    },
+    use(action) {
+      uses++;
+      return getActive().use(action);
+    },
+    setCandidate(generation) {
+      candidate = generation;
+    },
+    switchTo(generation) {
+      previous = active;
+      active = generation;
+      candidate = undefined;
+    },
+    async closePrevious() {
+      const generation = previous;
+      previous = undefined;
+      await generation?.close();
+    },
+    async closeAll() {
+      await Promise.all(open().map((generation) => generation.close()));
+    },
+  };
+}

@@ -1,0 +1,121 @@
+// Adds and removes images: file, records, embeddings and indexes together, or not at all.
+import { readImageInfo } from "../core/decode.ts";
+import { sha256 } from "../core/model-folder.ts";
+import type { Generation } from "./generation/generation.ts";
+import type { Generations } from "./generation/generations.ts";
+import { createPreparer } from "./generation/preparer.ts";
+import type { ImageRecord, Metadata, NewImage } from "./store/image-records.ts";
+import { createKeyedLock } from "./store/keyed-lock.ts";
+import type { Store } from "./store/store.ts";
+
+export interface ImageWriter {
+  /** Stores an image; see `Collection.add`. */
+  add(bytes: Uint8Array, metadata: Metadata): Promise<ImageRecord>;
+  /** Deletes an image, and the file where no other image has its bytes. False where there is no such image. */
+  remove(id: string): Promise<boolean>;
+}
+
+/** Makes the writer of a store. */
+export function createImageWriter({ store, generations }: { store: Store; generations: Generations }): ImageWriter {
+  // Uploads and deletes of the same bytes take turns: the file must be there exactly when a record is.
+  const lock = createKeyedLock();
+
+  /**
+   * Embeds the image with every open generation and writes it. The active generation must have the embedding at the
+   * moment of the commit: where another became active meanwhile, that one embeds the image too.
+   */
+  const embedAndWrite = async (bytes: Uint8Array, image: NewImage): Promise<ImageRecord> => {
+    const prepare = createPreparer(bytes);
+    const embeddings = new Map<number, Float32Array>();
+    const lacks = ({ encoder }: Generation) => !embeddings.has(encoder) && !hasStored(image.sha256, encoder);
+    const embedFor = async (generation: Generation) => {
+      try {
+        embeddings.set(generation.encoder, await generation.use(() => generation.embed(prepare, "live")));
+      } catch (error) {
+        // Only the generation that answers can refuse an image; another one gets it from its backfill.
+        if (generation === generations.active()) throw error;
+      }
+    };
+    let lacking = generations.open().filter(lacks);
+    for (;;) {
+      await Promise.all(lacking.map(embedFor));
+      if (store.images.contentNumber(image.sha256) === undefined) await store.files.put(image.sha256, bytes);
+      const record = await write(image, embeddings, () => !lacks(generations.active()));
+      if (record) return record;
+      lacking = [generations.active()];
+    }
+  };
+
+  const hasStored = (sha256: string, encoder: number): boolean => {
+    const content = store.images.contentNumber(sha256);
+    return content !== undefined && store.embeddings.has(encoder, content);
+  };
+
+  /** Resolves when the image is on disk and in the active index; with undefined, and nothing written, unless `mayWrite`. */
+  const write = async (
+    image: NewImage,
+    embeddings: ReadonlyMap<number, Float32Array>,
+    mayWrite: () => boolean,
+  ): Promise<ImageRecord | undefined> => {
+    let findable: Promise<void> | undefined;
+    const written = await store.write(
+      () => {
+        if (!mayWrite()) return undefined;
+        const added = store.images.add(image);
+        for (const [encoder, vector] of embeddings) store.embeddings.add(encoder, { content: added.content, vector });
+        return added;
+      },
+      (added) => {
+        if (added) findable = tellIndexes(added.content, embeddings);
+      },
+    );
+    await findable;
+    return written?.record;
+  };
+
+  /** Resolves when the active index has the content; the others follow on their own. */
+  const tellIndexes = (content: number, embeddings: ReadonlyMap<number, Float32Array>): Promise<void> | undefined => {
+    const [active] = generations.open().map((generation) => {
+      const vector = embeddings.get(generation.encoder);
+      if (vector) return generation.index.add([{ content, vector }]);
+      if (!store.embeddings.has(generation.encoder, content)) generation.missed.add(content);
+      return undefined;
+    });
+    return active;
+  };
+
+  return {
+    async add(bytes, metadata) {
+      const info = await readImageInfo(bytes);
+      const image = { ...info, sha256: sha256(bytes), bytes: bytes.length, metadata };
+      return lock(image.sha256, async () => {
+        try {
+          return await embedAndWrite(bytes, image);
+        } catch (error) {
+          if (store.images.contentNumber(image.sha256) === undefined) await store.files.remove(image.sha256);
+          throw error;
+        }
+      });
+    },
+    async remove(id) {
+      const content = store.images.contentOf(id);
+      if (!content) return false;
+      return lock(content.sha256, async () => {
+        let unfindable: Promise<void> | undefined;
+        const removed = await store.write(
+          () => store.images.remove(id),
+          (removed) => {
+            if (!removed || removed === "kept") return;
+            [unfindable] = generations.open().map((generation) => {
+              generation.missed.delete(removed.number);
+              return generation.index.remove(removed.number);
+            });
+          },
+        );
+        await unfindable;
+        if (removed && removed !== "kept") await store.files.remove(removed.sha256);
+        return removed !== undefined;
+      });
+    },
+  };
+}

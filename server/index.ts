@@ -1,0 +1,3 @@
+export { type AppDeps, createApp } from "./app.ts";
+export { type Config, type Options, parseConfig } from "./config.ts";
+export { type RunningServer, start } from "./main.ts";

@@ -1,0 +1,19 @@
+import type { VectorIndex } from "./vector-index.ts";
+import { createVectorTable, searchExactly } from "./vector-table.ts";
+
+/** An index that compares the query with every vector: the oracle of the others, and quick enough for small sets. */
+export function createExactIndex(dimensions: number): VectorIndex {
+  const table = createVectorTable(dimensions);
+  return {
+    dimensions,
+    get size() {
+      return table.size;
+    },
+    get tombstones() {
+      return table.tombstones;
+    },
+    add: (key, vector) => void table.add(key, vector),
+    remove: (key) => void table.remove(key),
+    search: (query, k) => searchExactly(table, query, k),
+  };
+}

@@ -1,0 +1,102 @@
+// The approximate index: a hierarchical navigable small world graph (Malkov and Yashunin, 2016) over distinct vectors.
+import hnswlib from "hnswlib-node";
+import type { Match, VectorIndex } from "./vector-index.ts";
+import { createVectorTable, matchesOf, searchExactly } from "./vector-table.ts";
+
+/** Options of {@link createHnswIndex}. */
+export interface HnswOptions {
+  /** Links of a node; the paper's M. @default 16 */
+  readonly links?: number;
+  /** Candidates kept while a node is added. More: a better graph, slower to build. @default 200 */
+  readonly efConstruction?: number;
+  /** Candidates kept while searching; never fewer than k. More: better recall, slower. @default 100 */
+  readonly efSearch?: number;
+  /** Up to this many vectors every search is exact. @default 500 */
+  readonly exactUpTo?: number;
+}
+
+/** What the gate of a swap looks at. */
+export interface IndexReport {
+  readonly size: number;
+  /** Of graph search against exact search with a sample of the stored vectors, 0..1; 1 where there are none. */
+  readonly recallAt10: number;
+  /** 1 − ‖mean vector‖² over the distinct vectors: 0 where all are the same, towards 1 where they point everywhere. */
+  readonly spread: number;
+}
+
+/** A {@link VectorIndex} that can report on itself. */
+export interface HnswIndex extends VectorIndex {
+  /** @param sample Searches to compare; each costs one pass over all vectors. */
+  inspect(sample: number): IndexReport;
+}
+
+/** Makes an empty graph index; it grows as vectors are added. */
+export function createHnswIndex(
+  dimensions: number,
+  { links = 16, efConstruction = 200, efSearch = 100, exactUpTo = 500 }: HnswOptions = {},
+): HnswIndex {
+  const table = createVectorTable(dimensions);
+  const graph = new hnswlib.HierarchicalNSW("ip", dimensions);
+  graph.initIndex({ maxElements: 1024, m: links, efConstruction });
+  graph.setEf(efSearch);
+  const live = () => table.labels - table.tombstones;
+
+  const searchGraph = (query: Float32Array, k: number): Match[] => {
+    const nodes = Math.min(k, live());
+    if (nodes === 0) return [];
+    const { neighbors, distances } = graph.searchKnn(Array.from(query), nodes);
+    return matchesOf(
+      table,
+      neighbors.map((label, i) => ({ label, score: 1 - distances[i]! })),
+      k,
+    );
+  };
+
+  return {
+    dimensions,
+    get size() {
+      return table.size;
+    },
+    get tombstones() {
+      return table.tombstones;
+    },
+    add(key, vector) {
+      const { label, node } = table.add(key, vector);
+      if (node === "known") return;
+      if (node === "revived") return graph.unmarkDelete(label);
+      if (label >= graph.getMaxElements()) graph.resizeIndex(label * 2);
+      graph.addPoint(Array.from(vector), label);
+    },
+    remove(key) {
+      const label = table.remove(key);
+      if (label !== undefined) graph.markDelete(label);
+    },
+    search: (query, k) => (live() <= exactUpTo ? searchExactly(table, query, k) : searchGraph(query, k)),
+    inspect(sample) {
+      const labels = Array.from({ length: table.labels }, (_, label) => label).filter(
+        (label) => table.keys(label).length > 0,
+      );
+      const step = Math.max(1, Math.floor(labels.length / sample));
+      let found = 0;
+      let wanted = 0;
+      for (let i = 0; i < labels.length; i += step) {
+        const query = table.vector(labels[i]!);
+        const exact = searchExactly(table, query, 10);
+        // By score, so that another of several equally near neighbours counts as found.
+        const worst = exact.at(-1)!.score - 1e-6;
+        found += searchGraph(query, 10).filter((match) => match.score >= worst).length;
+        wanted += exact.length;
+      }
+      return { size: table.size, recallAt10: wanted > 0 ? found / wanted : 1, spread: spreadOf(table.vector, labels) };
+    },
+  };
+
+  function spreadOf(vector: (label: number) => Float32Array, labels: number[]): number {
+    const mean = new Float64Array(dimensions);
+    for (const label of labels) {
+      const values = vector(label);
+      for (let i = 0; i < dimensions; i++) mean[i]! += values[i]! / labels.length;
+    }
+    return 1 - mean.reduce((sum, value) => sum + value * value, 0);
+  }
+}

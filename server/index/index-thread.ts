@@ -1,0 +1,72 @@
+// This side of the index thread.
+import { AppError } from "../../core/errors.ts";
+import { siblingModule } from "../../core/paths.ts";
+import { startWorker } from "../../core/processes.ts";
+import { createPendingCalls } from "../pending-calls.ts";
+import type { IndexReport } from "./hnsw.ts";
+import type { FoundKeys, IndexAnswer, IndexReply, IndexRequest, IndexSize, IndexWorkerData } from "./index-worker.ts";
+
+/**
+ * An index in a thread of its own. Calls are carried out in the order in which they were made.
+ * Where the thread has died they reject with AppError `index_unavailable`.
+ */
+export interface IndexThread {
+  /** @param vectors [keys, D] row by row. The array is given away: it cannot be used after the call. */
+  add(keys: readonly number[], vectors: Float32Array<ArrayBuffer>): Promise<IndexSize>;
+  remove(keys: readonly number[]): Promise<IndexSize>;
+  search(query: Float32Array, k: number): Promise<FoundKeys>;
+  inspect(sample: number): Promise<IndexReport>;
+  /** Ends the thread once the calls under way are answered. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a thread with an empty index.
+ *
+ * @param died Called once when the thread ends without {@link IndexThread.close}.
+ */
+export function startIndexThread(dimensions: number, died: (reason: Error) => void): IndexThread {
+  const calls = createPendingCalls<IndexAnswer>();
+  const workerData: IndexWorkerData = { dimensions };
+  const worker = startWorker(siblingModule(import.meta.url, "index-worker"), { workerData });
+  let state: "running" | "closing" | "dead" = "running";
+  let reason = new Error("the index thread ended");
+
+  const unavailable = () =>
+    new AppError("index_unavailable", "The index is being rebuilt after a failure. Try again in a few seconds.", {
+      cause: reason,
+    });
+
+  worker.on("message", (reply: IndexReply) => {
+    if ("answer" in reply) calls.resolve(reply.id, reply.answer);
+    else calls.reject(reply.id, new Error(`The index failed: ${reply.error}`));
+  });
+  worker.on("error", (error) => {
+    reason = error;
+  });
+  worker.on("exit", () => {
+    const expected = state === "closing";
+    state = "dead";
+    calls.rejectAll(unavailable());
+    if (!expected) died(reason);
+  });
+
+  const call = <T extends IndexAnswer>(request: IndexRequest, transfer: ArrayBuffer[] = []): Promise<T> => {
+    if (state === "dead") return Promise.reject(unavailable());
+    const { id, answer } = calls.open();
+    worker.postMessage({ id, request }, transfer);
+    return answer as Promise<T>;
+  };
+
+  return {
+    add: (keys, vectors) => call({ op: "add", keys, vectors }, [vectors.buffer]),
+    remove: (keys) => call({ op: "remove", keys }),
+    search: (query, k) => call({ op: "search", query, k }),
+    inspect: (sample) => call({ op: "inspect", sample }),
+    async close() {
+      state = "closing";
+      await calls.drained();
+      await worker.terminate();
+    },
+  };
+}

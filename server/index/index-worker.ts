@@ -1,0 +1,69 @@
+// The thread that an index lives in: calls come in, answers with the same number go out.
+import { parentPort, workerData } from "node:worker_threads";
+import { createHnswIndex, type IndexReport } from "./hnsw.ts";
+
+/** What the thread is asked. Vectors of several keys stand row by row in one array. */
+export type IndexRequest =
+  | { readonly op: "add"; readonly keys: readonly number[]; readonly vectors: Float32Array }
+  | { readonly op: "remove"; readonly keys: readonly number[] }
+  | { readonly op: "search"; readonly query: Float32Array; readonly k: number }
+  | { readonly op: "inspect"; readonly sample: number };
+
+/** Keys in the index and nodes without one. */
+export interface IndexSize {
+  readonly size: number;
+  readonly tombstones: number;
+}
+
+/** Found keys, best first, with their scores. */
+export interface FoundKeys {
+  readonly keys: Float64Array;
+  readonly scores: Float32Array;
+}
+
+export type IndexAnswer = IndexSize | FoundKeys | IndexReport;
+
+/** What the thread sends: the call's number and its answer, or why there is none. */
+export type IndexReply =
+  | { readonly id: number; readonly answer: IndexAnswer }
+  | { readonly id: number; readonly error: string };
+
+/** What the thread is started with. */
+export interface IndexWorkerData {
+  readonly dimensions: number;
+}
+
+const { dimensions } = workerData as IndexWorkerData;
+const index = createHnswIndex(dimensions);
+
+function answer(request: IndexRequest): IndexAnswer {
+  switch (request.op) {
+    case "add":
+      for (const [i, key] of request.keys.entries()) {
+        index.add(key, request.vectors.subarray(i * dimensions, (i + 1) * dimensions));
+      }
+      return { size: index.size, tombstones: index.tombstones };
+    case "remove":
+      for (const key of request.keys) index.remove(key);
+      return { size: index.size, tombstones: index.tombstones };
+    case "search": {
+      const matches = index.search(request.query, request.k);
+      return {
+        keys: Float64Array.from(matches, (match) => match.key),
+        scores: Float32Array.from(matches, (match) => match.score),
+      };
+    }
+    case "inspect":
+      return index.inspect(request.sample);
+  }
+}
+
+parentPort!.on("message", ({ id, request }: { id: number; request: IndexRequest }) => {
+  let reply: IndexReply;
+  try {
+    reply = { id, answer: answer(request) };
+  } catch (error) {
+    reply = { id, error: error instanceof Error ? error.message : String(error) };
+  }
+  parentPort!.postMessage(reply);
+});

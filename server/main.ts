@@ -1,0 +1,123 @@
+// The server process: wire, listen, load the active generation, drain.
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { pino } from "pino";
+import { AppError, hasErrno } from "../core/errors.ts";
+import { readModel } from "../core/model-folder.ts";
+import { createApp } from "./app.ts";
+import { createCollection } from "./collection.ts";
+import { type Config, type Options, parseConfig } from "./config.ts";
+import { encoderKey, openGeneration } from "./generation/generation.ts";
+import { createGenerations, type Generations } from "./generation/generations.ts";
+import { createSwaps } from "./generation/swaps.ts";
+import { createModelCatalogue } from "./models.ts";
+import type { GenerationRecord } from "./store/generation-records.ts";
+import { openStore, type Store } from "./store/store.ts";
+
+/** A server that answers. */
+export interface RunningServer {
+  /** Such as http://127.0.0.1:3000 */
+  readonly url: string;
+  /** The model that answers. */
+  readonly model: string;
+  /** Finishes requests under way, stops what runs in the background, and frees the data folder. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the server and returns once it can answer: the active model is loaded and its index filled. Meanwhile
+ * `/livez` and `/readyz` answer already.
+ *
+ * @throws AppError `invalid_configuration`, or why the model cannot be opened; then nothing is left running.
+ */
+export async function start(options: Options = {}): Promise<RunningServer> {
+  const config = parseConfig(options);
+  const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: false }));
+  const store = await openStore(config.data);
+  const generations = createGenerations();
+  const open = (record: GenerationRecord) => openGeneration(record, store, config, logger);
+  const swaps = createSwaps({ store, generations, modelsFolder: config.models, open, logger });
+  let closing = false;
+  const app = createApp({
+    collection: createCollection({ store, generations }),
+    models: createModelCatalogue(config.models, generations, swaps),
+    swaps,
+    notReadyReason: () => (closing ? "The server is stopping." : notReadyReason(generations)),
+    limits: config,
+    logger,
+  });
+  const server = createServer(app);
+
+  const close = async (): Promise<void> => {
+    if (closing) return;
+    closing = true;
+    await drain(server, config.drainSeconds);
+    await swaps.close();
+    await generations.closeAll();
+    store.close();
+  };
+
+  try {
+    await listen(server, config);
+    const active = await firstGeneration(store, config);
+    const generation = await open(active);
+    generations.setCandidate(generation); // so that it is closed on failure
+    await Promise.all([generation.warm(), generation.index.rebuild()]);
+    generations.switchTo(generation);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  swaps.resume();
+  logger.info({ model: generations.active().card.name }, "ready");
+  const { address, family, port } = server.address() as AddressInfo;
+  const url = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+  return { url, model: generations.active().card.name, close };
+}
+
+/** The generation that was active last, or in a new data folder one of the default model. */
+async function firstGeneration(store: Store, { models, model }: Config): Promise<GenerationRecord> {
+  const active = store.generations.inState("active");
+  if (active) return active;
+  const found = await readModel(models, model);
+  await store.models.put(found);
+  return store.write(() => {
+    const encoder = store.embeddings.encoderNumber(encoderKey(found.card));
+    return store.generations.add(encoder, found.card, "active");
+  });
+}
+
+function notReadyReason(generations: Generations): string | undefined {
+  const active = generations.serving;
+  if (!active) return "The model is being loaded.";
+  if (active.pid === undefined) return "The encoder is being started again.";
+  if (!active.index.isServing) return "The index is being built.";
+  return undefined;
+}
+
+async function listen(server: Server, { port, host }: Config): Promise<void> {
+  server.listen(port, host);
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    if (hasErrno(error, "EADDRINUSE")) {
+      throw new AppError(
+        "invalid_configuration",
+        `Port ${port} of ${host} is in use. Stop what uses it or choose another port.`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+/** Takes no new connections, waits for requests under way, and cuts what is left after `seconds`. */
+async function drain(server: Server, seconds: number): Promise<void> {
+  if (!server.listening) return;
+  const closed = once(server, "close");
+  server.close();
+  const timer = setTimeout(() => server.closeAllConnections(), seconds * 1000);
+  await closed;
+  clearTimeout(timer);
+}

@@ -1,0 +1,48 @@
+import { Router } from "express";
+import type { Swaps } from "../generation/swaps.ts";
+import type { ModelCatalogue } from "../models.ts";
+import { onlyMethods } from "./problem.ts";
+
+/** `/v1/models` and `/v1/swaps`: what there is, what serves, and how it is replaced. */
+export function modelRoutes(models: ModelCatalogue, swaps: Swaps): Router {
+  const router = Router();
+  router
+    .route("/v1/models")
+    .get(async (_request, response) => {
+      response.json(await models.list());
+    })
+    .all(onlyMethods("GET"));
+  router
+    .route("/v1/models/:name")
+    .get(async (request, response) => {
+      response.json(await models.get(request.params.name));
+    })
+    .all(onlyMethods("GET"));
+  router
+    .route("/v1/models/:name/activate")
+    .post(async (request, response) => {
+      const swap = await swaps.begin(request.params.name);
+      response.status(202).location(`/v1/swaps/${swap.id}`).json({ swap });
+    })
+    .all(onlyMethods("POST"));
+  router
+    .route("/v1/rollback")
+    .post(async (_request, response) => {
+      const swap = await swaps.rollback();
+      response.status(202).location(`/v1/swaps/${swap.id}`).json({ swap });
+    })
+    .all(onlyMethods("POST"));
+  router
+    .route("/v1/swaps/:id")
+    .get((request, response) => {
+      response.json(swaps.get(request.params.id));
+    })
+    .all(onlyMethods("GET"));
+  router
+    .route("/v1/swaps/:id/cancel")
+    .post((request, response) => {
+      response.status(202).json({ swap: swaps.cancel(request.params.id) });
+    })
+    .all(onlyMethods("POST"));
+  return router;
+}

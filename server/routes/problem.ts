@@ -1,0 +1,79 @@
+// Failures as application/problem+json (RFC 9457).
+import type { ErrorRequestHandler, RequestHandler, Response } from "express";
+import multer from "multer";
+import { AppError, ERRORS, type ErrorCode } from "../../core/errors.ts";
+
+/** A failure in the words of RFC 9457; `code` is stable, `detail` is for people. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: ErrorCode;
+  readonly detail: string;
+}
+
+/** Codes after which trying again soon makes sense, and in how many seconds. */
+const RETRY_AFTER: Partial<Record<ErrorCode, number>> = {
+  overloaded: 1,
+  not_ready: 2,
+  index_unavailable: 2,
+  encoder_unavailable: 2,
+};
+
+/** The problem that an error is shown as; a defect of ours shows nothing of itself. */
+export function toProblem(error: unknown): Problem {
+  const { code, message } = asAppError(error);
+  return { type: `urn:moco-search:problem:${code}`, ...ERRORS[code], code, detail: message };
+}
+
+export function sendProblem(response: Response, problem: Problem): void {
+  const seconds = RETRY_AFTER[problem.code];
+  if (seconds) response.set("Retry-After", String(seconds));
+  response.status(problem.status).type("application/problem+json").send(JSON.stringify(problem));
+}
+
+/** The last handler: every error of the handlers before it. */
+export const problemHandler: ErrorRequestHandler = (error, request, response, next) => {
+  const problem = toProblem(error);
+  if (problem.code === "internal") request.log.error({ err: error }, "a request failed");
+  if (response.headersSent) next(error);
+  else sendProblem(response, problem);
+};
+
+/** Answers what no route took. */
+export const notFoundHandler: RequestHandler = (request) => {
+  throw new AppError("not_found", `There is nothing at ${request.method} ${request.path}.`);
+};
+
+/** Answers a known address that was asked with another method. */
+export function onlyMethods(...methods: readonly string[]): RequestHandler {
+  return (request, response) => {
+    response.set("Allow", methods.join(", "));
+    throw new AppError("method_not_allowed", `Expected ${methods.join(" or ")} but received ${request.method}.`);
+  };
+}
+
+function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  if (error instanceof multer.MulterError) return fromMulter(error);
+  const status = error instanceof Error && "status" in error ? error.status : undefined;
+  const message = error instanceof Error ? error.message : "";
+  if (status === 413) return new AppError("payload_too_large", `The body is too large: ${message}.`);
+  if (status === 415) return new AppError("unsupported_media_type", `The body cannot be read: ${message}.`);
+  if (typeof status === "number" && status >= 400 && status < 500) {
+    return new AppError("invalid_request", `The request cannot be read: ${message}.`);
+  }
+  return new AppError("internal", "The server failed to answer. Its log says why.");
+}
+
+function fromMulter({ code, message, field }: multer.MulterError): AppError {
+  const tooLarge = [
+    "LIMIT_FILE_SIZE",
+    "LIMIT_FILE_COUNT",
+    "LIMIT_PART_COUNT",
+    "LIMIT_FIELD_COUNT",
+    "LIMIT_FIELD_VALUE",
+  ];
+  const where = field ? ` (field "${field}")` : "";
+  return new AppError(tooLarge.includes(code) ? "payload_too_large" : "invalid_request", `${message}${where}.`);
+}

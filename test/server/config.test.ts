@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { parseConfig } from "../../server/config.ts";
+
+describe("parseConfig", () => {
+  it("needs nothing", () => {
+    const config = parseConfig({});
+    assert.equal(config.port, 3000);
+    assert.equal(config.host, "127.0.0.1");
+    assert.equal(config.model, "default");
+    assert.match(config.models, /models$/);
+  });
+
+  it("takes options before environment variables and these before defaults", () => {
+    const env = { MOCO_SEARCH_PORT: "8080", MOCO_SEARCH_MAX_BATCH: "16", MOCO_SEARCH_HOST: "" };
+    const config = parseConfig({ port: "9090", data: undefined }, env);
+    assert.equal(config.port, 9090);
+    assert.equal(config.maxBatch, 16);
+    assert.equal(config.host, "127.0.0.1");
+  });
+
+  it("names every bad value and where it comes from", () => {
+    assert.throws(
+      () => parseConfig({ port: "70000", colour: "red" }, { MOCO_SEARCH_MAX_BATCH: "3", MOCO_SEARCH_THREADS: "many" }),
+      (error: Error & { code?: string }) =>
+        error.code === "invalid_configuration" &&
+        [
+          /port: expected 0 to 65535/,
+          /colour/,
+          /MOCO_SEARCH_MAX_BATCH: expected a power of two/,
+          /MOCO_SEARCH_THREADS/,
+        ].every((part) => part.test(error.message)),
+    );
+  });
+});
