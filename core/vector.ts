@@ -27,6 +27,7 @@ export interface Neighbour {
 /** The `k` largest of `scores`, largest first; among equal ones the lower index first. */
 export function largest(scores: Float32Array | Float64Array, k: number): Neighbour[] {
   const best: Neighbour[] = [];
+  if (k < 1) return best;
   for (let index = 0; index < scores.length; index++) {
     const score = scores[index]!;
     if (best.length === k && !(score > best[k - 1]!.score)) continue;
