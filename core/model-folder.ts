@@ -6,6 +6,9 @@ import { AppError, hasErrno } from "./errors.ts";
 import { syncFolder, temporaryName, writeDurably } from "./files.ts";
 import { type ModelCard, modelCardSchema, modelNameSchema } from "./model-card.ts";
 
+/** Beside encoder.onnx: the encoder's trainable tensors, from which another training can start. Not every model has it. */
+export const WEIGHTS_FILE = "weights.safetensors";
+
 /** A model on disk whose card has been read; the ONNX file is checked when it is opened. */
 export interface Model {
   readonly card: ModelCard;
@@ -111,23 +114,24 @@ function checkSha256(onnx: Uint8Array, card: ModelCard): void {
 /**
  * Writes `models/<card.name>/` under a temporary name and renames it when it is whole and on disk.
  *
- * @throws AppError `invalid_model` where the card is not valid or has another SHA-256 than `onnx`; `model_exists` where the
+ * @throws AppError `invalid_model` where the card is not valid or has another SHA-256 than `files.onnx`; `model_exists` where the
  *   name is taken, unless `replace`.
  */
 export async function writeModel(
   modelsFolder: string,
   card: ModelCard,
-  onnx: Uint8Array,
+  files: { readonly onnx: Uint8Array; readonly weights?: Uint8Array },
   { replace = false }: { replace?: boolean } = {},
 ): Promise<Model> {
   const checked = checkCard(card, card.name);
-  checkSha256(onnx, checked);
+  checkSha256(files.onnx, checked);
   const target = join(modelsFolder, checked.name);
   const temporary = temporaryName(target);
   const retired = temporaryName(target);
   await mkdir(temporary, { recursive: true });
   try {
-    await writeDurably(join(temporary, "encoder.onnx"), onnx);
+    await writeDurably(join(temporary, "encoder.onnx"), files.onnx);
+    if (files.weights) await writeDurably(join(temporary, WEIGHTS_FILE), files.weights);
     await writeDurably(join(temporary, "model.json"), `${JSON.stringify(checked, null, 2)}\n`);
     await syncFolder(temporary);
     if (replace) await rename(target, retired).catch(ignoreMissing);

@@ -16,7 +16,7 @@ function modelOf(
   const pixels = input(inputName, [1, 3, INPUT.height, INPUT.width]);
   const open = { [inputName]: { 0: "N" }, [outputName]: { 0: "N" } };
   const onnx = serialize({ [outputName]: build(pixels) }, { symbolicDims: open });
-  return writeModel(folder, { ...CARD, sha256: sha256(onnx), dimensions }, onnx, { replace: true });
+  return writeModel(folder, { ...CARD, sha256: sha256(onnx), dimensions }, { onnx }, { replace: true });
 }
 
 const CARD: ModelCard = {
@@ -81,7 +81,7 @@ describe("openEncoder", () => {
   it("refuses a file that is no ONNX model", () =>
     withFolder(async (folder) => {
       const onnx = Buffer.from("not a model");
-      const model = await writeModel(folder, { ...CARD, sha256: sha256(onnx) }, onnx);
+      const model = await writeModel(folder, { ...CARD, sha256: sha256(onnx) }, { onnx });
       await assert.rejects(openEncoder(model), { code: "invalid_model", message: /cannot be loaded/ });
     }));
 });

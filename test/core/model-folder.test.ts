@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelCard } from "../../core/model-card.ts";
-import { listModels, readModel, readOnnx, sha256, writeModel } from "../../core/model-folder.ts";
+import { listModels, readModel, readOnnx, sha256, WEIGHTS_FILE, writeModel } from "../../core/model-folder.ts";
 import { withFolder, writeFiles } from "../training/data/fixtures.ts";
 
 const onnx = Buffer.from("weights");
@@ -31,37 +31,48 @@ describe("writeModel", () => {
   it("writes a model that reads back as it was", () =>
     withFolder(async (folder) => {
       const models = join(folder, "models");
-      const written = await writeModel(models, card(), onnx);
+      const written = await writeModel(models, card(), { onnx });
       assert.deepEqual(written, { card: card(), onnxPath: join(models, "clothes/encoder.onnx") });
       assert.deepEqual(await readModel(models, "clothes"), written);
       assert.deepEqual(await readOnnx(written), onnx);
       assert.deepEqual(await readdir(models), ["clothes"]);
     }));
 
+  it("writes the weights beside it where there are any", () =>
+    withFolder(async (folder) => {
+      await writeModel(folder, card(), { onnx, weights: Buffer.from("tensors") });
+      assert.equal(await readFile(join(folder, "clothes", WEIGHTS_FILE), "utf8"), "tensors");
+    }));
+
   it("refuses a name that is taken, and keeps the old model", () =>
     withFolder(async (folder) => {
-      await writeModel(folder, card(), onnx);
-      await assert.rejects(writeModel(folder, card({ version: "2" }), onnx), { code: "model_exists" });
+      await writeModel(folder, card(), { onnx });
+      await assert.rejects(writeModel(folder, card({ version: "2" }), { onnx }), { code: "model_exists" });
       assert.equal((await readModel(folder, "clothes")).card.version, "1");
       assert.deepEqual(await readdir(folder), ["clothes"]);
     }));
 
   it("replaces a model where asked to, and leaves nothing of the old one", () =>
     withFolder(async (folder) => {
-      await writeModel(folder, card(), onnx);
+      await writeModel(folder, card(), { onnx });
       const other = Buffer.from("other weights");
-      const model = await writeModel(folder, card({ version: "2", sha256: sha256(other) }), other, { replace: true });
+      const model = await writeModel(
+        folder,
+        card({ version: "2", sha256: sha256(other) }),
+        { onnx: other },
+        { replace: true },
+      );
       assert.equal(model.card.version, "2");
       assert.deepEqual(await readOnnx(model), other);
       assert.deepEqual(await readdir(folder), ["clothes"]);
-      await writeModel(folder, card({ name: "new" }), onnx, { replace: true });
+      await writeModel(folder, card({ name: "new" }), { onnx }, { replace: true });
       assert.deepEqual((await readdir(folder)).sort(), ["clothes", "new"]);
     }));
 
   it("keeps the old model where the new one cannot be written", () =>
     withFolder(async (folder) => {
-      await writeModel(folder, card(), onnx);
-      await assert.rejects(writeModel(folder, { ...card(), dimensions: 0 }, onnx, { replace: true }));
+      await writeModel(folder, card(), { onnx });
+      await assert.rejects(writeModel(folder, { ...card(), dimensions: 0 }, { onnx }, { replace: true }));
       assert.equal((await readModel(folder, "clothes")).card.dimensions, 128);
       assert.deepEqual(await readdir(folder), ["clothes"]);
     }));
@@ -70,14 +81,14 @@ describe("writeModel", () => {
     withFolder(async (folder) => {
       const models = join(folder, "models");
       for (const name of ["../outside", "a/b", "", ".hidden"]) {
-        await assert.rejects(writeModel(models, card({ name }), onnx), { code: "invalid_model" });
+        await assert.rejects(writeModel(models, card({ name }), { onnx }), { code: "invalid_model" });
       }
       assert.deepEqual(await readdir(folder), []);
     }));
 
   it("never writes a model whose checksum is not that of its card", () =>
     withFolder(async (folder) => {
-      await assert.rejects(writeModel(folder, card(), Buffer.from("others")), { code: "invalid_model" });
+      await assert.rejects(writeModel(folder, card(), { onnx: Buffer.from("others") }), { code: "invalid_model" });
       assert.deepEqual(await readdir(folder), []);
     }));
 });
@@ -112,7 +123,7 @@ describe("readModel", () => {
 describe("readOnnx", () => {
   it("refuses a missing file and one that is not the card's", () =>
     withFolder(async (folder) => {
-      const model = await writeModel(folder, card(), onnx);
+      const model = await writeModel(folder, card(), { onnx });
       await writeFile(model.onnxPath, "changed");
       await assert.rejects(readOnnx(model), { code: "invalid_model", message: /SHA-256/ });
       await rm(model.onnxPath);
@@ -123,8 +134,8 @@ describe("readOnnx", () => {
 describe("listModels", () => {
   it("lists every model by name, with the reason where one cannot be used, and nothing that is not a model", () =>
     withFolder(async (folder) => {
-      await writeModel(folder, card({ name: "b" }), onnx);
-      await writeModel(folder, card({ name: "a" }), onnx);
+      await writeModel(folder, card({ name: "b" }), { onnx });
+      await writeModel(folder, card({ name: "a" }), { onnx });
       await mkdir(join(folder, "broken"));
       await mkdir(join(folder, "half.0123456789ab.tmp"));
       await mkdir(join(folder, ".git"));
@@ -142,7 +153,7 @@ describe("listModels", () => {
 
   it("finds a model again under the name that its folder was given only if the card agrees", () =>
     withFolder(async (folder) => {
-      await writeModel(folder, card(), onnx);
+      await writeModel(folder, card(), { onnx });
       await rename(join(folder, "clothes"), join(folder, "renamed"));
       const [entry] = await listModels(folder);
       assert.ok(entry && "error" in entry && entry.error.code === "invalid_model");
@@ -154,7 +165,7 @@ describe("listModels", () => {
 
   it("writes cards that people can read", () =>
     withFolder(async (folder) => {
-      await writeModel(folder, card(), onnx);
+      await writeModel(folder, card(), { onnx });
       assert.match(
         await readFile(join(folder, "clothes/model.json"), "utf8"),
         /^{\n {2}"format": "moco-search-model",\n/,
