@@ -16,47 +16,8 @@ export type VisitQuery = (query: number, similarities: Float32Array) => void;
 const BLOCK = 128;
 
 /**
- * Computes the inner product of every query with every row.
- *
- * @param queries [Q, D]
- * @param rows [N, D]
- * @param dimensions D
- */
-export async function forEachQuery(
-  queries: Float32Array,
-  rows: Float32Array,
-  dimensions: number,
-  visit: VisitQuery,
-): Promise<void> {
-  const queryCount = queries.length / dimensions;
-  const rowCount = rows.length / dimensions;
-  if (!Number.isInteger(queryCount) || !Number.isInteger(rowCount)) {
-    throw new RangeError(
-      `Expected rows of ${dimensions} numbers but received ${queries.length} and ${rows.length} numbers`,
-    );
-  }
-  const product = await compile({
-    similarities: gemm(input("queries", [BLOCK, dimensions]), input("rows", [rowCount, dimensions]), { transB: true }),
-  });
-  try {
-    const block = new Float32Array(BLOCK * dimensions); // the last block is filled up with what was there before
-    const similarities = new Float32Array(BLOCK * rowCount);
-    for (let first = 0; first < queryCount; first += BLOCK) {
-      const last = Math.min(first + BLOCK, queryCount);
-      block.set(queries.subarray(first * dimensions, last * dimensions));
-      await product.run({ queries: block, rows }, { similarities });
-      for (let query = first; query < last; query++) {
-        visit(query, similarities.subarray((query - first) * rowCount, (query - first + 1) * rowCount));
-      }
-    }
-  } finally {
-    await product.release();
-  }
-}
-
-/**
- * The same for labelled embeddings. Where `database` is the very object `queries`, each query is left out of its own
- * comparison: its similarity with itself is −∞.
+ * Compares every query with every image of the database, by cosine similarity. Where `database` is the very object
+ * `queries`, each query is left out of its own comparison: its similarity with itself is −∞.
  */
 export async function compareAll(
   queries: LabelledEmbeddings,
@@ -64,14 +25,34 @@ export async function compareAll(
   visit: VisitQuery,
 ): Promise<void> {
   const leaveOneOut = database === queries;
-  if (queries.labels.length === 0 || database.labels.length < (leaveOneOut ? 2 : 1)) {
+  const queryCount = queries.labels.length;
+  const count = database.labels.length;
+  if (queryCount === 0 || count < (leaveOneOut ? 2 : 1)) {
+    throw new RangeError(`Expected queries and images to compare them with but received ${queryCount} and ${count}`);
+  }
+  const dimensions = database.embeddings.length / count;
+  if (!Number.isInteger(dimensions) || queries.embeddings.length !== queryCount * dimensions) {
     throw new RangeError(
-      `Expected queries and images to compare them with but received ${queries.labels.length} and ${database.labels.length}`,
+      `Expected ${queryCount} queries of ${dimensions} numbers but received ${queries.embeddings.length} numbers`,
     );
   }
-  const dimensions = database.embeddings.length / database.labels.length;
-  await forEachQuery(queries.embeddings, database.embeddings, dimensions, (query, similarities) => {
-    if (leaveOneOut) similarities[query] = Number.NEGATIVE_INFINITY;
-    visit(query, similarities);
+  const product = await compile({
+    similarities: gemm(input("queries", [BLOCK, dimensions]), input("rows", [count, dimensions]), { transB: true }),
   });
+  try {
+    const block = new Float32Array(BLOCK * dimensions); // the last block is filled up with what was there before
+    const similarities = new Float32Array(BLOCK * count);
+    for (let first = 0; first < queryCount; first += BLOCK) {
+      const last = Math.min(first + BLOCK, queryCount);
+      block.set(queries.embeddings.subarray(first * dimensions, last * dimensions));
+      await product.run({ queries: block, rows: database.embeddings }, { similarities });
+      for (let query = first; query < last; query++) {
+        const row = similarities.subarray((query - first) * count, (query - first + 1) * count);
+        if (leaveOneOut) row[query] = Number.NEGATIVE_INFINITY;
+        visit(query, row);
+      }
+    }
+  } finally {
+    await product.release();
+  }
 }

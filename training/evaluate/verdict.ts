@@ -25,7 +25,7 @@ export interface EpochMetrics {
 }
 
 /** What is happening. */
-export type TrainingState =
+type TrainingState =
   | "diverged"
   | "queue too large"
   | "queue filling"

@@ -57,5 +57,6 @@ describe("knn", () => {
     assert.deepEqual(await knn(one, { ...one }), { top1: 1 });
     await assert.rejects(knn(one), RangeError);
     await assert.rejects(knn({ embeddings: new Float32Array(0), labels: [] }, one), RangeError);
+    await assert.rejects(knn({ embeddings: new Float32Array(3), labels: ["a"] }, one), RangeError);
   });
 });
