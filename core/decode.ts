@@ -1,5 +1,5 @@
 // Bytes of an image file → RGB pixels. The one place where image files are decoded: training and serving share it.
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { AppError } from "./errors.ts";
 
 /** How an image is brought to the encoder's size: sharp's `cover` (crop), `contain` (pad with white) or `fill` (squash). */
@@ -101,6 +101,13 @@ export async function readImageInfo(bytes: Uint8Array): Promise<ImageInfo> {
   }
 }
 
+/** The size that an image is brought to, in pixels, and how. The `input` of a model card is one. */
+export interface ImageShape {
+  readonly width: number;
+  readonly height: number;
+  readonly fit: Fit;
+}
+
 /**
  * Decodes an image file to exactly `width` × `height`: EXIF orientation applied, sRGB, transparency over white, the
  * first frame of an animation, cubic interpolation.
@@ -108,26 +115,40 @@ export async function readImageInfo(bytes: Uint8Array): Promise<ImageInfo> {
  * @returns RGB bytes, row by row, `height × width × 3` long.
  * @throws AppError `empty_image`, `unsupported_image_type`, `image_too_many_pixels` or `corrupt_image`.
  */
-export async function decodeImage(
-  bytes: Uint8Array,
-  size: { width: number; height: number; fit: Fit },
-): Promise<Uint8Array> {
+export async function decodeImage(bytes: Uint8Array, shape: ImageShape): Promise<Uint8Array> {
   const { image } = open(bytes);
   try {
-    const pixels = await image
-      .autoOrient()
-      .toColourspace("srgb")
-      .flatten({ background: "#ffffff" })
-      .resize({ ...size, background: "#ffffff", kernel: "cubic", fastShrinkOnLoad: false })
-      .raw({ depth: "uchar" })
-      .toBuffer();
-    const expected = size.width * size.height * 3;
-    if (pixels.length === expected) return pixels;
-    if (pixels.length * 3 === expected) return greyToRgb(pixels);
-    throw new Error(`expected ${expected} bytes of pixels but the decoder gave ${pixels.length}`);
+    return await toRgb(image.autoOrient(), shape);
   } catch (error) {
     throw asAppError(error);
   }
+}
+
+/**
+ * Brings pixels that are already decoded to `width` × `height`, as {@link decodeImage} does.
+ *
+ * @param pixels Grey (1 channel) or RGB (3 channels) bytes, row by row: `from.height × from.width × from.channels`.
+ * @returns RGB bytes, row by row, `height × width × 3` long.
+ */
+export function resizePixels(
+  pixels: Uint8Array,
+  from: { width: number; height: number; channels: 1 | 3 },
+  shape: ImageShape,
+): Promise<Uint8Array> {
+  return toRgb(sharp(pixels, { raw: from }), shape);
+}
+
+async function toRgb(image: Sharp, { width, height, fit }: ImageShape): Promise<Uint8Array> {
+  const pixels = await image
+    .toColourspace("srgb")
+    .flatten({ background: "#ffffff" })
+    .resize({ width, height, fit, background: "#ffffff", kernel: "cubic", fastShrinkOnLoad: false })
+    .raw({ depth: "uchar" })
+    .toBuffer();
+  const expected = width * height * 3;
+  if (pixels.length === expected) return pixels;
+  if (pixels.length * 3 === expected) return greyToRgb(pixels);
+  throw new Error(`expected ${expected} bytes of pixels but the decoder gave ${pixels.length}`);
 }
 
 /**

@@ -50,6 +50,6 @@ export class AppError extends Error {
 }
 
 /** True where `error` is a Node system error with this code, such as `ENOENT`. */
-export function hasErrno(error: unknown, code: string): boolean {
+export function hasErrno(error: unknown, code: string): error is NodeJS.ErrnoException {
   return error instanceof Error && "code" in error && error.code === code;
 }

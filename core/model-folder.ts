@@ -6,6 +6,9 @@ import { AppError, hasErrno } from "./errors.ts";
 import { syncFolder, temporaryName, writeDurably } from "./files.ts";
 import { type ModelCard, modelCardSchema, modelNameSchema } from "./model-card.ts";
 
+/** Beside encoder.onnx: the encoder's trainable tensors, from which another training can start. Not every model has it. */
+export const WEIGHTS_FILE = "weights.safetensors";
+
 /** A model on disk whose card has been read; the ONNX file is checked when it is opened. */
 export interface Model {
   readonly card: ModelCard;
@@ -42,12 +45,15 @@ export async function readModel(modelsFolder: string, name: string): Promise<Mod
 }
 
 function parseCard(text: string, name: string): ModelCard {
-  let json: unknown;
   try {
-    json = JSON.parse(text);
+    return checkCard(JSON.parse(text), name);
   } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
     throw new AppError("invalid_model", `The card of model "${name}" is not JSON.`, { cause: error });
   }
+}
+
+function checkCard(json: unknown, name: string): ModelCard {
   const card = modelCardSchema.safeParse(json);
   if (!card.success) {
     const problems = card.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
@@ -92,38 +98,46 @@ export async function readOnnx(model: Model): Promise<Buffer> {
   const bytes = await readFile(model.onnxPath).catch((error) => {
     throw new AppError("invalid_model", `Model "${model.card.name}" has no readable encoder.onnx.`, { cause: error });
   });
-  const actual = sha256(bytes);
-  if (actual !== model.card.sha256) {
-    throw new AppError(
-      "invalid_model",
-      `Expected encoder.onnx of model "${model.card.name}" to have SHA-256 ${model.card.sha256} but it has ${actual}. Export or copy the model again.`,
-    );
-  }
+  checkSha256(bytes, model.card);
   return bytes;
+}
+
+function checkSha256(onnx: Uint8Array, card: ModelCard): void {
+  const actual = sha256(onnx);
+  if (actual === card.sha256) return;
+  throw new AppError(
+    "invalid_model",
+    `Expected encoder.onnx of model "${card.name}" to have SHA-256 ${card.sha256} but it has ${actual}. Export or copy the model again.`,
+  );
 }
 
 /**
  * Writes `models/<card.name>/` under a temporary name and renames it when it is whole and on disk.
  *
- * @throws AppError `model_exists` where the name is taken, unless `replace`.
+ * @throws AppError `invalid_model` where the card is not valid or has another SHA-256 than `files.onnx`; `model_exists` where the
+ *   name is taken, unless `replace`.
  */
 export async function writeModel(
   modelsFolder: string,
   card: ModelCard,
-  onnx: Uint8Array,
+  files: { readonly onnx: Uint8Array; readonly weights?: Uint8Array },
   { replace = false }: { replace?: boolean } = {},
 ): Promise<Model> {
-  const target = join(modelsFolder, card.name);
+  const checked = checkCard(card, card.name);
+  checkSha256(files.onnx, checked);
+  const target = join(modelsFolder, checked.name);
   const temporary = temporaryName(target);
   const retired = temporaryName(target);
   await mkdir(temporary, { recursive: true });
   try {
-    await writeDurably(join(temporary, "encoder.onnx"), onnx);
-    await writeDurably(join(temporary, "model.json"), `${JSON.stringify(modelCardSchema.parse(card), null, 2)}\n`);
+    await writeDurably(join(temporary, "encoder.onnx"), files.onnx);
+    if (files.weights) await writeDurably(join(temporary, WEIGHTS_FILE), files.weights);
+    await writeDurably(join(temporary, "model.json"), `${JSON.stringify(checked, null, 2)}\n`);
     await syncFolder(temporary);
     if (replace) await rename(target, retired).catch(ignoreMissing);
     await rename(temporary, target);
   } catch (error) {
+    await rename(retired, target).catch(ignoreMissing);
     await rm(temporary, { recursive: true, force: true });
     if (hasErrno(error, "ENOTEMPTY") || hasErrno(error, "EEXIST")) {
       throw new AppError("model_exists", `There is a model "${card.name}" already. Choose another name or replace it.`);

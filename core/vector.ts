@@ -24,21 +24,29 @@ export interface Neighbour {
   readonly score: number;
 }
 
-/**
- * Exact search: the `k` rows of `rows` ([count, d], row by row) with the largest inner product with `query` ([d]),
- * best first; among equal scores the lower index first.
- */
-export function nearest(query: Float32Array, rows: Float32Array, k: number): Neighbour[] {
-  const d = query.length;
+/** The `k` largest of `scores`, largest first; among equal ones the lower index first. */
+export function largest(scores: Float32Array | Float64Array, k: number): Neighbour[] {
   const best: Neighbour[] = [];
-  for (let index = 0; index * d < rows.length; index++) {
-    let score = 0;
-    for (let i = 0, offset = index * d; i < d; i++) score += query[i]! * rows[offset + i]!;
-    if (best.length === k && score <= best[k - 1]!.score) continue;
+  if (k < 1) return best;
+  for (let index = 0; index < scores.length; index++) {
+    const score = scores[index]!;
+    if (best.length === k && !(score > best[k - 1]!.score)) continue;
     let at = best.length;
     while (at > 0 && best[at - 1]!.score < score) at--;
     best.splice(at, 0, { index, score });
     if (best.length > k) best.pop();
   }
   return best;
+}
+
+/**
+ * Exact search: the `k` rows of `rows` ([count, d], row by row) with the largest inner product with `query` ([d]),
+ * best first; among equal scores the lower index first.
+ */
+export function nearest(query: Float32Array, rows: Float32Array, k: number): Neighbour[] {
+  const d = query.length;
+  const scores = new Float64Array(rows.length / d);
+  for (let index = 0; index < scores.length; index++)
+    scores[index] = dot(query, rows.subarray(index * d, (index + 1) * d));
+  return largest(scores, k);
 }

@@ -1,0 +1,51 @@
+// A swap while clients search without pause.
+import { AppError } from "../../core/errors.ts";
+import type { Client } from "../client.ts";
+import type { Sample } from "./samples.ts";
+
+/** What the clients saw between the request for the swap and its end. */
+export interface SwapUnderTraffic {
+  readonly seconds: number;
+  readonly requests: number;
+  /** Requests that got an error, no matches, or an answer of neither model. */
+  readonly failed: number;
+}
+
+const CLIENTS = 4;
+
+/**
+ * Activates `model` and searches with {@link CLIENTS} clients until the swap has ended.
+ *
+ * @throws AppError `invalid_model` where the swap fails: then the model that was active still is.
+ */
+export async function activateUnderTraffic(
+  client: Client,
+  model: string,
+  queries: readonly Sample[],
+): Promise<SwapUnderTraffic> {
+  const { model: before } = await client.search(queries[0]!, 1);
+  let requests = 0;
+  let failed = 0;
+  let over = false;
+  const began = performance.now();
+  let { id, state, error } = await client.activate(model);
+  const search = async (first: number) => {
+    for (let i = first; !over; i += CLIENTS) {
+      requests++;
+      const answer = await client.search(queries[i % queries.length]!, 10).catch(() => undefined);
+      const expected = answer && [before.name, model].includes(answer.model.name) && answer.matches.length === 10;
+      if (!expected) failed++;
+    }
+  };
+  const clients = Array.from({ length: CLIENTS }, (_, i) => search(i));
+  while (!["active", "failed", "cancelled"].includes(state)) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    ({ state, error } = await client.swap(id));
+  }
+  const seconds = (performance.now() - began) / 1000;
+  over = true;
+  await Promise.all(clients);
+  if (state !== "active")
+    throw new AppError("invalid_model", `The swap ended as ${state}: ${error?.detail ?? "no reason given"}`);
+  return { seconds, requests, failed };
+}

@@ -1,0 +1,66 @@
+// Progress on stderr: a bar on a terminal, a plain line every few seconds where it is piped.
+import cliProgress from "cli-progress";
+
+/** Shows how far something is. */
+export interface Progress {
+  /** `note` stands beside the numbers: a loss, say. */
+  update(done: number, total: number | undefined, note?: string): void;
+  /** Ends the display; later messages start on a line of their own. */
+  stop(): void;
+}
+
+const SECONDS_BETWEEN_LINES = 5;
+
+/** A display for `what`, such as "training"; the rate is in `unit` a second. */
+export function showProgress(what: string, unit: string): Progress {
+  return process.stderr.isTTY ? bar(what, unit) : lines(what, unit);
+}
+
+function bar(what: string, unit: string): Progress {
+  const single = new cliProgress.SingleBar({
+    format: `${what} [{bar}] {value}/{total}  {rate} ${unit}/s  {left} left  {note}`,
+    stream: process.stderr,
+    hideCursor: true,
+    barsize: 24,
+  });
+  const began = performance.now();
+  let started = false;
+  return {
+    update(done, total, note = "") {
+      const rate = done / ((performance.now() - began) / 1000);
+      const shown = Math.max(total ?? done, done);
+      const left = total === undefined ? "?" : duration((shown - done) / rate);
+      if (!started) single.start(shown, done, { rate: rate.toFixed(0), left, note });
+      else {
+        single.setTotal(shown);
+        single.update(done, { rate: rate.toFixed(0), left, note });
+      }
+      started = true;
+    },
+    stop: () => started && single.stop(),
+  };
+}
+
+function lines(what: string, unit: string): Progress {
+  const began = performance.now();
+  let last = began;
+  return {
+    update(done, total, note = "") {
+      const now = performance.now();
+      if (done !== total && now - last < SECONDS_BETWEEN_LINES * 1000) return;
+      last = now;
+      const rate = done / ((now - began) / 1000);
+      console.error(`${what} ${done}/${total ?? "?"}  ${rate.toFixed(0)} ${unit}/s  ${note}`.trimEnd());
+    },
+    stop() {},
+  };
+}
+
+function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "?";
+  const s = Math.ceil(seconds);
+  if (s < 60) return `${s} s`;
+  return s < 3600
+    ? `${Math.floor(s / 60)} min ${s % 60} s`
+    : `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}

@@ -1,0 +1,75 @@
+// Images in an idx file, with the labels file beside it where there is one.
+import { existsSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { type ImageShape, resizePixels } from "../../core/decode.ts";
+import { AppError } from "../../core/errors.ts";
+import { readIdx } from "./idx.ts";
+import type { Source, SourceImage } from "./source.ts";
+
+/**
+ * The images of an idx file, named `prefix` and their number. Labels come from the file beside it with the same name,
+ * `labels` for `images` and one dimension: `train-images-idx3-ubyte.gz` and `train-labels-idx1-ubyte.gz`.
+ */
+export function openIdx(path: string, prefix: string): Source {
+  const labelsPath = labelsBeside(path);
+  return {
+    fingerprint: [path, labelsPath].map((file) => file && stamp(file)).join("\n"),
+    count: undefined,
+    images: () => readImages(path, labelsPath, prefix),
+  };
+}
+
+function stamp(path: string): string {
+  const { size, mtimeMs } = statSync(path);
+  return `${size}\0${mtimeMs}`;
+}
+
+function labelsBeside(path: string): string | undefined {
+  const name = basename(path).replace("images", "labels").replace("idx3", "idx1").replace(/\.gz$/, "");
+  if (!name.includes("labels")) return undefined;
+  return [`${name}.gz`, name].map((file) => join(dirname(path), file)).find((file) => existsSync(file));
+}
+
+async function* readImages(path: string, labelsPath: string | undefined, prefix: string): AsyncGenerator<SourceImage> {
+  const labels = labelsPath ? await readLabels(labelsPath) : undefined;
+  let index = 0;
+  for await (const { count, shape, bytes } of readIdx(path)) {
+    const [height, width, channels = 1] = shape;
+    if (!height || !width || (channels !== 1 && channels !== 3) || shape.length > 3) {
+      throw new AppError(
+        "invalid_dataset",
+        `Expected images of [height, width] or [height, width, 3] in ${path} but the items are [${shape.join(", ")}].`,
+      );
+    }
+    if (labels && labels.length !== count) {
+      throw new AppError(
+        "invalid_dataset",
+        `Expected ${count} labels in ${labelsPath}, one for each image of ${basename(path)}, but it has ${labels.length}.`,
+      );
+    }
+    yield {
+      name: prefix + String(index).padStart(6, "0"),
+      label: labels?.[index],
+      decode: async (to: ImageShape) => ({
+        pixels: await resizePixels(bytes, { width, height, channels }, to),
+        width,
+        height,
+      }),
+    };
+    index++;
+  }
+}
+
+async function readLabels(path: string): Promise<string[]> {
+  const labels: string[] = [];
+  for await (const { shape, bytes } of readIdx(path)) {
+    if (shape.length > 0) {
+      throw new AppError(
+        "invalid_dataset",
+        `Expected one byte a label in ${path} but the items are [${shape.join(", ")}].`,
+      );
+    }
+    labels.push(String(bytes[0]));
+  }
+  return labels;
+}

@@ -1,0 +1,64 @@
+// The idx format of MNIST and its kin: a big-endian header (two zero bytes, a type, the number of dimensions, the
+// dimensions as uint32), then the items one after another. http://yann.lecun.com/exdb/mnist/
+import { AppError } from "../../core/errors.ts";
+import { readBytes } from "./source.ts";
+
+/** One item of an idx file: an image of `shape` [H, W] or [H, W, 3], or a label of shape []. */
+export interface IdxItem {
+  /** Number of items in the file. */
+  readonly count: number;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+const UNSIGNED_BYTE = 0x08;
+
+/** True where the name is that of an idx file: `…-ubyte`, `….idx` and the like, also with `.gz`. */
+export function isIdxName(name: string): boolean {
+  return /([.-]idx\d?(-ubyte)?|-ubyte)(\.gz)?$/.test(name);
+}
+
+/**
+ * Reads an idx file of unsigned bytes, item by item; gunzips where the name ends in `.gz`.
+ *
+ * @throws AppError `invalid_dataset` where the file is not one, or is shorter or longer than its header says.
+ */
+export async function* readIdx(path: string): AsyncGenerator<IdxItem> {
+  let header: { count: number; shape: number[]; itemLength: number } | undefined;
+  let buffered: Buffer = Buffer.alloc(0);
+  let given = 0;
+  for await (const chunk of readBytes(path)) {
+    buffered = buffered.length > 0 ? Buffer.concat([buffered, chunk]) : chunk;
+    if (!header) {
+      const headerLength = buffered.length >= 4 ? 4 + 4 * buffered[3]! : Number.POSITIVE_INFINITY;
+      if (buffered.length < headerLength) continue;
+      header = parseHeader(buffered, path);
+      buffered = buffered.subarray(headerLength);
+    }
+    const { count, shape, itemLength } = header;
+    const whole = Math.min(Math.floor(buffered.length / itemLength), count - given);
+    for (let i = 0; i < whole; i++) {
+      yield { count, shape, bytes: new Uint8Array(buffered.subarray(i * itemLength, (i + 1) * itemLength)) };
+    }
+    given += whole;
+    buffered = buffered.subarray(whole * itemLength);
+  }
+  if (!header || given !== header.count || buffered.length > 0) {
+    const expected = header ? `${header.count} items` : "a header";
+    const found = given === header?.count ? "more" : `${given} and ${buffered.length} bytes more`;
+    throw new AppError("invalid_dataset", `Expected ${expected} in ${path} but it has ${found}. Download it again.`);
+  }
+}
+
+function parseHeader(bytes: Buffer, path: string) {
+  const dimensions = Array.from({ length: bytes[3]! }, (_, i) => bytes.readUInt32BE(4 + 4 * i));
+  const [count, ...shape] = dimensions;
+  const itemLength = shape.reduce((product, length) => product * length, 1);
+  if (bytes.readUInt16BE(0) !== 0 || bytes[2] !== UNSIGNED_BYTE || count === undefined || itemLength === 0) {
+    throw new AppError(
+      "invalid_dataset",
+      `Expected an idx file of unsigned bytes but ${path} begins with ${bytes.subarray(0, 4).toString("hex")}.`,
+    );
+  }
+  return { count, shape, itemLength };
+}

@@ -1,0 +1,64 @@
+// Which images make the next batch.
+import { AppError } from "../../core/errors.ts";
+import { createRandom } from "./random.ts";
+
+/** Where a sampler stands: the batch that it gives next. Plain JSON. */
+export interface SamplerPosition {
+  /** Counted from 0. */
+  readonly epoch: number;
+  /** In 0..batchesPerEpoch−1. */
+  readonly batch: number;
+}
+
+/** Gives batches of image indices, every epoch in another order. */
+export interface Sampler {
+  /** Whole batches in an epoch; the images that are left over then come in another epoch. */
+  readonly batchesPerEpoch: number;
+  /** The indices of the next batch, `batchSize` of them, all different. */
+  next(): Uint32Array<ArrayBuffer>;
+  /** What `start` continues from. */
+  position(): SamplerPosition;
+}
+
+// Orders are drawn from streams of the seed that nothing else uses.
+const FIRST_STREAM = 2 ** 31;
+
+/**
+ * A sampler over `count` images. The order of an epoch depends on `seed` and the epoch alone, so a position is all that
+ * a checkpoint needs.
+ *
+ * @param options.start Where to begin. @default the first batch of epoch 0
+ * @throws AppError `invalid_dataset` where there are fewer images than a batch holds.
+ */
+export function createSampler(
+  count: number,
+  { batchSize, seed, start = { epoch: 0, batch: 0 } }: { batchSize: number; seed: number; start?: SamplerPosition },
+): Sampler {
+  if (count < batchSize) {
+    throw new AppError(
+      "invalid_dataset",
+      `Expected at least one batch of ${batchSize} images but there are ${count}. Choose a smaller batch or add images.`,
+    );
+  }
+  const batchesPerEpoch = Math.floor(count / batchSize);
+  if (start.batch >= batchesPerEpoch) {
+    throw new RangeError(`Expected to start at one of ${batchesPerEpoch} batches but received ${start.batch}`);
+  }
+  const orderOf = (ofEpoch: number) => createRandom(seed, FIRST_STREAM + ofEpoch).permutation(count);
+  let { epoch, batch } = start;
+  let order = orderOf(epoch);
+  return {
+    batchesPerEpoch,
+    next() {
+      const indices = order.slice(batch * batchSize, (batch + 1) * batchSize);
+      batch++;
+      if (batch === batchesPerEpoch) {
+        batch = 0;
+        epoch++;
+        order = orderOf(epoch);
+      }
+      return indices;
+    },
+    position: () => ({ epoch, batch }),
+  };
+}

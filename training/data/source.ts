@@ -1,0 +1,78 @@
+// What every kind of image source gives: images with a name, a label where the source has one, and a way to decode them.
+import { createReadStream } from "node:fs";
+import { posix } from "node:path";
+import { pipeline, type Transform } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { decodeImage, type ImageShape, readImageInfo } from "../../core/decode.ts";
+import { AppError } from "../../core/errors.ts";
+
+/** A decoded image. */
+export interface DecodedImage {
+  /** RGB bytes [H, W, 3] of the shape that was asked for. */
+  readonly pixels: Uint8Array;
+  /** Width and height before that, in pixels. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/** One image of a source. */
+export interface SourceImage {
+  /** Path in the source, with `/` on every system. */
+  readonly name: string;
+  readonly label: string | undefined;
+  /** Rejects with the reason where the image cannot be decoded. */
+  decode(shape: ImageShape): Promise<DecodedImage>;
+}
+
+/** A folder, an archive or an idx file. */
+export interface Source {
+  /** Changes whenever the images may have changed: paths, sizes and times of change. */
+  readonly fingerprint: string;
+  /** Number of images, where it is known before they are read. */
+  readonly count: number | undefined;
+  images(): AsyncIterable<SourceImage>;
+}
+
+/** Longest image file that is read, in bytes: 50 million pixels of 16-bit RGBA with room to spare. */
+export const MAX_FILE_BYTES = 512 * 2 ** 20;
+
+/** The label of an image: the name of the folder that it is in, or undefined at the top of its source. */
+export function labelOf(name: string): string | undefined {
+  const folder = posix.dirname(name);
+  return folder === "." ? undefined : posix.basename(folder);
+}
+
+/** True for `.DS_Store`, `._photo.jpg`, `.thumbnails/photo.jpg` and the like, which no user means by "my images". */
+export function isHidden(name: string): boolean {
+  return name.split("/").some((part) => part.startsWith("."));
+}
+
+/** Decodes an image file of which the first bytes, not the name, say what it is. */
+export async function decodeFile(bytes: Uint8Array, shape: ImageShape): Promise<DecodedImage> {
+  const { width, height } = await readImageInfo(bytes);
+  return { pixels: await decodeImage(bytes, shape), width, height };
+}
+
+/**
+ * The bytes of a file in pieces of about a megabyte; gunzipped where the name ends in `.gz` or `.tgz`.
+ *
+ * @throws AppError `invalid_dataset` where the file cannot be read to its end.
+ */
+export async function* readBytes(path: string): AsyncGenerator<Buffer> {
+  const file = createReadStream(path, { highWaterMark: 2 ** 20 });
+  try {
+    if (/\.t?gz$/.test(path)) {
+      const plain: Transform = createGunzip({ chunkSize: 2 ** 20 });
+      yield* pipeline(file, plain, () => {}); // reading `plain` meets the same failure
+    } else {
+      yield* file;
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new AppError(
+      "invalid_dataset",
+      `Expected to read ${path} to its end but failed: ${reason}. Download or copy it again.`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,75 @@
+// A trained encoder → encoder.onnx, batch norm folded, checked against the training graph before anything is written.
+
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { AppError } from "../core/errors.ts";
+import type { TrainingConfig } from "./config.ts";
+import { embeddingEncoder } from "./encoder.ts";
+import { compile, input, serialize } from "./graph/index.ts";
+import { evaluationScope, foldedScope } from "./network/scope.ts";
+
+/** Largest difference of an embedding's entry that the export may show. */
+export const EXPORT_TOLERANCE = 1e-4;
+
+/** Reads a tensor of the query encoder by its name without prefix. */
+export type ReadTensor = (name: string) => Float32Array;
+
+/** The exported encoder. */
+export interface ExportedEncoder {
+  readonly onnx: Uint8Array;
+  readonly dimensions: number;
+  /** Largest difference to the training graph's own encoder, seen on the check images. */
+  readonly difference: number;
+}
+
+/**
+ * Exports the embedding encoder with an open batch size.
+ *
+ * @param check Normalised images [N, 3, S, S] on which both forms must agree.
+ * @throws AppError `invalid_model` where they do not, to {@link EXPORT_TOLERANCE}: nothing is to be written then.
+ */
+export async function exportEncoder(
+  config: Pick<TrainingConfig, "architecture" | "imageSize">,
+  read: ReadTensor,
+  check: Float32Array,
+): Promise<ExportedEncoder> {
+  const S = config.imageSize;
+  const folded = embeddingEncoder(input("pixels", [1, 3, S, S]), foldedScope(read), config);
+  const onnx = serialize({ embedding: folded }, { symbolicDims: { pixels: { 0: "N" }, embedding: { 0: "N" } } });
+  const count = check.length / (3 * S * S);
+  const dimensions = folded.shape[1]!;
+  const expected = await evaluate(config, read, check, count);
+  const session = await InferenceSession.create(onnx, { logSeverityLevel: 3 });
+  const { embedding } = await session.run({ pixels: new Tensor("float32", check, [count, 3, S, S]) });
+  const actual = embedding!.data as Float32Array;
+  await session.release();
+  const difference = expected.reduce((worst, v, i) => {
+    const apart = Math.abs(v - actual[i]!);
+    return apart > worst || Number.isNaN(apart) ? apart : worst;
+  }, 0);
+  if (!(difference <= EXPORT_TOLERANCE)) {
+    throw new AppError(
+      "invalid_model",
+      `Expected the exported encoder to agree with the trained one to ${EXPORT_TOLERANCE} but they differ by ${difference}. Nothing was exported; train on, or start again with a smaller learning rate.`,
+    );
+  }
+  return { onnx, dimensions, difference };
+}
+
+/** The training graph's own encoder with its running statistics. */
+async function evaluate(
+  config: Pick<TrainingConfig, "architecture" | "imageSize">,
+  read: ReadTensor,
+  pixels: Float32Array,
+  count: number,
+): Promise<Float32Array> {
+  const S = config.imageSize;
+  const names: string[] = [];
+  const scope = evaluationScope((spec) => {
+    names.push(spec.name);
+    return input(spec.name, spec.shape);
+  });
+  const graph = await compile({ embedding: embeddingEncoder(input("pixels", [count, 3, S, S]), scope, config) });
+  const { embedding } = await graph.run({ pixels, ...Object.fromEntries(names.map((name) => [name, read(name)])) });
+  await graph.release();
+  return embedding as Float32Array;
+}

@@ -1,0 +1,72 @@
+// A graph made runnable by onnxruntime-node.
+import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import { serialize } from "./serialize.ts";
+import { type DType, type Shape, type Tensor, type TensorData, topologicalOrder } from "./tensor.ts";
+
+/** Values by input or output name. */
+export type Values = Readonly<Record<string, TensorData>>;
+
+/** A graph ready to run. */
+export interface CompiledGraph {
+  /**
+   * Runs the graph once. Blocks the thread while it computes.
+   *
+   * @param feeds A value for every input.
+   * @param into Preallocated outputs, written in place; fresh pages are slow, so give large ones. May hold some only.
+   * @returns Every output: those of `into` are the given arrays.
+   */
+  run(feeds: Values, into?: Values): Promise<Record<string, TensorData>>;
+  release(): Promise<void>;
+}
+
+/** Options of the session; names as in onnxruntime. */
+export interface CompileOptions {
+  /** Execution providers in order of preference. @default ["cpu"] */
+  readonly providers?: readonly string[];
+  /** Threads of one operator. @default every core */
+  readonly threads?: number;
+  /** Where a profile is written when the graph is released. */
+  readonly profile?: string;
+}
+
+/** Compiles what `outputs` need. Inputs and outputs keep their static shapes. */
+export async function compile(
+  outputs: Readonly<Record<string, Tensor>>,
+  { providers = ["cpu"], threads = 0, profile }: CompileOptions = {},
+): Promise<CompiledGraph> {
+  const inputs = inputsOf(outputs);
+  const session = await InferenceSession.create(serialize(outputs), {
+    executionProviders: [...providers],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+    ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
+  });
+  return {
+    async run(feeds, into = {}) {
+      const ortFeeds: Record<string, OrtTensor> = {};
+      for (const [name, tensor] of inputs) ortFeeds[name] = wrap(name, feeds[name], tensor);
+      const fetches: Record<string, OrtTensor | null> = {};
+      for (const [name, tensor] of Object.entries(outputs))
+        fetches[name] = into[name] ? wrap(name, into[name], tensor) : null;
+      const results = await session.run(ortFeeds, fetches);
+      const values: Record<string, TensorData> = {};
+      for (const name of Object.keys(outputs)) values[name] = into[name] ?? (results[name]!.data as TensorData);
+      return values;
+    },
+    async release() {
+      if (profile) session.endProfiling();
+      await session.release();
+    },
+  };
+}
+
+function wrap(name: string, value: TensorData | undefined, tensor: { dtype: DType; shape: Shape }): OrtTensor {
+  if (!value) throw new Error(`run: the input "${name}" was not given`);
+  return new OrtTensor(tensor.dtype as "float32", value as Float32Array, tensor.shape);
+}
+
+function inputsOf(outputs: Readonly<Record<string, Tensor>>): Map<string, Tensor> {
+  const nodes = topologicalOrder(Object.values(outputs)).filter((node) => node.op === "Input");
+  return new Map(nodes.map((node) => [node.name!, node.outputs[0]!]));
+}

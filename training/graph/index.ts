@@ -1,0 +1,15 @@
+// The tensor graph: operators with gradients, as text, as ONNX, and run.
+export { type CompiledGraph, type CompileOptions, compile, type Values } from "./compile.ts";
+export { firstForm, gradients } from "./gradients.ts";
+export { type BatchNormOutput, batchNorm } from "./ops/batch-norm.ts";
+export { broadcastShape, expand, reduceSum, sumTo } from "./ops/broadcast.ts";
+export { type ConvOptions, conv2d } from "./ops/conv.ts";
+export * from "./ops/elementwise.ts";
+export { crossEntropy, crossEntropyWithLabel0, l2Normalise, logSumExp } from "./ops/losses.ts";
+export { gemm, linear, matmul } from "./ops/matmul.ts";
+export { reduceMax, reduceMean } from "./ops/mean.ts";
+export { averagePool2d, globalAveragePool, maxPool2d } from "./ops/pool.ts";
+export { concat, gatherRows, pad, reshape, slice, stopGradient, transpose } from "./ops/shape.ts";
+export { printGraph } from "./print.ts";
+export { type SymbolicDims, serialize } from "./serialize.ts";
+export * from "./tensor.ts";

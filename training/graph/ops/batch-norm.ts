@@ -1,0 +1,76 @@
+// Batch normalisation with the statistics of the batch.
+import { apply, scalar, type Tensor } from "../tensor.ts";
+import { expand, reduceSum } from "./broadcast.ts";
+import { add, div, mul, sqrt, sub } from "./elementwise.ts";
+import { reduceMean } from "./mean.ts";
+import { reshape } from "./shape.ts";
+
+/** The normalised output and the statistics it used, for the running averages. */
+export interface BatchNormOutput {
+  /** Same shape as the input. */
+  readonly y: Tensor;
+  /** Mean over the groups of the batch mean, [C]. */
+  readonly mean: Tensor;
+  /** Mean over the groups of the unbiased batch variance, [C]. */
+  readonly variance: Tensor;
+}
+
+/**
+ * y = (x − mean) / √(variance + ε) · weight + bias, per channel, as torch.nn.BatchNorm2d in training mode.
+ *
+ * With `groups` G > 1 the batch is split: sample n belongs to group n mod G and each group has its own statistics,
+ * which stands for G devices (shuffled BN, MoCo section 3.3).
+ *
+ * @param x [N, C, H, W]; G divides N.
+ * @param weight [C]
+ * @param bias [C]
+ */
+export function batchNorm(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor,
+  { groups = 1, epsilon = 1e-5 }: { groups?: number; epsilon?: number } = {},
+): BatchNormOutput {
+  const [n, c, h, w] = x.shape as [number, number, number, number];
+  if (x.shape.length !== 4) throw new RangeError(`batchNorm: expected [N, C, H, W] but received [${x.shape}]`);
+  if (weight.shape.length !== 1 || weight.shape[0] !== c) {
+    throw new RangeError(`batchNorm: input channels ${c} must equal weight channels ${weight.shape}`);
+  }
+  if (n % groups !== 0) throw new RangeError(`batchNorm: ${groups} groups do not divide a batch of ${n}`);
+  // Channels of different groups become different channels: [N/G, G·C, H, W].
+  const split = (t: Tensor) => (groups === 1 ? t : reshape(t, [n / groups, groups * c, h, w]));
+  const perChannel = (t: Tensor) => {
+    const repeated = groups === 1 ? t : expand(reshape(t, [1, c]), [groups, c]);
+    return reshape(repeated, [1, groups * c, 1, 1]);
+  };
+  const axes = [0, 2, 3];
+  const xs = split(x);
+  const mean = reduceMean(xs, axes, { keepDims: true });
+  const centred = sub(xs, mean);
+  const variance = reduceMean(mul(centred, centred), axes, { keepDims: true });
+  const deviation = sqrt(add(variance, scalar(epsilon)));
+  const scale = div(perChannel(weight), deviation);
+  const plain = add(mul(centred, scale), perChannel(bias));
+  const count = (n / groups) * h * w;
+
+  // The whole rule at once: differentiating the parts one by one would emit three times the nodes.
+  const y: Tensor = apply("Identity", [reshape(plain, x.shape)], {
+    shape: x.shape,
+    parents: [x, weight, bias],
+    gradient: ([gradient]) => {
+      const g = split(gradient!);
+      const sumG = reduceSum(g, axes, { keepDims: true });
+      const sumGX = div(reduceSum(mul(g, centred), axes, { keepDims: true }), deviation);
+      const offset = div(mul(sumGX, scalar(1 / count)), deviation);
+      const inner = sub(sub(g, mul(sumG, scalar(1 / count))), mul(centred, offset));
+      const overGroups = (t: Tensor) => reduceSum(reshape(t, [groups, c]), [0]);
+      return [reshape(mul(inner, scale), x.shape), overGroups(sumGX), overGroups(sumG)];
+    },
+  });
+  const average = (t: Tensor) => reduceMean(reshape(t, [groups, c]), [0]);
+  return {
+    y,
+    mean: average(mean),
+    variance: mul(average(variance), scalar(count / Math.max(count - 1, 1))),
+  };
+}

@@ -1,0 +1,57 @@
+// Two-dimensional convolution (cross-correlation, as in every framework) over images [N, C, H, W].
+import { apply, type Tensor } from "../tensor.ts";
+import { reduceSum } from "./broadcast.ts";
+import { inputGradientForms } from "./conv-input-gradient.ts";
+import { weightGradientForms } from "./conv-weight-gradient.ts";
+
+/** Same stride and zero padding in both directions; `groups` divides both channel counts. */
+export interface ConvOptions {
+  /** @default 1 */
+  readonly stride?: number;
+  /** @default 0 */
+  readonly padding?: number;
+  /** @default 1 */
+  readonly groups?: number;
+}
+
+/**
+ * x [N, C, H, W] ⋆ weight [O, C/groups, kH, kW] (+ bias [O]) → [N, O, H', W'], H' = ⌊(H + 2·padding − kH)/stride⌋ + 1.
+ */
+export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}, bias?: Tensor): Tensor {
+  const { stride = 1, padding = 0, groups = 1 } = options;
+  const [n, c, h, w] = x.shape as [number, number, number, number];
+  const [o, cPerGroup, kh, kw] = weight.shape as [number, number, number, number];
+  if (x.shape.length !== 4 || weight.shape.length !== 4) {
+    throw new RangeError(`conv2d: expected two tensors of rank 4 but received [${x.shape}] and [${weight.shape}]`);
+  }
+  if (c % groups !== 0 || o % groups !== 0) {
+    throw new RangeError(`conv2d: groups ${groups} must divide input channels ${c} and output channels ${o}`);
+  }
+  if (c / groups !== cPerGroup) {
+    throw new RangeError(`conv2d: input channels ${c / groups} must equal weight channels ${cPerGroup}`);
+  }
+  if (h + 2 * padding < kh || w + 2 * padding < kw) {
+    throw new RangeError(
+      `conv2d: kernel ${kh}×${kw} is larger than the padded input ${h + 2 * padding}×${w + 2 * padding}`,
+    );
+  }
+  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== o)) {
+    throw new RangeError(`conv2d: bias [${bias.shape}] must have one value for each of ${o} output channels`);
+  }
+  const shape = { stride, padding, groups };
+  const signature = `${[n, c, h, w]}|${weight.shape}|s${stride}p${padding}g${groups}`;
+  return apply("Conv", bias ? [x, weight, bias] : [x, weight], {
+    shape: [n, o, Math.floor((h + 2 * padding - kh) / stride) + 1, Math.floor((w + 2 * padding - kw) / stride) + 1],
+    attributes: {
+      kernel_shape: [kh, kw],
+      strides: [stride, stride],
+      pads: [padding, padding, padding, padding],
+      group: groups,
+    },
+    gradient: ([g], { choose }) => [
+      choose(`conv2d input gradient ${signature}`, inputGradientForms(x.shape, weight, g!, shape)),
+      choose(`conv2d weight gradient ${signature}`, weightGradientForms(x, weight.shape, g!, shape)),
+      bias && reduceSum(g!, [0, 2, 3]),
+    ],
+  });
+}

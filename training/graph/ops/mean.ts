@@ -1,0 +1,17 @@
+// Averages over axes.
+import { scalar, sizeOf, type Tensor } from "../tensor.ts";
+import { expand, reduce } from "./broadcast.ts";
+import { mul } from "./elementwise.ts";
+import { reshape } from "./shape.ts";
+
+/** Mean over `axes` (all where not given); they stay as size 1 with `keepDims`. */
+export function reduceMean(x: Tensor, axes?: readonly number[], { keepDims = false } = {}): Tensor {
+  const y: Tensor = reduce("ReduceMean", x, axes, keepDims, ([g], kept) => [
+    expand(reshape(mul(g!, scalar(sizeOf(y.shape) / sizeOf(x.shape))), kept), x.shape),
+  ]);
+  return y;
+}
+
+/** Largest value over `axes`. No gradient rule: it is used to steady exponentials, where it cancels. */
+export const reduceMax = (x: Tensor, axes: readonly number[], { keepDims = false } = {}): Tensor =>
+  reduce("ReduceMax", x, axes, keepDims);

@@ -1,0 +1,79 @@
+// Operators that move values without changing them.
+import { apply, integers, type Shape, sizeOf, type Tensor } from "../tensor.ts";
+
+/** The same values in another shape; one size may be -1 and is worked out. */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  const known = shape.reduce((a, b) => (b === -1 ? a : a * b), 1);
+  const full = shape.map((v) => (v === -1 ? sizeOf(x.shape) / known : v));
+  if (sizeOf(full) !== sizeOf(x.shape)) {
+    throw new RangeError(`reshape: [${x.shape}] has ${sizeOf(x.shape)} values and cannot become [${shape}]`);
+  }
+  return apply("Reshape", [x, integers(full)], { shape: full, gradient: ([g]) => [reshape(g!, x.shape)] });
+}
+
+/** Permutes the dimensions: output dimension i is input dimension `permutation[i]`. */
+export function transpose(x: Tensor, permutation: readonly number[]): Tensor {
+  if (permutation.length !== x.shape.length || new Set(permutation).size !== permutation.length) {
+    throw new RangeError(`transpose: [${permutation}] is not a permutation of the dimensions of [${x.shape}]`);
+  }
+  const inverse = permutation.map((_, i) => permutation.indexOf(i));
+  return apply("Transpose", [x], {
+    shape: permutation.map((p) => x.shape[p]!),
+    attributes: { perm: permutation },
+    gradient: ([g]) => [transpose(g!, inverse)],
+  });
+}
+
+/** Joins tensors along one axis. */
+export function concat(tensors: readonly Tensor[], axis: number): Tensor {
+  const first = tensors[0]!;
+  for (const t of tensors) {
+    if (t.shape.length !== first.shape.length || t.shape.some((v, i) => i !== axis && v !== first.shape[i])) {
+      throw new RangeError(`concat: [${t.shape}] does not fit [${first.shape}] along axis ${axis}`);
+    }
+  }
+  const sizes = tensors.map((t) => t.shape[axis]!);
+  const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((a, b) => a + b, 0));
+  return apply("Concat", tensors, {
+    shape: first.shape.map((v, i) => (i === axis ? sizes.reduce((a, b) => a + b, 0) : v)),
+    attributes: { axis },
+    gradient: ([g]) => tensors.map((_, i) => slice(g!, axis, starts[i]!, starts[i]! + sizes[i]!)),
+  });
+}
+
+/** The part `start`..`end` (exclusive) of one axis. */
+export function slice(x: Tensor, axis: number, start: number, end: number): Tensor {
+  const size = x.shape[axis]!;
+  if (!(0 <= start && start < end && end <= size)) {
+    throw new RangeError(`slice: ${start}..${end} is not inside axis ${axis} of [${x.shape}]`);
+  }
+  if (start === 0 && end === size) return x;
+  return apply("Slice", [x, integers([start]), integers([end]), integers([axis])], {
+    shape: x.shape.map((v, i) => (i === axis ? end - start : v)),
+    gradient: ([g]) => [
+      pad(
+        g!,
+        x.shape.map((_, i) => (i === axis ? start : 0)),
+        x.shape.map((_, i) => (i === axis ? size - end : 0)),
+      ),
+    ],
+  });
+}
+
+/** Zeros around: `before[i]` and `after[i]` of them along dimension i. */
+export function pad(x: Tensor, before: readonly number[], after: readonly number[]): Tensor {
+  return apply("Pad", [x, integers([...before, ...after])], {
+    shape: x.shape.map((v, i) => v + before[i]! + after[i]!),
+    gradient: ([g]) => [x.shape.reduce((t, v, i) => slice(t, i, before[i]!, before[i]! + v), g!)],
+  });
+}
+
+/** Rows `indices` (int64 [M]) of `x` [N, …] → [M, …]. No gradient: keys are shuffled outside the differentiated part. */
+export function gatherRows(x: Tensor, indices: Tensor): Tensor {
+  return apply("Gather", [x, indices], { shape: [...indices.shape, ...x.shape.slice(1)], attributes: { axis: 0 } });
+}
+
+/** The same values, through which no gradient flows. */
+export function stopGradient(x: Tensor): Tensor {
+  return apply("Identity", [x], { shape: x.shape, parents: [] });
+}

@@ -1,0 +1,96 @@
+// The graph as an ONNX model.
+import onnxProto, { type onnx } from "onnx-proto";
+import { ONNX_TYPES } from "./ops/elementwise.ts";
+import { type Attribute, type Node, type Shape, type Tensor, topologicalOrder } from "./tensor.ts";
+
+/** ONNX operator set that the emitted nodes follow. */
+export const OPSET = 18;
+
+/** Which dimensions of an input or output keep a name instead of a size: `{ pixels: { 0: "N" } }`. */
+export type SymbolicDims = Readonly<Record<string, Readonly<Record<number, string>>>>;
+
+/**
+ * Encodes what `outputs` need as an ONNX model.
+ *
+ * @param outputs Output name → tensor. Inputs keep the names they were made with.
+ * @param symbolicDims Dimensions to leave open. The graph must not depend on their size (no reshape across them).
+ */
+export function serialize(
+  outputs: Readonly<Record<string, Tensor>>,
+  { symbolicDims = {} }: { symbolicDims?: SymbolicDims } = {},
+): Uint8Array {
+  const order = topologicalOrder(Object.values(outputs));
+  const nameOf = nameTensors(order, outputs);
+  const valueInfo = (name: string, tensor: Tensor): onnx.IValueInfoProto => ({
+    name,
+    type: { tensorType: { elemType: ONNX_TYPES[tensor.dtype], shape: dims(tensor.shape, symbolicDims[name]) } },
+  });
+  const graph: onnx.IGraphProto = {
+    name: "moco-search",
+    node: [],
+    initializer: [],
+    input: [],
+    output: Object.entries(outputs).map(([name, tensor]) => valueInfo(name, tensor)),
+  };
+  for (const node of order) {
+    const [first] = node.outputs as [Tensor];
+    if (node.op === "Input") graph.input!.push(valueInfo(node.name!, first));
+    else if (node.op === "Constant") graph.initializer!.push(initializer(nameOf.get(first)!, node));
+    else {
+      graph.node!.push({
+        name: nameOf.get(first)!,
+        opType: node.op,
+        input: node.inputs.map((t) => nameOf.get(t)!),
+        output: node.outputs.map((t) => nameOf.get(t)!),
+        attribute: Object.entries(node.attributes).map(([name, value]) => attribute(name, value)),
+      });
+    }
+  }
+  for (const [name, tensor] of Object.entries(outputs)) {
+    if (nameOf.get(tensor) !== name) {
+      graph.node!.push({ name, opType: "Identity", input: [nameOf.get(tensor)!], output: [name] });
+    }
+  }
+  return onnxProto.onnx.ModelProto.encode({
+    irVersion: 8,
+    producerName: "moco-search",
+    opsetImport: [{ domain: "", version: OPSET }],
+    graph,
+  }).finish();
+}
+
+/** Outputs and inputs keep their names; everything else is numbered in the order it is computed. */
+function nameTensors(order: readonly Node[], outputs: Readonly<Record<string, Tensor>>): Map<Tensor, string> {
+  const names = new Map<Tensor, string>();
+  for (const node of order) if (node.op === "Input") names.set(node.outputs[0]!, node.name!);
+  for (const [name, tensor] of Object.entries(outputs)) {
+    if (!names.has(tensor) && tensor.node.op !== "Constant") names.set(tensor, name);
+  }
+  let next = 0;
+  for (const node of order) {
+    for (const output of node.outputs) if (!names.has(output)) names.set(output, `${node.op}_${next++}`);
+  }
+  const inputs = order.filter((node) => node.op === "Input").map((node) => node.name!);
+  const repeated = inputs.find((name, i) => inputs.indexOf(name) !== i);
+  if (repeated) throw new Error(`serialize: two inputs are called "${repeated}"`);
+  return names;
+}
+
+function dims(shape: Shape, symbolic: Readonly<Record<number, string>> = {}): onnx.ITensorShapeProto {
+  return { dim: shape.map((size, i) => (symbolic[i] ? { dimParam: symbolic[i] } : { dimValue: size })) };
+}
+
+function initializer(name: string, node: Node): onnx.ITensorProto {
+  const { data, outputs } = node;
+  const { shape, dtype } = outputs[0]!;
+  const rawData = new Uint8Array(data!.buffer, data!.byteOffset, data!.byteLength);
+  return { name, dataType: ONNX_TYPES[dtype], dims: [...shape], rawData };
+}
+
+function attribute(name: string, value: Attribute): onnx.IAttributeProto {
+  const { FLOAT, INT, INTS, STRING } = onnxProto.onnx.AttributeProto.AttributeType;
+  if (typeof value === "number") return { name, type: INT, i: value };
+  if (typeof value === "string") return { name, type: STRING, s: new TextEncoder().encode(value) };
+  if ("float" in value) return { name, type: FLOAT, f: value.float };
+  return { name, type: INTS, ints: [...value] };
+}

@@ -1,0 +1,119 @@
+// One training step of Momentum Contrast as a graph: Algorithm 1 of the paper (He et al. 2020), line by line.
+import {
+  add,
+  crossEntropyWithLabel0,
+  type GradientContext,
+  gatherRows,
+  gradients,
+  input,
+  l2Normalise,
+  mul,
+  scalar,
+  stopGradient,
+  type Tensor,
+} from "../graph/index.ts";
+import { type TensorSpec, trainingScope } from "../network/scope.ts";
+import type { Optimizer } from "../optimizer.ts";
+import { contrastiveAccuracy, mocoLogits } from "./loss.ts";
+
+/** What the step needs to know, by the paper's letters. */
+export interface MocoConfig {
+  /** Batch size B. */
+  readonly B: number;
+  /** Queue size, number of negative keys. */
+  readonly K: number;
+  /** Momentum of the key encoder. @example 0.999 */
+  readonly m: number;
+  /** Temperature. */
+  readonly T: number;
+  /** Length of a key, D. */
+  readonly dim: number;
+  /** Groups with batch statistics of their own; above 1 the keys are shuffled (shuffling BN, section 3.3). */
+  readonly bnGroups: number;
+}
+
+/** The encoder f: images [B, 3, H, W] → projections [B, D], not normalised. */
+export type Encoder = (x: Tensor, scope: ReturnType<typeof trainingScope>) => Tensor;
+
+/** The graph of one step and the state that goes through it. */
+export interface MocoStep {
+  /** loss [], accuracy [], queries [B, D], keys [B, D], logits [B, 1+K]. */
+  readonly outputs: Readonly<Record<"loss" | "accuracy" | "queries" | "keys" | "logits", Tensor>>;
+  /** State by name (`q.…`, `k.…`, `velocity.…`) → its value after the step. The queue is not in it: see NegativeQueue. */
+  readonly next: ReadonlyMap<string, Tensor>;
+  /** Gradient of the loss by parameter name. */
+  readonly gradients: ReadonlyMap<string, Tensor>;
+  /** Tensors of the encoder, in the order of its layers. */
+  readonly tensors: readonly TensorSpec[];
+}
+
+/**
+ * Builds the step from two views of the same images, `xq` and `xk` [B, 3, H, W].
+ *
+ * Inputs besides those of the views: every name of `next`; `queue` [K, D]; `learningRate` and `step` []; with BN groups
+ * `shuffle` and `unshuffle` int64 [B], a permutation and its inverse.
+ */
+export function mocoStep(
+  f: Encoder,
+  xq: Tensor,
+  xk: Tensor,
+  config: MocoConfig,
+  optimizer: Optimizer,
+  context?: GradientContext,
+): MocoStep {
+  const { B, K, m, T, dim, bnGroups } = config;
+  const next = new Map<string, Tensor>();
+
+  // q = f_q(x_q), normalised: B×D
+  const tensors: TensorSpec[] = [];
+  const thetaQ = new Map<string, Tensor>();
+  const scopeQ = trainingScope((spec) => {
+    const tensor = input(`q.${spec.name}`, spec.shape);
+    tensors.push(spec);
+    if (spec.kind === "parameter") thetaQ.set(spec.name, tensor);
+    return tensor;
+  }, bnGroups);
+  const q = l2Normalise(f(xq, scopeQ));
+
+  // θ_k ← m θ_k + (1−m) θ_q: the key encoder moves before it encodes, and no gradient reaches it.
+  const scopeK = trainingScope((spec) => {
+    const before = input(`k.${spec.name}`, spec.shape);
+    if (spec.kind === "buffer") return before;
+    const moved = add(mul(before, scalar(m)), mul(thetaQ.get(spec.name)!, scalar(1 - m)));
+    next.set(`k.${spec.name}`, moved);
+    return stopGradient(moved);
+  }, bnGroups);
+
+  // k = f_k(x_k), shuffled before and put back after, normalised: B×D
+  const shuffled = bnGroups > 1 ? gatherRows(xk, input("shuffle", [B], "int64")) : xk;
+  const encoded = l2Normalise(f(shuffled, scopeK));
+  const k = stopGradient(bnGroups > 1 ? gatherRows(encoded, input("unshuffle", [B], "int64")) : encoded);
+
+  // logits: B×(1+K), the positive first; cross entropy with label 0
+  const logits = mocoLogits(q, k, input("queue", [K, dim]), T);
+  const loss = crossEntropyWithLabel0(logits);
+
+  // SGD on θ_q
+  const names = [...thetaQ.keys()];
+  const found = gradients(loss, [...thetaQ.values()], context);
+  const schedule = { learningRate: input("learningRate", []), step: input("step", []) };
+  names.forEach((name, i) => {
+    const theta = thetaQ.get(name)!;
+    const state: Record<string, Tensor> = {};
+    for (const [part, shape] of Object.entries(optimizer.stateShapes(theta.shape))) {
+      state[part] = input(`${part}.${name}`, shape);
+    }
+    const updated = optimizer.update(theta, found[i]!, state, schedule);
+    next.set(`q.${name}`, updated.parameter);
+    for (const [part, tensor] of Object.entries(updated.state)) next.set(`${part}.${name}`, tensor);
+  });
+  for (const [name, tensor] of scopeQ.updated) next.set(`q.${name}`, tensor);
+  for (const [name, tensor] of scopeK.updated) next.set(`k.${name}`, tensor);
+
+  return {
+    outputs: { loss, accuracy: contrastiveAccuracy(logits), queries: q, keys: k, logits },
+    next,
+    gradients: new Map(names.map((name, i) => [name, found[i]!])),
+    tensors,
+  };
+}

@@ -1,0 +1,23 @@
+// From pooled features to the space where the contrastive loss is taken.
+import { linear, relu, type Tensor } from "../graph/index.ts";
+import type { Scope } from "./scope.ts";
+
+/** `linear` as MoCo v1, `mlp` as v2: hidden layer as wide as the features, ReLU. */
+export type HeadKind = "linear" | "mlp";
+
+/** features [N, F] → [N, dim], not yet normalised. Named `fc` as in torchvision. */
+export function projectionHead(features: Tensor, scope: Scope, kind: HeadKind, dim: number): Tensor {
+  const width = features.shape[1]!;
+  if (kind === "linear") return fullyConnected(features, scope, "fc", dim);
+  return fullyConnected(relu(fullyConnected(features, scope, "fc.0", width)), scope, "fc.2", dim);
+}
+
+function fullyConnected(x: Tensor, scope: Scope, name: string, outputs: number): Tensor {
+  const inputs = x.shape[1]!;
+  const init = { uniformFanIn: inputs };
+  return linear(
+    x,
+    scope.parameter(`${name}.weight`, [outputs, inputs], init),
+    scope.parameter(`${name}.bias`, [outputs], init),
+  );
+}

@@ -1,0 +1,63 @@
+// Residual networks (He et al. 2016) with torchvision's tensor names. Stride sits on the 3×3 convolution.
+import { add, globalAveragePool, maxPool2d, relu, type Tensor } from "../graph/index.ts";
+import type { Scope } from "./scope.ts";
+
+/** One residual network; stages after the first halve the resolution. */
+export interface ResNetConfig {
+  /** `basic`: two 3×3; `bottleneck`: 1×1, grouped 3×3, 1×1. */
+  readonly block: "basic" | "bottleneck";
+  /** Output channels of each stage. */
+  readonly widths: readonly number[];
+  /** Blocks of each stage. */
+  readonly depths: readonly number[];
+  readonly stem: {
+    readonly width: number;
+    /** 3 for small images, 7 as on ImageNet. */
+    readonly kernel: number;
+    readonly stride: number;
+    /** 3×3 max pooling of stride 2 after the stem. */
+    readonly maxPool: boolean;
+  };
+  /** Output channels ÷ inner channels of a bottleneck. @default 4 */
+  readonly expansion?: number;
+  /** Groups of a bottleneck's 3×3 convolution. @default 1 */
+  readonly groups?: number;
+}
+
+/** x [N, 3, H, W] → pooled features [N, last width]. */
+export function resnet(x: Tensor, scope: Scope, config: ResNetConfig): Tensor {
+  const { stem, widths, depths } = config;
+  const { kernel, stride } = stem;
+  let y = relu(scope.convNorm(x, { conv: "conv1", norm: "bn1" }, { channels: stem.width, kernel, stride }));
+  if (stem.maxPool) y = maxPool2d(y, { kernel: 3, stride: 2, padding: 1 });
+  widths.forEach((width, stage) => {
+    for (let n = 0; n < depths[stage]!; n++) {
+      y = residualBlock(y, scope, `layer${stage + 1}.${n}`, width, stage > 0 && n === 0 ? 2 : 1, config);
+    }
+  });
+  return globalAveragePool(y);
+}
+
+function residualBlock(
+  x: Tensor,
+  scope: Scope,
+  name: string,
+  channels: number,
+  stride: number,
+  config: ResNetConfig,
+): Tensor {
+  const unit = (t: Tensor, n: number, layer: { channels: number; kernel: number; stride?: number; groups?: number }) =>
+    scope.convNorm(t, { conv: `${name}.conv${n}`, norm: `${name}.bn${n}` }, layer);
+  let y: Tensor;
+  if (config.block === "basic") {
+    y = unit(relu(unit(x, 1, { channels, kernel: 3, stride })), 2, { channels, kernel: 3 });
+  } else {
+    const inner = channels / (config.expansion ?? 4);
+    y = relu(unit(x, 1, { channels: inner, kernel: 1 }));
+    y = relu(unit(y, 2, { channels: inner, kernel: 3, stride, groups: config.groups ?? 1 }));
+    y = unit(y, 3, { channels, kernel: 1 });
+  }
+  if (stride === 1 && x.shape[1] === channels) return relu(add(y, x));
+  const names = { conv: `${name}.downsample.0`, norm: `${name}.downsample.1` };
+  return relu(add(y, scope.convNorm(x, names, { channels, kernel: 1, stride })));
+}

@@ -1,0 +1,82 @@
+// The tensors of a run: drawn for a new one, read from a checkpoint, or begun from another model's encoder.
+import { AppError } from "../core/errors.ts";
+import type { TrainingConfig } from "./config.ts";
+import { createRandom } from "./data/random.ts";
+import { sizeOf } from "./graph/index.ts";
+import { noiseKeys } from "./moco/negative-queue.ts";
+import type { MocoStep } from "./moco/step.ts";
+import { initialValues } from "./network/initialise.ts";
+import type { StoredTensor } from "./safetensors.ts";
+
+/** State by the step's names, and the queue [K, D]. */
+export interface RunState {
+  readonly tensors: Map<string, Float32Array>;
+  readonly queue: Float32Array;
+}
+
+// A stream of the seed that neither a step nor an epoch uses: they count up from 0 and 2³¹.
+const INITIAL_STREAM = 2 ** 32 - 1;
+
+/** A new run: a drawn encoder, its copy as key encoder, the optimiser at rest, a queue of noise. */
+export function newRunState(step: MocoStep, config: TrainingConfig): RunState {
+  const random = createRandom(config.seed, INITIAL_STREAM);
+  const tensors = new Map<string, Float32Array>();
+  for (const [name, tensor] of step.next) tensors.set(name, new Float32Array(sizeOf(tensor.shape)));
+  for (const spec of step.tensors) {
+    const values = initialValues(spec, random);
+    tensors.set(`q.${spec.name}`, values);
+    tensors.set(`k.${spec.name}`, values.slice());
+  }
+  return { tensors, queue: noiseKeys(config.queue, config.dim, random) };
+}
+
+/**
+ * A run that goes on from a checkpoint's tensors.
+ *
+ * @throws AppError `invalid_checkpoint` where they are not those of this architecture.
+ */
+export function resumedRunState(
+  step: MocoStep,
+  config: TrainingConfig,
+  stored: ReadonlyMap<string, StoredTensor>,
+): RunState {
+  const tensors = new Map<string, Float32Array>();
+  for (const [name, { shape }] of step.next) tensors.set(name, take(stored, name, shape));
+  return { tensors, queue: take(stored, "queue", [config.queue, config.dim]) };
+}
+
+/**
+ * A new run whose encoders begin as another model's: everything else is new.
+ *
+ * @param weights Tensors by name without prefix, as {@link encoderWeights} gives them.
+ * @throws AppError `invalid_checkpoint` where the architecture is another.
+ */
+export function warmRunState(
+  step: MocoStep,
+  config: TrainingConfig,
+  weights: ReadonlyMap<string, StoredTensor>,
+): RunState {
+  const state = newRunState(step, config);
+  for (const { name, shape } of step.tensors) {
+    const values = take(weights, name, shape);
+    state.tensors.set(`q.${name}`, values);
+    state.tensors.set(`k.${name}`, values.slice());
+  }
+  return state;
+}
+
+/** The query encoder with its head, by name without prefix. */
+export function encoderWeights(step: MocoStep, state: ReadonlyMap<string, Float32Array>): Map<string, StoredTensor> {
+  return new Map(step.tensors.map(({ name, shape }) => [name, { shape, data: state.get(`q.${name}`)! }]));
+}
+
+function take(stored: ReadonlyMap<string, StoredTensor>, name: string, shape: readonly number[]): Float32Array {
+  const tensor = stored.get(name);
+  if (!tensor || tensor.shape.join() !== shape.join() || !(tensor.data instanceof Float32Array)) {
+    throw new AppError(
+      "invalid_checkpoint",
+      `Expected the tensor ${name} of [${shape}] but ${tensor ? `it has [${tensor.shape}]` : "it is not there"}: the weights are of another architecture. Use the architecture they were trained with, or start anew.`,
+    );
+  }
+  return tensor.data;
+}

@@ -1,0 +1,73 @@
+// The safetensors format (huggingface.co/docs/safetensors): 8 bytes header length, a JSON header, the tensors' bytes.
+import { AppError } from "../core/errors.ts";
+
+/** Element types read and written, by their safetensors names. */
+export interface StoredTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | BigInt64Array | Uint8Array;
+}
+
+/** A file's content. */
+export interface TensorFile {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Text by key, from `__metadata__`. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const KINDS = { F32: Float32Array, I64: BigInt64Array, U8: Uint8Array } as const;
+
+/** Encodes tensors; the file's bytes depend on nothing but its content. */
+export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let end = 0;
+  for (const [name, { shape, data }] of tensors) {
+    const dtype = data instanceof Float32Array ? "F32" : data instanceof BigInt64Array ? "I64" : "U8";
+    header[name] = { dtype, shape, data_offsets: [end, end + data.byteLength] };
+    end += data.byteLength;
+  }
+  let json = JSON.stringify(header);
+  json += " ".repeat((8 - (Buffer.byteLength(json) % 8)) % 8);
+  const start = 8 + Buffer.byteLength(json);
+  const file = new Uint8Array(start + end);
+  new DataView(file.buffer).setBigUint64(0, BigInt(start - 8), true);
+  file.set(Buffer.from(json), 8);
+  let at = start;
+  for (const { data } of tensors.values()) {
+    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return file;
+}
+
+/**
+ * Decodes a file; the tensors are copies.
+ *
+ * @throws AppError `invalid_checkpoint` where it is not one or is cut short.
+ */
+export function decodeSafetensors(file: Uint8Array): TensorFile {
+  const bad = (why: string) => new AppError("invalid_checkpoint", `Expected a safetensors file but ${why}.`);
+  if (file.length < 8) throw bad(`it has ${file.length} bytes`);
+  const headerLength = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
+  const start = 8 + headerLength;
+  if (start > file.length) throw bad("its header is cut short");
+  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  try {
+    header = JSON.parse(Buffer.from(file.subarray(8, start)).toString("utf8"));
+  } catch (error) {
+    throw new AppError("invalid_checkpoint", "Expected a safetensors file but its header is not JSON.", {
+      cause: error,
+    });
+  }
+  const { __metadata__: metadata = {}, ...entries } = header;
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, { dtype, shape, data_offsets }] of Object.entries(entries)) {
+    const Kind = KINDS[dtype as keyof typeof KINDS];
+    if (!Kind) throw bad(`tensor ${name} has the element type ${dtype}, not one of ${Object.keys(KINDS)}`);
+    const [from, to] = data_offsets;
+    if (start + to > file.length) throw bad(`tensor ${name} is cut short`);
+    const data = new Kind(new Uint8Array(file.subarray(start + from, start + to)).buffer);
+    if (data.length !== shape.reduce((a, b) => a * b, 1)) throw bad(`tensor ${name} does not fill [${shape}]`);
+    tensors.set(name, { shape, data });
+  }
+  return { tensors, metadata: metadata as unknown as Record<string, string> };
+}

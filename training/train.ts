@@ -1,0 +1,249 @@
+// Training from a folder of images to a model in models/, top to bottom.
+//
+//   moco-search train photos/ --name photos --minutes 1        (one minute on the CPU)
+import { mkdir, open } from "node:fs/promises";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { AppError } from "../core/errors.ts";
+import { replaceFile } from "../core/files.ts";
+import type { Model } from "../core/model-folder.ts";
+import { createBatches } from "./batches.ts";
+import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { parseTrainingConfig, type TrainingConfig } from "./config.ts";
+import { type Dataset, openDataset } from "./data/dataset.ts";
+import { medianSide } from "./data/probe.ts";
+import { projectionEncoder } from "./encoder.ts";
+import { input } from "./graph/index.ts";
+import { negativeQueue } from "./moco/negative-queue.ts";
+import { type MocoStep, mocoStep } from "./moco/step.ts";
+import { view } from "./moco/views.ts";
+import { sgd } from "./optimizer.ts";
+import { IMAGENET_NORMALISATION } from "./preprocessing.ts";
+import { publish } from "./publish.ts";
+import { autoRecipe } from "./recipes.ts";
+import { newRunState, resumedRunState, warmRunState } from "./run-state.ts";
+import type { StoredTensor } from "./safetensors.ts";
+import { learningRateAt } from "./schedule.ts";
+import { compileStateful } from "./state-buffers.ts";
+
+/** How long a run takes: passes over the collection, or minutes to which the schedule is fitted. */
+export type Budget = { readonly epochs: number } | { readonly minutes: number };
+
+/** What happens during a run, for a progress display. */
+export type TrainEvent =
+  | { readonly kind: "reading"; readonly done: number; readonly total: number | undefined }
+  | {
+      readonly kind: "starting";
+      readonly config: TrainingConfig;
+      readonly reasons: readonly string[];
+      readonly dataset: Dataset;
+    }
+  | { readonly kind: "step"; readonly metrics: StepMetrics }
+  | { readonly kind: "checkpoint"; readonly path: string };
+
+/** What is known after a step. */
+export interface StepMetrics {
+  readonly step: number;
+  /** Undefined during the first steps of a run that is given in minutes. */
+  readonly totalSteps: number | undefined;
+  readonly epoch: number;
+  readonly loss: number;
+  /** Share of queries whose own key is nearer than every negative. */
+  readonly accuracy: number;
+  readonly learningRate: number;
+  /** Since the run began or was resumed. */
+  readonly imagesPerSecond: number;
+  /** Share of the time spent waiting for data. */
+  readonly waiting: number;
+  /** Seconds trained, earlier parts of a resumed run included. */
+  readonly seconds: number;
+}
+
+/** Options of {@link train}. */
+export interface TrainOptions {
+  /** Folders, archives or files of images. */
+  readonly images: readonly string[];
+  /** Name of the model to write. */
+  readonly name: string;
+  readonly modelsFolder: string;
+  /** Where config, metrics and checkpoints go. */
+  readonly runFolder: string;
+  readonly budget: Budget;
+  /** Hyper-parameters that replace those of the recipe. */
+  readonly config?: Partial<TrainingConfig>;
+  /** Weights of a model to begin from; its configuration is used except for `config`. */
+  readonly init?: { readonly config: TrainingConfig; readonly weights: ReadonlyMap<string, StoredTensor> };
+  /** Go on from the checkpoint in `runFolder`. */
+  readonly resume?: boolean;
+  /** Minutes between two checkpoints. @default 5 */
+  readonly checkpointMinutes?: number;
+  /** Replace a model of the same name. @default false */
+  readonly replace?: boolean;
+  readonly cacheFolder?: string;
+  /** Threads of the engine. @default every core */
+  readonly threads?: number;
+  /** Ends the run after the step under way: a checkpoint is written, no model. */
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: TrainEvent) => void;
+}
+
+/** The outcome of a run. */
+export interface TrainResult {
+  /** Undefined where the run was ended by its signal. */
+  readonly model: Model | undefined;
+  readonly metrics: StepMetrics;
+  readonly checkpoint: string;
+}
+
+/** Steps that are timed before a run given in minutes fixes its length; the first few are slower and left out. */
+const TIMED_STEPS = { from: 3, to: 12 };
+
+/**
+ * Trains an encoder and writes `models/<name>/`.
+ *
+ * @throws AppError `invalid_dataset`, `invalid_configuration`, `invalid_checkpoint`, `model_exists`, or `invalid_model`
+ *   where the loss is no longer a number or the export does not agree with the trained encoder.
+ */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  const { runFolder, budget, signal, onEvent = () => {} } = options;
+  const checkpointPath = join(runFolder, "checkpoint.safetensors");
+  const resumed = options.resume ? await loadCheckpoint(checkpointPath) : undefined;
+  const { config, reasons, dataset } = await prepare(options, resumed);
+  await mkdir(runFolder, { recursive: true });
+  await replaceFile(join(runFolder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+  onEvent({ kind: "starting", config, reasons, dataset });
+
+  const step = buildStep(config);
+  const state = resumed
+    ? resumedRunState(step, config, resumed.tensors)
+    : options.init
+      ? warmRunState(step, config, options.init.weights)
+      : newRunState(step, config);
+  const { loss, accuracy, keys } = step.outputs;
+  const graph = await compileStateful({ loss, accuracy, keys }, step.next, state.tensors, {
+    threads: options.threads ?? cpus().length,
+  });
+  const queue = negativeQueue(state.queue, config.dim, resumed?.progress.queuePointer);
+  const first = resumed?.progress.step ?? 0;
+  const batches = createBatches(dataset, config, first);
+  const metricsFile = await open(join(runFolder, "metrics.jsonl"), resumed ? "a" : "w");
+
+  let totalSteps =
+    resumed?.progress.totalSteps ?? ("epochs" in budget ? Math.ceil(budget.epochs * batches.perEpoch) : undefined);
+  const secondsBefore = resumed?.progress.seconds ?? 0;
+  const began = performance.now();
+  const clock = () => (performance.now() - began) / 1000;
+  let timedFrom = 0;
+  let savedAt = 0;
+  let waited = 0;
+  let metrics: StepMetrics | undefined;
+
+  const save = async (done: number) => {
+    const tensors = new Map<string, StoredTensor>();
+    for (const [name, { shape }] of step.next) tensors.set(name, { shape, data: graph.state.get(name)! });
+    tensors.set("queue", { shape: [config.queue, config.dim], data: queue.keys });
+    const seconds = secondsBefore + clock();
+    const progress = { step: done, totalSteps: totalSteps ?? null, queuePointer: queue.pointer, seconds };
+    await saveCheckpoint(checkpointPath, { config, progress, tensors });
+    savedAt = clock();
+    onEvent({ kind: "checkpoint", path: checkpointPath });
+  };
+
+  let t = first;
+  while (t < (totalSteps ?? Number.POSITIVE_INFINITY) && !signal?.aborted) {
+    const asked = clock();
+    const feeds = await batches.next();
+    waited += clock() - asked;
+    const learningRate = learningRateAt(totalSteps ? t / totalSteps : 0, config.learningRate, config.schedule);
+    const out = await graph.step({
+      ...feeds,
+      queue: queue.keys,
+      learningRate: Float32Array.of(learningRate),
+      step: Float32Array.of(t + 1),
+    });
+    queue.enqueue(out.keys!);
+    t++;
+    if (!Number.isFinite(out.loss![0]!)) throw diverged(t, checkpointPath, savedAt > 0 || resumed !== undefined);
+
+    const timed = t - first;
+    if (timed === TIMED_STEPS.from) timedFrom = clock();
+    if (totalSteps === undefined && "minutes" in budget && timed >= TIMED_STEPS.to) {
+      const perStep = (clock() - timedFrom) / (timed - TIMED_STEPS.from);
+      totalSteps = t + Math.max(1, Math.floor((budget.minutes * 60 - clock()) / perStep));
+    }
+    metrics = {
+      step: t,
+      totalSteps,
+      epoch: t / batches.perEpoch,
+      loss: out.loss![0]!,
+      accuracy: out.accuracy![0]!,
+      learningRate,
+      imagesPerSecond: (timed * config.batch) / clock(),
+      waiting: waited / clock(),
+      seconds: secondsBefore + clock(),
+    };
+    onEvent({ kind: "step", metrics });
+    await metricsFile.write(`${JSON.stringify(metrics)}\n`);
+    if (clock() - savedAt > (options.checkpointMinutes ?? 5) * 60) await save(t);
+    await new Promise(setImmediate); // lets signals and timers in between two steps
+  }
+  await save(t);
+  await metricsFile.close();
+  if (!metrics)
+    throw new AppError("invalid_configuration", "Expected at least one step to train. Ask for more epochs or minutes.");
+  const model = signal?.aborted
+    ? undefined
+    : await publish({ ...options, config, dataset, step, state: graph.state, metrics });
+  await graph.release();
+  await dataset.close();
+  return { model, metrics, checkpoint: checkpointPath };
+}
+
+/** The graph of one step on stored images: both views are made inside it. */
+function buildStep(config: TrainingConfig): MocoStep {
+  const { batch: B, storedSize, imageSize, queue: K, keyMomentum: m, temperature: T, dim, bnGroups } = config;
+  const images = input("images", [B, storedSize, storedSize, 3], "uint8");
+  return mocoStep(
+    (x, scope) => projectionEncoder(x, scope, config),
+    view(images, "query", imageSize, IMAGENET_NORMALISATION),
+    view(images, "key", imageSize, IMAGENET_NORMALISATION),
+    { B, K, m, T, dim, bnGroups },
+    sgd({ momentum: config.momentum, weightDecay: config.weightDecay }),
+  );
+}
+
+/** Opens the images and settles the configuration: the checkpoint's, or the recipe's with what the user set. */
+async function prepare(options: TrainOptions, resumed: Checkpoint | undefined) {
+  const { images, cacheFolder, onEvent = () => {} } = options;
+  const side = (await medianSide(images)) ?? 32;
+  const guess = autoRecipe({ images: 1024, side }).config;
+  const storedSize =
+    resumed?.config.storedSize ?? options.config?.storedSize ?? options.init?.config.storedSize ?? guess.storedSize;
+  const dataset = await openDataset(
+    images,
+    { width: storedSize, height: storedSize, fit: "fill" },
+    {
+      ...(cacheFolder && { cacheFolder }),
+      atLeast: 16,
+      onProgress: ({ done, total }) => onEvent({ kind: "reading", done, total }),
+    },
+  );
+  if (resumed) return { config: resumed.config, reasons: ["everything as in the checkpoint"], dataset };
+  const auto = autoRecipe({ images: dataset.count, side });
+  const base = options.init ? { ...auto.config, ...shapeOf(options.init.config) } : auto.config;
+  const config = parseTrainingConfig({ ...base, ...options.config });
+  return { config, reasons: auto.reasons, dataset };
+}
+
+/** What a warm start takes over: the weights fit nothing else. */
+function shapeOf({ imageSize, storedSize, architecture, head, dim }: TrainingConfig) {
+  return { imageSize, storedSize, architecture, head, dim };
+}
+
+function diverged(step: number, checkpoint: string, saved: boolean): AppError {
+  const kept = saved ? ` The last checkpoint, ${checkpoint}, is from before that.` : "";
+  return new AppError(
+    "invalid_model",
+    `The loss is no longer a number after step ${step}: the learning rate is too large for these images. Try a third of it.${kept}`,
+  );
+}
