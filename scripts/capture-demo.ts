@@ -14,7 +14,7 @@ const lines = ["$ npm run demo", ...(await runDemo())];
 const width = Math.ceil(Math.max(...lines.map((line) => line.length)) * CHARACTER_WIDTH) + 2 * MARGIN;
 const height = lines.length * LINE_HEIGHT + 2 * MARGIN;
 const text = lines.map(
-  (line, i) => `<tspan x="${MARGIN}" y="${MARGIN + (i + 0.75) * LINE_HEIGHT}">${escape(line)}</tspan>`,
+  (line, i) => `<tspan x="${MARGIN}" y="${MARGIN + (i + 0.75) * LINE_HEIGHT}">${escapeXml(line)}</tspan>`,
 );
 const path = join(packageRoot(), "docs/images/demo.svg");
 await mkdir(join(packageRoot(), "docs/images"), { recursive: true });
@@ -51,6 +51,6 @@ async function runDemo(): Promise<string[]> {
     .filter((line, i, all) => !isProgress(line) || kindOf(all[i + 1]) !== kindOf(line));
 }
 
-function escape(line: string): string {
+function escapeXml(line: string): string {
   return line.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
