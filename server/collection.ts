@@ -6,6 +6,7 @@ import type { Generation } from "./generation/generation.ts";
 import type { Generations } from "./generation/generations.ts";
 import { createPreparer } from "./generation/preparer.ts";
 import { createImageWriter } from "./image-writer.ts";
+import type { FoundKeys } from "./index/index-worker.ts";
 import type { ImagePage, ImageRecord, Metadata } from "./store/image-records.ts";
 import type { Store } from "./store/store.ts";
 
@@ -57,6 +58,9 @@ export interface Collection {
   search(query: Query, options: SearchOptions): Promise<AnsweredBy & { matches: ImageMatch[] }>;
 }
 
+/** Searches for one query, where images are deleted meanwhile. */
+const MAX_ATTEMPTS = 5;
+
 /** Makes the collection of a store. */
 export function createCollection({ store, generations }: { store: Store; generations: Generations }): Collection {
   const writer = createImageWriter({ store, generations });
@@ -70,6 +74,25 @@ export function createCollection({ store, generations }: { store: Store; generat
     const content = store.images.contentOf(query.id) ?? throwNotFound(query.id);
     const stored = store.embeddings.get(generation.encoder, content.number);
     return stored ?? generation.embed(createPreparer(await store.files.read(content.sha256)), "live");
+  };
+
+  /** The images of found contents, and whether a content has none any more. */
+  const imagesOf = (
+    { keys, scores }: FoundKeys,
+    { k, minScore, leftOut }: { k: number; minScore: number; leftOut: string | undefined },
+  ): { matches: ImageMatch[]; vanished: boolean } => {
+    const matches: ImageMatch[] = [];
+    let vanished = false;
+    for (const [i, content] of keys.entries()) {
+      const score = scores[i]!;
+      if (score < minScore || matches.length === k) break;
+      const images = store.images.withContent(content);
+      if (images.length === 0) vanished = true;
+      for (const { id, metadata } of images) {
+        if (id !== leftOut && matches.length < k) matches.push({ id, score, metadata });
+      }
+    }
+    return { matches, vanished };
   };
 
   return {
@@ -93,17 +116,13 @@ export function createCollection({ store, generations }: { store: Store; generat
       generations.use(async (generation) => {
         const vector = await embedQuery(query, generation);
         const leftOut = "id" in query ? query.id : undefined;
-        const { keys, scores } = await generation.index.search(vector, leftOut === undefined ? k : k + 1);
-        const matches: ImageMatch[] = [];
-        for (const [i, content] of keys.entries()) {
-          const score = scores[i]!;
-          if (score < minScore) break;
-          for (const { id, metadata } of store.images.withContent(content)) {
-            if (id !== leftOut && matches.length < k) matches.push({ id, score, metadata });
-          }
-          if (matches.length === k) break;
+        // Images may be deleted between the index's answer and ours. Then the index is asked again, so that the next
+        // nearest take their places.
+        for (let attempt = 1; ; attempt++) {
+          const found = await generation.index.search(vector, leftOut === undefined ? k : k + 1);
+          const { matches, vanished } = imagesOf(found, { k, minScore, leftOut });
+          if (!vanished || attempt === MAX_ATTEMPTS) return { ...answeredBy(generation), matches };
         }
-        return { ...answeredBy(generation), matches };
       }),
   };
 }

@@ -127,7 +127,7 @@ export function createLiveIndex({
     },
     async remove(content) {
       const size = await tell((thread) => thread.remove([content]));
-      if (!size || closed || rebuilding || size.tombstones < Math.max(TOMBSTONES, size.size)) return;
+      if (!size || closed || rebuilding || size.tombstones < Math.max(TOMBSTONES, size.keys)) return;
       rebuild().catch((error) => logger.error({ err: error }, "the index could not be rebuilt"));
     },
     async search(query, k) {

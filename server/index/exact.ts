@@ -5,13 +5,7 @@ import { createVectorTable, searchExactly } from "./vector-table.ts";
 export function createExactIndex(dimensions: number): VectorIndex {
   const table = createVectorTable(dimensions);
   return {
-    dimensions,
-    get size() {
-      return table.size;
-    },
-    get tombstones() {
-      return table.tombstones;
-    },
+    size: table.size,
     add: (key, vector) => void table.add(key, vector),
     remove: (key) => void table.remove(key),
     search: (query, k) => searchExactly(table, query, k),

@@ -39,7 +39,7 @@ export function createHnswIndex(
   const graph = new hnswlib.HierarchicalNSW("ip", dimensions);
   graph.initIndex({ maxElements: 1024, m: links, efConstruction });
   graph.setEf(efSearch);
-  const live = () => table.labels - table.tombstones;
+  const live = () => table.labels() - table.size().tombstones;
 
   const searchGraph = (query: Float32Array, k: number): Match[] => {
     const nodes = Math.min(k, live());
@@ -47,19 +47,13 @@ export function createHnswIndex(
     const { neighbors, distances } = graph.searchKnn(Array.from(query), nodes);
     return matchesOf(
       table,
-      neighbors.map((label, i) => ({ label, score: 1 - distances[i]! })),
+      neighbors.map((index, i) => ({ index, score: 1 - distances[i]! })),
       k,
     );
   };
 
   return {
-    dimensions,
-    get size() {
-      return table.size;
-    },
-    get tombstones() {
-      return table.tombstones;
-    },
+    size: table.size,
     add(key, vector) {
       const { label, node } = table.add(key, vector);
       if (node === "known") return;
@@ -73,7 +67,7 @@ export function createHnswIndex(
     },
     search: (query, k) => (live() <= exactUpTo ? searchExactly(table, query, k) : searchGraph(query, k)),
     inspect(sample) {
-      const labels = Array.from({ length: table.labels }, (_, label) => label).filter(
+      const labels = Array.from({ length: table.labels() }, (_, label) => label).filter(
         (label) => table.keys(label).length > 0,
       );
       const step = Math.max(1, Math.floor(labels.length / sample));
@@ -87,7 +81,11 @@ export function createHnswIndex(
         found += searchGraph(query, 10).filter((match) => match.score >= worst).length;
         wanted += exact.length;
       }
-      return { size: table.size, recallAt10: wanted > 0 ? found / wanted : 1, spread: spreadOf(table.vector, labels) };
+      return {
+        size: table.size().keys,
+        recallAt10: wanted > 0 ? found / wanted : 1,
+        spread: spreadOf(table.vector, labels),
+      };
     },
   };
 

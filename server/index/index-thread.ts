@@ -4,7 +4,8 @@ import { siblingModule } from "../../core/paths.ts";
 import { startWorker } from "../../core/processes.ts";
 import { createPendingCalls } from "../pending-calls.ts";
 import type { IndexReport } from "./hnsw.ts";
-import type { FoundKeys, IndexAnswer, IndexReply, IndexRequest, IndexSize, IndexWorkerData } from "./index-worker.ts";
+import type { FoundKeys, IndexAnswer, IndexReply, IndexRequest, IndexWorkerData } from "./index-worker.ts";
+import type { IndexSize } from "./vector-index.ts";
 
 /**
  * An index in a thread of its own. Calls are carried out in the order in which they were made.

@@ -1,6 +1,7 @@
 // The thread that an index lives in: calls come in, answers with the same number go out.
 import { parentPort, workerData } from "node:worker_threads";
 import { createHnswIndex, type IndexReport } from "./hnsw.ts";
+import type { IndexSize } from "./vector-index.ts";
 
 /** What the thread is asked. Vectors of several keys stand row by row in one array. */
 export type IndexRequest =
@@ -8,12 +9,6 @@ export type IndexRequest =
   | { readonly op: "remove"; readonly keys: readonly number[] }
   | { readonly op: "search"; readonly query: Float32Array; readonly k: number }
   | { readonly op: "inspect"; readonly sample: number };
-
-/** Keys in the index and nodes without one. */
-export interface IndexSize {
-  readonly size: number;
-  readonly tombstones: number;
-}
 
 /** Found keys, best first, with their scores. */
 export interface FoundKeys {
@@ -42,10 +37,10 @@ function answer(request: IndexRequest): IndexAnswer {
       for (const [i, key] of request.keys.entries()) {
         index.add(key, request.vectors.subarray(i * dimensions, (i + 1) * dimensions));
       }
-      return { size: index.size, tombstones: index.tombstones };
+      return index.size();
     case "remove":
       for (const key of request.keys) index.remove(key);
-      return { size: index.size, tombstones: index.tombstones };
+      return index.size();
     case "search": {
       const matches = index.search(request.query, request.k);
       return {

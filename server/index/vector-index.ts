@@ -7,13 +7,17 @@ export interface Match {
   readonly score: number;
 }
 
-/** Vectors of unit norm by key (the number of a content), searched by inner product. */
-export interface VectorIndex {
-  readonly dimensions: number;
+/** How full an index is. */
+export interface IndexSize {
   /** Keys in the index. */
-  readonly size: number;
+  readonly keys: number;
   /** Nodes that no key refers to any more; they cost memory and search time until the index is rebuilt. */
   readonly tombstones: number;
+}
+
+/** Vectors of unit norm by key (the number of a content), searched by inner product. */
+export interface VectorIndex {
+  size(): IndexSize;
   /** Adds a key; a key that is in the index already stays as it is. */
   add(key: number, vector: Float32Array): void;
   /** Removes a key; a key that is not in the index is ignored. */

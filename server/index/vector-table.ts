@@ -1,6 +1,7 @@
 // Distinct vectors and the keys that have them. Graph indexes break when they hold many identical vectors, so each
 // distinct vector is one node, named by a label 0, 1, 2, …, with a list of keys.
-import type { Match } from "./vector-index.ts";
+import { dot, largest, type Neighbour } from "../../core/vector.ts";
+import type { IndexSize, Match } from "./vector-index.ts";
 
 /** What {@link VectorTable.add} did. */
 export interface AddedVector {
@@ -10,13 +11,9 @@ export interface AddedVector {
 }
 
 export interface VectorTable {
-  readonly dimensions: number;
-  /** Keys in the table. */
-  readonly size: number;
+  size(): IndexSize;
   /** Labels given so far, with and without keys. */
-  readonly labels: number;
-  /** Labels without a key. */
-  readonly tombstones: number;
+  labels(): number;
   /** The vector of a label: a view, not a copy. */
   vector(label: number): Float32Array;
   keys(label: number): readonly number[];
@@ -48,16 +45,8 @@ export function createVectorTable(dimensions: number): VectorTable {
   };
 
   return {
-    dimensions,
-    get size() {
-      return labelOf.size;
-    },
-    get labels() {
-      return keysOf.length;
-    },
-    get tombstones() {
-      return tombstones;
-    },
+    size: () => ({ keys: labelOf.size, tombstones }),
+    labels: () => keysOf.length,
     vector,
     keys: (label) => keysOf[label]!,
     add(key, values) {
@@ -95,26 +84,18 @@ export function createVectorTable(dimensions: number): VectorTable {
 
 /** Exact search over a table: every vector is compared. */
 export function searchExactly(table: VectorTable, query: Float32Array, k: number): Match[] {
-  const best: Array<{ label: number; score: number }> = [];
-  for (let label = 0; label < table.labels; label++) {
-    if (table.keys(label).length === 0) continue;
-    const vector = table.vector(label);
-    let score = 0;
-    for (let i = 0; i < vector.length; i++) score += query[i]! * vector[i]!;
-    if (best.length === k && score <= best[k - 1]!.score) continue;
-    let at = best.length;
-    while (at > 0 && best[at - 1]!.score < score) at--;
-    best.splice(at, 0, { label, score });
-    if (best.length > k) best.pop();
-  }
-  return matchesOf(table, best, k);
+  const scores = Float64Array.from({ length: table.labels() }, (_, label) =>
+    table.keys(label).length > 0 ? dot(query, table.vector(label)) : Number.NEGATIVE_INFINITY,
+  );
+  const nodes = largest(scores, k).filter(({ score }) => score > Number.NEGATIVE_INFINITY);
+  return matchesOf(table, nodes, k);
 }
 
-/** The keys of nodes, best node first, `k` at most. */
-export function matchesOf(table: VectorTable, nodes: Iterable<{ label: number; score: number }>, k: number): Match[] {
+/** The keys of nodes (`index` is the label), best node first, `k` at most. */
+export function matchesOf(table: VectorTable, nodes: Iterable<Neighbour>, k: number): Match[] {
   const matches: Match[] = [];
-  for (const { label, score } of nodes) {
-    for (const key of table.keys(label)) {
+  for (const { index, score } of nodes) {
+    for (const key of table.keys(index)) {
       if (matches.length === k) return matches;
       matches.push({ key, score });
     }

@@ -6,19 +6,20 @@ import { readMultipart, type UploadLimits, uploadedImages } from "./multipart.ts
 import { onlyMethods } from "./problem.ts";
 import { parse } from "./validate.ts";
 
-/** What every search takes; in a multipart body the numbers come as text. */
-const optionsShape = {
-  k: z.coerce.number().int().min(1).max(1000).default(10),
-  minScore: z.coerce.number().min(-1).max(1).optional(),
-};
+/** What every search takes. */
+const optionsOf = (number: z.ZodNumber) => ({
+  k: number.int().min(1).max(1000).default(10),
+  minScore: number.min(-1).max(1).optional(),
+});
 
-const imageSearchSchema = z.strictObject(optionsShape);
+// In a multipart body numbers come as text.
+const imageSearchSchema = z.strictObject(optionsOf(z.coerce.number()));
 
 const jsonSearchSchema = z
   .strictObject({
     id: z.string().min(1).max(64).optional(),
     vector: z.array(z.number()).max(65536).optional(),
-    ...optionsShape,
+    ...optionsOf(z.number()),
   })
   .refine(({ id, vector }) => (id === undefined) !== (vector === undefined), "expected either `id` or `vector`");
 

@@ -1,9 +1,8 @@
 // A real server on a free port, with its data and models in a temporary folder.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import request from "supertest";
 import { type Options, type RunningServer, start } from "../../server/index.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 import { writeTinyModel } from "./tiny-model.ts";
 
 export interface TestServer {
@@ -21,7 +20,7 @@ export interface TestServer {
 
 /** Starts a server with the tiny models `default` (16 dimensions) and `other` (24 dimensions, another input size). */
 export async function startTestServer(options: Options = {}): Promise<TestServer> {
-  const folder = await mkdtemp(join(tmpdir(), "moco-search-test-"));
+  const { folder, remove } = await temporaryFolder();
   const dataFolder = join(folder, "data");
   const modelsFolder = join(folder, "models");
   await writeTinyModel(modelsFolder, "default", { seed: 1 });
@@ -53,7 +52,7 @@ export async function startTestServer(options: Options = {}): Promise<TestServer
     },
     async close() {
       await server.close();
-      await rm(folder, { recursive: true, force: true });
+      await remove();
     },
   };
 }

@@ -40,7 +40,7 @@ export function writeTinyModel(
     licence: "made by the tests",
     createdAt: new Date(0).toISOString(),
   };
-  return writeModel(modelsFolder, card, encoder, { replace });
+  return writeModel(modelsFolder, card, { onnx: encoder }, { replace });
 }
 
 function tinyEncoder({

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { pathToFileURL } from "node:url";
+import { packageRoot } from "../../core/paths.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { writeTinyModel } from "../support/tiny-model.ts";
+
+/** Runs `moco-search serve` in a process of its own. */
+function runServe(args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+  const module = pathToFileURL(join(packageRoot(), "cli", "serve.ts")).href;
+  const code = `import { serve } from ${JSON.stringify(module)};
+    serve.parseAsync(process.argv.slice(1), { from: "user" }).catch((error) => { console.error(error.message); process.exit(1); });`;
+  return spawn(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", code, "--", ...args], {
+    cwd: packageRoot(),
+    env: { ...process.env, ...env },
+  });
+}
+
+describe("moco-search serve", () => {
+  let folder: string;
+  let remove: () => Promise<void>;
+  before(async () => {
+    ({ folder, remove } = await temporaryFolder());
+    await writeTinyModel(join(folder, "models"), "default");
+  });
+  after(() => remove());
+
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    it(`serves, says where in JSON, and ends with exit code 0 on ${signal}`, async () => {
+      const child = runServe([
+        "--json",
+        "--port",
+        "0",
+        "--data",
+        join(folder, "data"),
+        "--models",
+        join(folder, "models"),
+      ]);
+      const [line] = await once(child.stdout!, "data");
+      const { url, model } = JSON.parse(String(line));
+      assert.equal(model, "default");
+      assert.equal((await fetch(`${url}/readyz`)).status, 200);
+      child.kill(signal);
+      assert.deepEqual(await once(child, "exit"), [0, null]);
+    });
+  }
+
+  it("names every bad option and starts nothing", async () => {
+    const child = runServe(["--port", "x", "--device", "abacus"], { MOCO_SEARCH_THREADS: "0" });
+    const stderr = await text(child.stderr!);
+    if (child.exitCode === null) await once(child, "exit");
+    assert.equal(child.exitCode, 1);
+    for (const part of [/port: expected a number/, /device/, /MOCO_SEARCH_THREADS: expected 1 or more/])
+      assert.match(stderr, part);
+  });
+
+  it("says what to do where the model is missing", async () => {
+    const child = runServe(["--port", "0", "--data", join(folder, "empty"), "--models", join(folder, "none")]);
+    assert.match(await text(child.stderr!), /There is no model "default".*Train one or add one first/);
+  });
+});
