@@ -95,8 +95,8 @@ export interface TrainResult {
   readonly checkpoint: string;
 }
 
-/** Steps that are timed before a run given in minutes fixes its length; the first few are slower and left out. */
-const TIMED_STEPS = { from: 3, to: 12 };
+/** A run given in minutes fixes its number of steps after this share of them; the first few steps are slower. */
+const TIMED = { share: 0.08, slowSteps: 3, leastSteps: 8 };
 
 /**
  * Trains an encoder and writes `models/<name>/`.
@@ -130,6 +130,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
   let totalSteps =
     resumed?.progress.totalSteps ?? ("epochs" in budget ? Math.ceil(budget.epochs * batches.perEpoch) : undefined);
+  const budgetSeconds = "minutes" in budget ? budget.minutes * 60 : Number.POSITIVE_INFINITY;
   const secondsBefore = resumed?.progress.seconds ?? 0;
   const began = performance.now();
   const clock = () => (performance.now() - began) / 1000;
@@ -154,7 +155,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const asked = clock();
     const feeds = await batches.next();
     waited += clock() - asked;
-    const learningRate = learningRateAt(totalSteps ? t / totalSteps : 0, config.learningRate, config.schedule);
+    const progress = totalSteps ? t / totalSteps : clock() / budgetSeconds;
+    const learningRate = learningRateAt(progress, config.learningRate, config.schedule);
     const out = await graph.step({
       ...feeds,
       queue: queue.keys,
@@ -166,10 +168,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     if (!Number.isFinite(out.loss![0]!)) throw diverged(t, checkpointPath, savedAt > 0 || resumed !== undefined);
 
     const timed = t - first;
-    if (timed === TIMED_STEPS.from) timedFrom = clock();
-    if (totalSteps === undefined && "minutes" in budget && timed >= TIMED_STEPS.to) {
-      const perStep = (clock() - timedFrom) / (timed - TIMED_STEPS.from);
-      totalSteps = t + Math.max(1, Math.floor((budget.minutes * 60 - clock()) / perStep));
+    if (timed === TIMED.slowSteps) timedFrom = clock();
+    if (!totalSteps && timed >= TIMED.leastSteps && clock() > TIMED.share * budgetSeconds) {
+      const perStep = (clock() - timedFrom) / (timed - TIMED.slowSteps);
+      totalSteps = t + Math.max(1, Math.floor((budgetSeconds - clock()) / perStep));
     }
     metrics = {
       step: t,
