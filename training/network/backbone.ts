@@ -12,6 +12,13 @@ export function backbone(x: Tensor, scope: Scope, architecture: Architecture): T
   return architecture.block === "regnet" ? regnet(x, scope, architecture) : resnet(x, scope, architecture);
 }
 
+/** The network in words, for the model card. */
+export function describeArchitecture(architecture: Architecture): string {
+  const { block, widths, depths } = architecture;
+  const family = block !== "regnet" ? `ResNet (${block})` : architecture.squeeze > 0 ? "RegNetY" : "RegNetX";
+  return `${family}, widths ${widths}, depths ${depths}, pooled features`;
+}
+
 /** Networks that have a name. */
 export const ARCHITECTURE_NAMES = [
   "small",
