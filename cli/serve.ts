@@ -16,10 +16,11 @@ export const serve = new Command("serve")
   .option("--port <number>", "port to listen on, 0 for a free one (default: 3000)")
   .option("--device <name>", "where the encoder computes: cpu, webgpu, cuda, coreml or dml (default: cpu)")
   .option("--threads <number>", "threads of the encoder (default: all cores)")
+  .option("--require-keys", "demand API keys on this machine too, as behind a reverse proxy")
   .option("--log-level <level>", "silent, fatal, error, warn, info, debug or trace, on stderr (default: warn)")
   .option("--json", "print one line of JSON when the server is ready")
   .addHelpText("after", "\nExample:\n  $ moco-search serve --data ./photos-index --port 8080")
-  .action(async ({ json, ...flags }: { json?: true } & Record<string, string>) => {
+  .action(async ({ json, ...flags }: { json?: true } & Record<string, string | true>) => {
     const config = parseConfig(flags, process.env);
     if (!json) console.log(`Loading the model; data is in ${config.data} …`);
     const server = await start(config);

@@ -4,6 +4,7 @@ import { cpus } from "node:os";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { decodeImage, type Region } from "./decode.ts";
 import { AppError } from "./errors.ts";
+import { refuseExternalData } from "./external-data.ts";
 import type { EncoderInput } from "./model-card.ts";
 import { type Model, readOnnx } from "./model-folder.ts";
 
@@ -58,6 +59,7 @@ export async function openEncoder(
 ): Promise<EncoderSession> {
   const { card } = model;
   const onnx = await readOnnx(model);
+  refuseExternalData(onnx, card.name);
   const session = await createSession(onnx, model, device, threads);
   const embed = async (pixels: Uint8Array, count: number): Promise<Float32Array> => {
     const input = new Tensor("float32", normalisePixels(pixels, count, card.input), [
