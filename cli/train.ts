@@ -2,12 +2,13 @@
 //
 //   moco-search train photos/ --name photos --minutes 1        (one minute on the CPU)
 import { join, resolve } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { AppError } from "../core/errors.ts";
 import { readModel } from "../core/model-folder.ts";
 import { packageRoot } from "../core/paths.ts";
 import { readWeights } from "../training/publish.ts";
 import { type Budget, train as runTraining, type TrainEvent } from "../training/train.ts";
+import { positive } from "./numbers.ts";
 import { showProgress } from "./progress.ts";
 
 interface Flags {
@@ -122,10 +123,4 @@ export function trainingDisplay(): { show: (event: TrainEvent) => void; stop: ()
       training.stop();
     },
   };
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError("Expected a number above 0.");
-  return value;
 }
