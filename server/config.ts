@@ -33,8 +33,8 @@ export const configSchema = z.strictObject({
     .min(0, "expected 0 to 65535")
     .max(65535, "expected 0 to 65535")
     .default(3000),
-  /** Where the encoder computes. */
-  device: z.enum(["cpu", "webgpu", "cuda", "coreml", "dml"]).default("cpu"),
+  /** Where the encoder computes; `auto`: on the platform's accelerator where it can, on the CPU otherwise. */
+  device: z.enum(["auto", "cpu", "webgpu", "cuda", "coreml", "dml"]).default("cpu"),
   /** Threads of one encoder run. */
   threads: count.default(() => cpus().length),
   /** Largest batch of one encoder run. */

@@ -55,8 +55,11 @@ export async function startEncoder(
     const exited = once(process, "exit");
     const opened = new Promise<void>((resolve, reject) => {
       process.on("message", (message: FromEncoder) => {
-        if ("ready" in message) resolve();
-        else if ("refused" in message) reject(fromPlainError(message.refused));
+        if ("ready" in message) {
+          const { device, fellBack } = message;
+          logger.info({ model: model.card.name, device, ...(fellBack && { fellBack }) }, "the encoder is open");
+          resolve();
+        } else if ("refused" in message) reject(fromPlainError(message.refused));
         else if ("error" in message) calls.reject(message.id, fromPlainError(message.error));
         else calls.resolve(message.id, message.embeddings);
       });
