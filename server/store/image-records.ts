@@ -80,6 +80,7 @@ export function createImageRecords(database: SqliteDatabase) {
     "SELECT number, sha256 FROM contents WHERE number > ? ORDER BY number LIMIT ?",
   );
   const countContents = database.prepare<[], number>("SELECT count(*) FROM contents").pluck();
+  const countImages = database.prepare<[], number>("SELECT count(*) FROM images").pluck();
   const insertContent = database.prepare(
     "INSERT INTO contents (sha256, type, width, height, bytes) VALUES (@sha256, @type, @width, @height, @bytes)",
   );
@@ -120,6 +121,7 @@ export function createImageRecords(database: SqliteDatabase) {
     contentOf: (id: string): Content | undefined => contentOfImage.get(id),
     contentNumber: (sha256: string): number | undefined => contentNumber.get(sha256),
     contentsAfter: (number: number, limit: number): Content[] => contentsAfter.all(number, limit),
+    count: (): number => countImages.get()!,
     countContents: (): number => countContents.get()!,
 
     /** Writes the image, and its content where the bytes are new. Returns the content's number. */
