@@ -4,18 +4,22 @@ import type { Logger } from "pino";
 import { pinoHttp } from "pino-http";
 import type { Collection } from "./collection.ts";
 import type { Swaps } from "./generation/swaps.ts";
+import type { ReadMap } from "./map/collection-map.ts";
 import type { ModelCatalogue } from "./models.ts";
 import { embeddingRoutes } from "./routes/embeddings.ts";
 import { healthRoutes, type NotReadyReason } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
+import { mapRoutes } from "./routes/map.ts";
 import { modelRoutes } from "./routes/models.ts";
 import type { UploadLimits } from "./routes/multipart.ts";
-import { notFoundHandler, onlyMethods, problemHandler } from "./routes/problem.ts";
+import { notFoundHandler, problemHandler } from "./routes/problem.ts";
 import { searchRoutes } from "./routes/search.ts";
+import { webRoutes } from "./routes/web.ts";
 
 /** What the HTTP interface speaks for. */
 export interface AppDeps {
   readonly collection: Collection;
+  readonly readMap: ReadMap;
   readonly models: ModelCatalogue;
   readonly swaps: Swaps;
   readonly notReadyReason: NotReadyReason;
@@ -24,7 +28,7 @@ export interface AppDeps {
 }
 
 /** Makes the express application of version 1 of the HTTP interface. */
-export function createApp({ collection, models, swaps, notReadyReason, limits, logger }: AppDeps): Express {
+export function createApp({ collection, readMap, models, swaps, notReadyReason, limits, logger }: AppDeps): Express {
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
@@ -41,12 +45,8 @@ export function createApp({ collection, models, swaps, notReadyReason, limits, l
   app.use(embeddingRoutes(collection, limits));
   app.use(imageRoutes(collection, limits));
   app.use(modelRoutes(models, swaps));
-  app
-    .route("/")
-    .get((_request, response) => {
-      response.json({ name: "moco-search", search: "/v1/search", images: "/v1/images", models: "/v1/models" });
-    })
-    .all(onlyMethods("GET"));
+  app.use(mapRoutes(readMap));
+  app.use(webRoutes());
   app.use(notFoundHandler);
   app.use(problemHandler);
   return app;

@@ -11,6 +11,7 @@ import { type Config, type Options, parseConfig } from "./config.ts";
 import { encoderKey, openGeneration } from "./generation/generation.ts";
 import { createGenerations, type Generations } from "./generation/generations.ts";
 import { createSwaps } from "./generation/swaps.ts";
+import { createCollectionMap } from "./map/collection-map.ts";
 import { createModelCatalogue } from "./models.ts";
 import type { GenerationRecord } from "./store/generation-records.ts";
 import { openStore, type Store } from "./store/store.ts";
@@ -41,6 +42,7 @@ export async function start(options: Options = {}): Promise<RunningServer> {
   let closing = false;
   const app = createApp({
     collection: createCollection({ store, generations }),
+    readMap: createCollectionMap({ store, generations }),
     models: createModelCatalogue(config.models, generations, swaps),
     swaps,
     notReadyReason: () => (closing ? "The server is stopping." : notReadyReason(generations)),
