@@ -25,21 +25,22 @@ try {
   await storeSamples();
   for (const colorScheme of ["light", "dark"] as const) {
     const { page } = await browser.open(server.url, { colorScheme, viewport: { width: 1360, height: 880 } });
-    const take = (name: string) => page.screenshot({ path: join(images, `${name}-${colorScheme}.png`) });
+    const take = (name: string, fullPage = false) =>
+      page.screenshot({ path: join(images, `${name}-${colorScheme}.png`), fullPage });
     await openSearch(page);
     await take("search");
     await page.goto(`${server.url}/#/collection`);
     await settled(page);
     await take("collection");
     await page.goto(`${server.url}/#/map`);
-    await page.locator(".map-stage[aria-busy]").waitFor({ state: "hidden", timeout: 120_000 });
+    await page.locator(".map-stage").waitFor({ timeout: 120_000 });
     await settled(page);
     await take("map");
     await page.goto(`${server.url}/#/models`);
     await page.getByRole("button", { name: "Activate baseline" }).click();
     await page.getByRole("heading", { name: "Before and after" }).waitFor({ timeout: 120_000 });
     await settled(page);
-    await take("models");
+    await take("models", true);
     await page.getByRole("button", { name: "Roll back" }).click();
     await page.locator('.swap[data-state="active"]', { hasText: "Rolling back" }).waitFor({ timeout: 120_000 });
   }
@@ -85,8 +86,12 @@ async function openSearch(page: Page): Promise<void> {
   await settled(page);
 }
 
-/** Waits until no image is being loaded. */
+/** Waits until what is on the screen has its images. */
 async function settled(page: Page): Promise<void> {
-  await page.waitForLoadState("networkidle");
-  await page.waitForTimeout(300);
+  await page.waitForTimeout(500);
+  await page.waitForFunction(() => {
+    const isNear = (image: Element) => image.getBoundingClientRect().top < window.innerHeight;
+    return [...document.images].filter(isNear).every((image) => image.complete);
+  });
+  await page.waitForTimeout(2000); // the map loads its own
 }

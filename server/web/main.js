@@ -25,9 +25,9 @@ const page = {
   },
   /** Searches with an image file. */
   searchFile: (file) => {
-    if (location.hash.split("?")[0] !== "#/search") history.pushState(undefined, "", "#/search");
-    show();
     views.search.searchFile(file);
+    if (location.hash !== "#/search") history.pushState(undefined, "", "#/search");
+    show();
   },
 };
 

@@ -76,8 +76,8 @@ export function histogram(scores, low, bins) {
   return counts;
 }
 
-/** −0.5 → "−0.50"; never "1.00" for what is not the same. */
+/** Three digits, as scores of close matches differ late; never "1.000" for what is not the same. */
 export function formatScore(score) {
-  const shown = score < 0.9995 ? Math.min(score, 0.999) : 1;
-  return shown.toFixed(shown > 0.99 && shown < 1 ? 3 : 2).replace("-", "−");
+  const shown = score < 0.99995 ? Math.min(score, 0.999) : 1;
+  return shown.toFixed(3).replace("-", "−");
 }

@@ -24,6 +24,8 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
   let k = FIRST;
   let answer;
   let running;
+  /** Shown again where the user comes back to the search without naming an image. */
+  let lastFile;
   let embed = createEmbedder(api);
   /** Id → metadata of the examples of "more like" and "less like". */
   const more = new Map();
@@ -55,12 +57,17 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
         { class: "actions" },
         button("New image", pick, { kind: "primary" }),
         clearRegion,
-        button("Close", () => go("#/search?")),
+        button("Close", close),
       ),
     ),
     examples,
-    threshold.element,
-    facets.element,
+    el(
+      "details",
+      { open: matchMedia("(min-width: 901px)").matches },
+      el("summary", {}, "Threshold and filter"),
+      threshold.element,
+      facets.element,
+    ),
   );
   const results = el(
     "section",
@@ -85,6 +92,19 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
     const [file] = await pickImages();
     if (file) searchFromAnywhere(file);
   }
+
+  function close() {
+    lastFile = undefined;
+    if (location.hash === "#/search") showStart();
+    else go("#/search");
+  }
+
+  const showStart = () => {
+    query = undefined;
+    search.hidden = true;
+    start.element.hidden = false;
+    void start.show();
+  };
 
   /** Searches with another query, from the beginning. */
   const begin = async (next) => {
@@ -265,13 +285,13 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
         if (query?.id !== id) void begin({ id });
         return;
       }
-      if (query?.file && !parameters.size && location.hash === "#/search" && !search.hidden) return;
-      query = undefined;
-      search.hidden = true;
-      start.element.hidden = false;
-      void start.show();
+      if (!lastFile) showStart();
+      else if (query?.file !== lastFile) void begin({ file: lastFile });
     },
     /** @param {File} file */
-    searchFile: (file) => void begin({ file }),
+    searchFile(file) {
+      lastFile = file;
+      void begin({ file });
+    },
   };
 }
