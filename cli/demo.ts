@@ -94,7 +94,7 @@ async function runDemo(minutes: number): Promise<DemoOutcome> {
     tell("Searching again …");
     const after = await servedPrecision(client, queries);
     return {
-      trainImagesPerSecond: round(metrics.imagesPerSecond),
+      trainImagesPerSecond: round(metrics!.imagesPerSecond),
       precision: { pixels, before: before.precision, after: after.precision },
       uploadImagesPerSecond: round(collection.length / uploadSeconds),
       searchMsMedian: round(after.msMedian),

@@ -5,6 +5,10 @@ import cliProgress from "cli-progress";
 export interface Progress {
   /** `note` stands beside the numbers: a loss, say. */
   update(done: number, total: number | undefined, note?: string): void;
+  /** A line that stays, above the bar. */
+  say(line: string): void;
+  /** A line that stays. */
+  say(line: string): void;
   /** Ends the display; later messages start on a line of their own. */
   stop(): void;
 }
@@ -26,6 +30,7 @@ function bar(what: string, unit: string): Progress {
   const began = performance.now();
   let started = false;
   return {
+    say: (line) => void process.stderr.write(`\r\x1b[K${line}\n`), // in the bar's place; it draws itself below
     update(done, total, note = "") {
       const rate = done / ((performance.now() - began) / 1000);
       const shown = Math.max(total ?? done, done);
@@ -45,6 +50,7 @@ function lines(what: string, unit: string): Progress {
   const began = performance.now();
   let last = began;
   return {
+    say: (line) => console.error(line),
     update(done, total, note = "") {
       const now = performance.now();
       if (done !== total && now - last < SECONDS_BETWEEN_LINES * 1000) return;

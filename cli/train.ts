@@ -75,7 +75,7 @@ export const train = new Command("train")
       onEvent: display.show,
     }).finally(display.stop);
     if (!result.model) {
-      console.error(`Stopped at step ${result.metrics.step}. Go on with the same command and --resume.`);
+      console.error(`Stopped at step ${result.metrics?.step ?? 0}. Go on with the same command and --resume.`);
       process.exitCode = 130;
       return;
     }
@@ -107,6 +107,9 @@ export function trainingDisplay(): { show: (event: TrainEvent) => void; stop: ()
         for (const { name, reason } of corrupt.slice(0, 10)) console.error(`  ${name}: ${reason}`);
         if (corrupt.length > 10) console.error(`  and ${corrupt.length - 10} more`);
         for (const reason of event.reasons) console.error(`- ${reason}`);
+      }
+      if (event.kind === "epoch") {
+        training.say(`epoch ${event.epoch.epoch.toFixed(1)}  ${event.epoch.verdict.message}`);
       }
       if (event.kind === "step") {
         const { step, totalSteps, loss, accuracy } = event.metrics;

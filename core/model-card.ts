@@ -63,5 +63,4 @@ export const modelCardSchema = z.object({
 });
 
 export type EncoderInput = z.infer<typeof encoderInputSchema>;
-export type ScoreStatistics = z.infer<typeof scoreStatisticsSchema>;
 export type ModelCard = z.infer<typeof modelCardSchema>;

@@ -89,9 +89,9 @@ async function openSearch(page: Page): Promise<void> {
 /** Waits until what is on the screen has its images. */
 async function settled(page: Page): Promise<void> {
   await page.waitForTimeout(500);
-  await page.waitForFunction(() => {
-    const isNear = (image: Element) => image.getBoundingClientRect().top < window.innerHeight;
-    return [...document.images].filter(isNear).every((image) => image.complete);
-  });
+  // As text, since it runs in the page.
+  await page.waitForFunction(
+    "[...document.images].every((image) => image.complete || image.getBoundingClientRect().top > innerHeight)",
+  );
   await page.waitForTimeout(2000); // the map loads its own
 }

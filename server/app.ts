@@ -6,6 +6,7 @@ import type { Collection } from "./collection.ts";
 import type { Swaps } from "./generation/swaps.ts";
 import type { ReadMap } from "./map/collection-map.ts";
 import type { ModelCatalogue } from "./models.ts";
+import { duplicateRoutes } from "./routes/duplicates.ts";
 import { embeddingRoutes } from "./routes/embeddings.ts";
 import { healthRoutes, type NotReadyReason } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
@@ -43,6 +44,7 @@ export function createApp({ collection, readMap, models, swaps, notReadyReason, 
   app.use(healthRoutes(notReadyReason));
   app.use(searchRoutes(collection, limits));
   app.use(embeddingRoutes(collection, limits));
+  app.use(duplicateRoutes(collection));
   app.use(imageRoutes(collection, limits));
   app.use(modelRoutes(models, swaps));
   app.use(mapRoutes(readMap));

@@ -62,7 +62,21 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   }
   return {
     config: parseTrainingConfig(JSON.parse(metadata.config ?? "null")),
-    progress: progressSchema.parse(JSON.parse(metadata.progress ?? "null")),
+    progress: parseProgress(metadata.progress, path),
     tensors,
   };
+}
+
+function parseProgress(text: string | undefined, path: string): Progress {
+  try {
+    return progressSchema.parse(JSON.parse(text ?? "null"));
+  } catch (error) {
+    throw new AppError(
+      "invalid_checkpoint",
+      `Expected ${path} to say how far the run is but its progress is not whole.`,
+      {
+        cause: error,
+      },
+    );
+  }
 }

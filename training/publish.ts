@@ -1,15 +1,15 @@
 // The end of a run: export, check, and hand the model over in models/.
 
 import { readFile } from "node:fs/promises";
-import { cpus } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { normalisePixels } from "../core/encoder-session.ts";
 import { AppError } from "../core/errors.ts";
-import type { ModelCard } from "../core/model-card.ts";
+import type { ModelCard, ScoreStatistics } from "../core/model-card.ts";
 import { type Model, sha256, WEIGHTS_FILE, writeModel } from "../core/model-folder.ts";
 import { parseTrainingConfig, type TrainingConfig } from "./config.ts";
 import type { Dataset } from "./data/dataset.ts";
 import { exportEncoder } from "./export-encoder.ts";
+import { machineName } from "./machine.ts";
 import type { MocoStep } from "./moco/step.ts";
 import { encoderInput } from "./preprocessing.ts";
 import { encoderWeights } from "./run-state.ts";
@@ -27,6 +27,7 @@ export interface PublishOptions {
   readonly step: MocoStep;
   readonly state: ReadonlyMap<string, Float32Array>;
   readonly metrics: StepMetrics;
+  readonly scores: ScoreStatistics;
   /** Licence situation of the images, for the card. @default "the licence of the training images" */
   readonly licence?: string;
 }
@@ -63,8 +64,9 @@ export async function publish(options: PublishOptions): Promise<Model> {
       seconds: metrics.seconds,
       recipe: { ...config },
       metrics: { loss: metrics.loss, accuracy: metrics.accuracy, exportDifference: difference },
-      machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown processor"}`,
+      machine: machineName(),
     },
+    scores: options.scores,
     licence: options.licence ?? "the licence of the training images",
     createdAt: now,
   };

@@ -1,4 +1,5 @@
 // The safetensors format (huggingface.co/docs/safetensors): 8 bytes header length, a JSON header, the tensors' bytes.
+import { z } from "zod";
 import { AppError } from "../core/errors.ts";
 
 /** Element types read and written, by their safetensors names. */
@@ -39,6 +40,10 @@ export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array
   return file;
 }
 
+const size = z.int().nonnegative();
+const entrySchema = z.object({ dtype: z.string(), shape: z.array(size), data_offsets: z.tuple([size, size]) });
+const headerSchema = z.object({ __metadata__: z.record(z.string(), z.string()).optional() }).catchall(entrySchema);
+
 /**
  * Decodes a file; the tensors are copies.
  *
@@ -50,24 +55,35 @@ export function decodeSafetensors(file: Uint8Array): TensorFile {
   const headerLength = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
   const start = 8 + headerLength;
   if (start > file.length) throw bad("its header is cut short");
-  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
-  try {
-    header = JSON.parse(Buffer.from(file.subarray(8, start)).toString("utf8"));
-  } catch (error) {
-    throw new AppError("invalid_checkpoint", "Expected a safetensors file but its header is not JSON.", {
-      cause: error,
-    });
-  }
-  const { __metadata__: metadata = {}, ...entries } = header;
+  const { __metadata__: metadata = {}, ...entries } = parseHeader(file.subarray(8, start));
   const tensors = new Map<string, StoredTensor>();
   for (const [name, { dtype, shape, data_offsets }] of Object.entries(entries)) {
     const Kind = KINDS[dtype as keyof typeof KINDS];
     if (!Kind) throw bad(`tensor ${name} has the element type ${dtype}, not one of ${Object.keys(KINDS)}`);
     const [from, to] = data_offsets;
     if (start + to > file.length) throw bad(`tensor ${name} is cut short`);
-    const data = new Kind(new Uint8Array(file.subarray(start + from, start + to)).buffer);
-    if (data.length !== shape.reduce((a, b) => a * b, 1)) throw bad(`tensor ${name} does not fill [${shape}]`);
-    tensors.set(name, { shape, data });
+    const elements = shape.reduce((a, b) => a * b, 1);
+    if (to - from !== elements * Kind.BYTES_PER_ELEMENT) throw bad(`tensor ${name} does not fill [${shape}]`);
+    tensors.set(name, { shape, data: new Kind(new Uint8Array(file.subarray(start + from, start + to)).buffer) });
   }
-  return { tensors, metadata: metadata as unknown as Record<string, string> };
+  return { tensors, metadata };
+}
+
+function parseHeader(bytes: Uint8Array): z.infer<typeof headerSchema> {
+  let json: unknown;
+  try {
+    json = JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch (error) {
+    throw new AppError("invalid_checkpoint", "Expected a safetensors file but its header is not JSON.", {
+      cause: error,
+    });
+  }
+  const header = headerSchema.safeParse(json);
+  if (header.success) return header.data;
+  const [issue] = header.error.issues;
+  const where = issue!.path.length > 0 ? `tensor ${String(issue!.path[0])}` : "the header";
+  throw new AppError(
+    "invalid_checkpoint",
+    `Expected a safetensors file but ${where} is not as it should be: ${issue!.message}.`,
+  );
 }

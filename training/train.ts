@@ -1,7 +1,7 @@
 // Training from a folder of images to a model in models/, top to bottom.
 //
 //   moco-search train photos/ --name photos --minutes 1        (one minute on the CPU)
-import { mkdir, open } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { AppError } from "../core/errors.ts";
@@ -25,6 +25,7 @@ import { newRunState, resumedRunState, warmRunState } from "./run-state.ts";
 import type { StoredTensor } from "./safetensors.ts";
 import { learningRateAt } from "./schedule.ts";
 import { compileStateful } from "./state-buffers.ts";
+import { type Epoch, watchRun } from "./watch.ts";
 
 /** How long a run takes: passes over the collection, or minutes to which the schedule is fitted. */
 export type Budget = { readonly epochs: number } | { readonly minutes: number };
@@ -39,6 +40,7 @@ export type TrainEvent =
       readonly dataset: Dataset;
     }
   | { readonly kind: "step"; readonly metrics: StepMetrics }
+  | { readonly kind: "epoch"; readonly epoch: Epoch }
   | { readonly kind: "checkpoint"; readonly path: string };
 
 /** What is known after a step. */
@@ -66,7 +68,7 @@ export interface TrainOptions {
   /** Name of the model to write. */
   readonly name: string;
   readonly modelsFolder: string;
-  /** Where config, metrics and checkpoints go. */
+  /** Where config, metrics, checkpoints and the report go. */
   readonly runFolder: string;
   readonly budget: Budget;
   /** Hyper-parameters that replace those of the recipe. */
@@ -77,6 +79,8 @@ export interface TrainOptions {
   readonly resume?: boolean;
   /** Minutes between two checkpoints. @default 5 */
   readonly checkpointMinutes?: number;
+  /** Fewest seconds between two measures of the encoder, taken where an epoch ends and at the end. @default 10 */
+  readonly secondsBetweenMeasures?: number;
   /** Replace a model of the same name. @default false */
   readonly replace?: boolean;
   readonly cacheFolder?: string;
@@ -87,16 +91,14 @@ export interface TrainOptions {
   readonly onEvent?: (event: TrainEvent) => void;
 }
 
-/** The outcome of a run. */
-export interface TrainResult {
-  /** Undefined where the run was ended by its signal. */
-  readonly model: Model | undefined;
-  readonly metrics: StepMetrics;
-  readonly checkpoint: string;
-}
+/** The outcome of a run: there is no model where its signal ended it, and no metrics where that was before a step. */
+export type TrainResult = { readonly checkpoint: string } & (
+  | { readonly model: Model; readonly metrics: StepMetrics }
+  | { readonly model: undefined; readonly metrics: StepMetrics | undefined }
+);
 
-/** Steps that are timed before a run given in minutes fixes its length; the first few are slower and left out. */
-const TIMED_STEPS = { from: 3, to: 12 };
+/** A run given in minutes fixes its number of steps after this share of them; the first few steps are slower. */
+const TIMED = { share: 0.08, slowSteps: 3, leastSteps: 8 };
 
 /**
  * Trains an encoder and writes `models/<name>/`.
@@ -105,10 +107,21 @@ const TIMED_STEPS = { from: 3, to: 12 };
  *   where the loss is no longer a number or the export does not agree with the trained encoder.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { runFolder, budget, signal, onEvent = () => {} } = options;
+  const opened: Array<{ close(): Promise<void> }> = [];
+  try {
+    return await run(options, opened);
+  } finally {
+    for (const resource of opened.reverse()) await resource.close();
+  }
+}
+
+/** The run itself; what is to be closed after it is put into `opened`. */
+async function run(options: TrainOptions, opened: Array<{ close(): Promise<void> }>): Promise<TrainResult> {
+  const { runFolder, budget, signal, onEvent = () => {}, threads = cpus().length } = options;
   const checkpointPath = join(runFolder, "checkpoint.safetensors");
   const resumed = options.resume ? await loadCheckpoint(checkpointPath) : undefined;
   const { config, reasons, dataset } = await prepare(options, resumed);
+  opened.push(dataset);
   await mkdir(runFolder, { recursive: true });
   await replaceFile(join(runFolder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   onEvent({ kind: "starting", config, reasons, dataset });
@@ -119,24 +132,29 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     : options.init
       ? warmRunState(step, config, options.init.weights)
       : newRunState(step, config);
-  const { loss, accuracy, keys } = step.outputs;
-  const graph = await compileStateful({ loss, accuracy, keys }, step.next, state.tensors, {
-    threads: options.threads ?? cpus().length,
-  });
-  const queue = negativeQueue(state.queue, config.dim, resumed?.progress.queuePointer);
   const first = resumed?.progress.step ?? 0;
   const batches = createBatches(dataset, config, first);
-  const metricsFile = await open(join(runFolder, "metrics.jsonl"), resumed ? "a" : "w");
+  const { loss, accuracy, keys } = step.outputs;
+  const graph = await compileStateful({ loss, accuracy, keys }, step.next, state.tensors, { threads });
+  opened.push({ close: () => graph.release() });
+  const queue = negativeQueue(state.queue, config.dim, resumed?.progress.queuePointer);
+  const watch = await watchRun({
+    ...{ runFolder, name: options.name, config, reasons, dataset, from: first, threads },
+    perEpoch: batches.perEpoch,
+    secondsBetween: options.secondsBetweenMeasures ?? 10,
+    onEpoch: (epoch) => onEvent({ kind: "epoch", epoch }),
+  });
+  opened.push(watch);
 
   let totalSteps =
     resumed?.progress.totalSteps ?? ("epochs" in budget ? Math.ceil(budget.epochs * batches.perEpoch) : undefined);
+  const budgetSeconds = "minutes" in budget ? budget.minutes * 60 : Number.POSITIVE_INFINITY;
   const secondsBefore = resumed?.progress.seconds ?? 0;
   const began = performance.now();
   const clock = () => (performance.now() - began) / 1000;
   let timedFrom = 0;
   let savedAt = 0;
   let waited = 0;
-  let metrics: StepMetrics | undefined;
 
   const save = async (done: number) => {
     const tensors = new Map<string, StoredTensor>();
@@ -154,7 +172,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const asked = clock();
     const feeds = await batches.next();
     waited += clock() - asked;
-    const learningRate = learningRateAt(totalSteps ? t / totalSteps : 0, config.learningRate, config.schedule);
+    const progress = totalSteps ? t / totalSteps : (secondsBefore + clock()) / budgetSeconds;
+    const learningRate = learningRateAt(progress, config.learningRate, config.schedule);
     const out = await graph.step({
       ...feeds,
       queue: queue.keys,
@@ -166,12 +185,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     if (!Number.isFinite(out.loss![0]!)) throw diverged(t, checkpointPath, savedAt > 0 || resumed !== undefined);
 
     const timed = t - first;
-    if (timed === TIMED_STEPS.from) timedFrom = clock();
-    if (totalSteps === undefined && "minutes" in budget && timed >= TIMED_STEPS.to) {
-      const perStep = (clock() - timedFrom) / (timed - TIMED_STEPS.from);
-      totalSteps = t + Math.max(1, Math.floor((budget.minutes * 60 - clock()) / perStep));
+    if (timed === TIMED.slowSteps) timedFrom = clock();
+    if (!totalSteps && timed >= TIMED.leastSteps && secondsBefore + clock() > TIMED.share * budgetSeconds) {
+      const perStep = (clock() - timedFrom) / (timed - TIMED.slowSteps);
+      totalSteps = t + Math.max(1, Math.floor((budgetSeconds - secondsBefore - clock()) / perStep));
     }
-    metrics = {
+    const metrics: StepMetrics = {
       step: t,
       totalSteps,
       epoch: t / batches.perEpoch,
@@ -183,19 +202,17 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       seconds: secondsBefore + clock(),
     };
     onEvent({ kind: "step", metrics });
-    await metricsFile.write(`${JSON.stringify(metrics)}\n`);
+    await watch.step(metrics, graph.state, queue.keys);
     if (clock() - savedAt > (options.checkpointMinutes ?? 5) * 60) await save(t);
     await new Promise(setImmediate); // lets signals and timers in between two steps
   }
   await save(t);
-  await metricsFile.close();
+  if (signal?.aborted) return { model: undefined, metrics: watch.last, checkpoint: checkpointPath };
+  const metrics = watch.last;
   if (!metrics)
     throw new AppError("invalid_configuration", "Expected at least one step to train. Ask for more epochs or minutes.");
-  const model = signal?.aborted
-    ? undefined
-    : await publish({ ...options, config, dataset, step, state: graph.state, metrics });
-  await graph.release();
-  await dataset.close();
+  const scores = await watch.scores(graph.state);
+  const model = await publish({ ...options, config, dataset, step, state: graph.state, metrics, scores });
   return { model, metrics, checkpoint: checkpointPath };
 }
 
@@ -215,6 +232,7 @@ function buildStep(config: TrainingConfig): MocoStep {
 /** Opens the images and settles the configuration: the checkpoint's, or the recipe's with what the user set. */
 async function prepare(options: TrainOptions, resumed: Checkpoint | undefined) {
   const { images, cacheFolder, onEvent = () => {} } = options;
+  if (resumed) checkSameConfig(resumed.config, options.config ?? {});
   const side = (await medianSide(images)) ?? 32;
   const guess = autoRecipe({ images: 1024, side }).config;
   const storedSize =
@@ -233,6 +251,22 @@ async function prepare(options: TrainOptions, resumed: Checkpoint | undefined) {
   const base = options.init ? { ...auto.config, ...shapeOf(options.init.config) } : auto.config;
   const config = parseTrainingConfig({ ...base, ...options.config });
   return { config, reasons: auto.reasons, dataset };
+}
+
+/** A run goes on as it began: what the user sets must be what the checkpoint has. */
+function checkSameConfig(kept: TrainingConfig, asked: Partial<TrainingConfig>): void {
+  const text = (value: unknown) => JSON.stringify(value);
+  const others = Object.entries(asked).filter(
+    ([key, value]) => text(value) !== text(kept[key as keyof TrainingConfig]),
+  );
+  if (others.length === 0) return;
+  const list = others.map(
+    ([key, value]) => `${key} ${text(value)} (it has ${text(kept[key as keyof TrainingConfig])})`,
+  );
+  throw new AppError(
+    "invalid_checkpoint",
+    `Expected to resume with the configuration of the checkpoint but received ${list.join(", ")}. Leave that out, or start a new run, with --init to keep the weights.`,
+  );
 }
 
 /** What a warm start takes over: the weights fit nothing else. */

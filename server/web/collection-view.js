@@ -1,6 +1,7 @@
 // The collection: add, browse, delete.
 import { createDeletions } from "./deletions.js";
 import { button, count, el, notice } from "./dom.js";
+import { showDuplicates } from "./duplicates.js";
 import { pickImages } from "./given-images.js";
 import { nameOf, tile } from "./tile.js";
 import { showUpload } from "./uploads.js";
@@ -16,6 +17,7 @@ export function createCollectionView({ api, toast }) {
 
   const grid = el("ul", { class: "grid small", "aria-label": "Stored images" });
   const uploads = el("div");
+  const duplicates = el("div");
   const message = el("div");
   const summary = el("p", { class: "summary", role: "status" });
   const more = button("Load more", () => load(), { hidden: true });
@@ -32,9 +34,11 @@ export function createCollectionView({ api, toast }) {
         { class: "actions" },
         button("Add images", () => add(), { kind: "primary" }),
         button("Add a folder", () => add({ folder: true })),
+        button("Near-duplicates", findDuplicates),
       ),
     ),
     uploads,
+    duplicates,
     message,
     grid,
     el("div", { class: "more" }, more),
@@ -51,26 +55,31 @@ export function createCollectionView({ api, toast }) {
 
   new IntersectionObserver(([entry]) => entry.isIntersecting && load(), { rootMargin: "800px" }).observe(more);
 
-  const imageTile = (image) => {
-    const remove = button(
-      `Delete ${nameOf(image.metadata) || "this image"}`,
-      () => {
-        const next = item.nextElementSibling ?? item.previousElementSibling;
-        const place = item.nextElementSibling;
-        const nextButton = next?.querySelector("button");
-        item.remove();
-        ids.delete(image.id);
+  /** A button that takes an image, and all its tiles, off the page; the server learns of it when undo is over. */
+  const deleteButton = (image, item) => {
+    const name = nameOf(image.metadata ?? {});
+    const remove = () => {
+      const next = item().nextElementSibling ?? item().previousElementSibling;
+      const gone = [...element.querySelectorAll(`[data-id="${image.id}"]`)];
+      for (const tile of gone) tile.hidden = true;
+      ids.delete(image.id);
+      describe();
+      next?.querySelector("button")?.focus();
+      deletions.begin(image.id, name, () => {
+        for (const tile of gone) tile.hidden = false;
+        ids.add(image.id);
         describe();
-        nextButton?.focus();
-        deletions.begin(image.id, nameOf(image.metadata), () => {
-          grid.insertBefore(item, place?.isConnected ? place : null);
-          ids.add(image.id);
-          describe();
-        });
-      },
-      { icon: "×" },
+      });
+    };
+    return button(`Delete ${name || "this image"}`, remove, { icon: "×" });
+  };
+
+  const imageTile = (image) => {
+    const item = tile(
+      api,
+      image,
+      deleteButton(image, () => item),
     );
-    const item = tile(api, image, remove);
     if (image.duplicateOf) item.append(el("span", { class: "badge" }, "same bytes as an older one"));
     ids.add(image.id);
     return item;
@@ -113,6 +122,11 @@ export function createCollectionView({ api, toast }) {
     grid.replaceChildren();
     return load();
   };
+
+  function findDuplicates() {
+    const close = () => duplicates.replaceChildren();
+    duplicates.replaceChildren(showDuplicates({ api, deleteButton, close }));
+  }
 
   /** @param {File[]} files */
   function upload(files) {

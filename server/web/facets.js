@@ -1,4 +1,4 @@
-// A filter by metadata: the values that occur among the matches, to switch on.
+// A filter by metadata: the values that occur among the matches, to switch on. The server applies it to all images.
 import { el } from "./dom.js";
 
 /** A field with more different values than this is not worth buttons. */
@@ -8,7 +8,7 @@ const MOST_VALUES = 16;
  * @param {() => void} changed
  */
 export function createFacets(changed) {
-  /** @type {Map<string, Set<string>>} */
+  /** Field → chosen values. @type {Map<string, Set<unknown>>} */
   let chosen = new Map();
   const body = el("div");
   const element = el("section", { class: "panel facets", hidden: true }, el("h2", {}, "Filter"), body);
@@ -23,12 +23,14 @@ export function createFacets(changed) {
 
   return {
     element,
-    /** Whether metadata passes: for each field in use, one of its chosen values. */
-    accepts: (metadata) => [...chosen].every(([field, values]) => values.has(textOf(metadata[field]))),
-    /** Takes the metadata of a new answer. */
+    /** What is chosen, as the server's filter: for each field in use, one of its chosen values. */
+    filter() {
+      const conditions = [...chosen].map(([field, values]) => ({ field, in: [...values] }));
+      return conditions.length > 0 ? { and: conditions } : undefined;
+    },
+    /** Takes the metadata of an answer that was not filtered. */
     show(all) {
       const counted = countValues(all);
-      chosen = new Map([...chosen].filter(([field]) => counted.has(field)));
       const groups = [...counted].filter(([, values]) => values.size >= 2 && values.size <= MOST_VALUES);
       element.hidden = groups.length === 0;
       body.replaceChildren(
@@ -45,7 +47,12 @@ export function createFacets(changed) {
                   checked: chosen.get(field)?.has(value) ?? false,
                   onchange: () => toggle(field, value),
                 });
-                return el("label", { class: "facet" }, input, el("span", {}, value, " ", el("small", {}, `${number}`)));
+                return el(
+                  "label",
+                  { class: "facet" },
+                  input,
+                  el("span", {}, String(value), " ", el("small", {}, `${number}`)),
+                );
               }),
           ),
         ),
@@ -58,19 +65,14 @@ export function createFacets(changed) {
   };
 }
 
-function textOf(value) {
-  return typeof value === "object" ? undefined : String(value);
-}
-
 /** Field → value → how often, of what is neither list nor object. */
 function countValues(all) {
   const counted = new Map();
   for (const metadata of all) {
     for (const [field, value] of Object.entries(metadata)) {
-      const text = textOf(value);
-      if (text === undefined || text.length > 40) continue;
+      if (typeof value === "object" || String(value).length > 40) continue;
       const values = counted.get(field) ?? new Map();
-      values.set(text, (values.get(text) ?? 0) + 1);
+      values.set(value, (values.get(value) ?? 0) + 1);
       counted.set(field, values);
     }
   }

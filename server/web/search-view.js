@@ -35,7 +35,7 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
   const clearRegion = button("Search the whole image", () => canvas.clear(), { hidden: true });
   const examples = el("section", { class: "panel examples", hidden: true });
   const threshold = createThreshold(() => render());
-  const facets = createFacets(() => render());
+  const facets = createFacets(() => run());
   const summary = el("p", { class: "summary", role: "status" });
   const message = el("div");
   const grid = el("ul", { class: "grid", "aria-label": "Matches" });
@@ -131,6 +131,7 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
   /** Asks the server; what it says is in generation, model and matches. */
   const ask = async (signal) => {
     const region = !clearRegion.hidden;
+    const filter = facets.filter();
     if (more.size + less.size > 0) {
       const example = ([id]) => ({ key: id, file: () => api.content(id) });
       const images = [
@@ -141,12 +142,13 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
       const { sha256, embeddings } = await embed(images);
       const [first, ...others] = embeddings;
       const vector = combine(first, others.slice(0, more.size), others.slice(more.size));
-      return { ...(await api.post("/v1/search", { json: { vector, k }, signal })), embeddedBy: sha256 };
+      return { ...(await api.post("/v1/search", { json: { vector, k, filter }, signal })), embeddedBy: sha256 };
     }
-    if (query.id && !region) return api.post("/v1/search", { json: { id: query.id, k }, signal });
+    if (query.id && !region) return api.post("/v1/search", { json: { id: query.id, k, filter }, signal });
     const form = new FormData();
     form.append("image", await queryFile(), "query");
     form.append("k", String(k));
+    if (filter) form.append("filter", JSON.stringify(filter));
     return api.post("/v1/search", { form, signal });
   };
 
@@ -189,7 +191,7 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
     const scores = answer.matches.map(({ score }) => score);
     threshold.element.hidden = scores.length === 0;
     threshold.show(calibrate(answer.card?.scores, scores), scores);
-    facets.show(answer.matches.map(({ metadata }) => metadata));
+    if (!facets.filter()) facets.show(answer.matches.map(({ metadata }) => metadata));
     showMore.hidden = answer.matches.length < k || k >= MOST;
     render();
   };
@@ -207,23 +209,21 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
 
   function render() {
     const { matches, milliseconds, generation, model } = answer;
-    const shown = matches.filter(
-      ({ score, metadata }) => score >= threshold.value() - 1e-6 && facets.accepts(metadata),
-    );
+    const shown = matches.filter(({ score }) => score >= threshold.value() - 1e-6);
     grid.replaceChildren(...shown.map(resultTile));
     const of = shown.length < matches.length ? ` of ${matches.length.toLocaleString()}` : "";
     summary.textContent =
       matches.length === 0
         ? ""
         : `${shown.length.toLocaleString()}${of} ${matches.length === 1 ? "match" : "matches"} in ${Math.max(1, Math.round(milliseconds))} ms · model ${model.name}, generation ${generation}`;
-    if (matches.length === 0) {
+    if (matches.length === 0 && !facets.filter()) {
       const add = button("Add images", () => go("#/collection"), { kind: "primary" });
       message.replaceChildren(notice("Nothing to compare with yet", "The collection has no other image.", add));
     } else if (shown.length === 0) {
       const show = button("Show all", () => {
         facets.clear();
         threshold.reset();
-        showAnswer();
+        run();
       });
       message.replaceChildren(notice("No match passes", "The threshold or the filter leaves all of them out.", show));
     } else message.replaceChildren();

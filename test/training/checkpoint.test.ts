@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError, type ErrorCode } from "../../core/errors.ts";
+import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "../../training/checkpoint.ts";
+import { parseTrainingConfig } from "../../training/config.ts";
+import { autoRecipe } from "../../training/recipes.ts";
+import { encodeSafetensors } from "../../training/safetensors.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+const checkpoint: Checkpoint = {
+  config: parseTrainingConfig(autoRecipe({ images: 1000, side: 32 }).config),
+  progress: { step: 3, totalSteps: null, queuePointer: 24, seconds: 1.5 },
+  tensors: new Map([["queue", { shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) }]]),
+};
+
+describe("checkpoint", () => {
+  let path: string;
+  let remove: () => Promise<void>;
+
+  beforeEach(async () => {
+    const temporary = await temporaryFolder();
+    path = join(temporary.folder, "checkpoint.safetensors");
+    remove = temporary.remove;
+  });
+  afterEach(() => remove());
+
+  const refused = (message: RegExp, code: ErrorCode = "invalid_checkpoint") =>
+    assert.rejects(
+      loadCheckpoint(path),
+      (error) => error instanceof AppError && error.code === code && message.test(error.message),
+    );
+
+  it("gives back what was saved, and takes the place of an earlier one", async () => {
+    await saveCheckpoint(path, { ...checkpoint, progress: { ...checkpoint.progress, step: 2 } });
+    await saveCheckpoint(path, checkpoint);
+    assert.deepEqual(await loadCheckpoint(path), checkpoint);
+  });
+
+  it("refuses a file that is missing, cut short or something else", async () => {
+    await refused(/cannot be read/);
+    await saveCheckpoint(path, checkpoint);
+    await writeFile(path, (await readFile(path)).subarray(0, -1));
+    await refused(/cut short/);
+    await writeFile(path, encodeSafetensors({ tensors: checkpoint.tensors, metadata: {} }));
+    await refused(/something else/);
+    const metadata = { format: "moco-search-checkpoint", version: "2" };
+    await writeFile(path, encodeSafetensors({ tensors: checkpoint.tensors, metadata }));
+    await refused(/version 1 .* version 2/);
+  });
+
+  it("refuses one whose progress or configuration is not whole", async () => {
+    const metadata = { format: "moco-search-checkpoint", version: "1", config: "{}", progress: "{}" };
+    await writeFile(path, encodeSafetensors({ tensors: checkpoint.tensors, metadata }));
+    await refused(/configuration is not valid/, "invalid_configuration");
+    const config = JSON.stringify(checkpoint.config);
+    for (const progress of ['{"step":-1}', "{", "null"]) {
+      await writeFile(
+        path,
+        encodeSafetensors({ tensors: checkpoint.tensors, metadata: { ...metadata, config, progress } }),
+      );
+      await refused(/progress/);
+    }
+  });
+});

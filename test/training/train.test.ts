@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { cp, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { openEncoder } from "../../core/encoder-session.ts";
+import { AppError, type ErrorCode } from "../../core/errors.ts";
+import { readModel, sha256 } from "../../core/model-folder.ts";
+import { loadCheckpoint, saveCheckpoint } from "../../training/checkpoint.ts";
+import { readWeights } from "../../training/publish.ts";
+import { type StepMetrics, train } from "../../training/train.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { TINY_CONFIG, tinyTraining, writePictures } from "../support/tiny-training.ts";
+
+const STEPS = 24;
+
+describe("train", () => {
+  let folder: string;
+  let remove: () => Promise<void>;
+
+  beforeEach(async () => {
+    ({ folder, remove } = await temporaryFolder());
+    await writePictures(folder);
+  });
+  afterEach(() => remove());
+
+  const rejects = (promise: Promise<unknown>, code: ErrorCode, message: RegExp) =>
+    assert.rejects(promise, (error) => error instanceof AppError && error.code === code && message.test(error.message));
+
+  /** Everything that the next step depends on, as one hash; the seconds are left out. */
+  const fingerprint = async (run: string) => {
+    const { config, progress, tensors } = await loadCheckpoint(join(folder, run, "checkpoint.safetensors"));
+    const hashes = [...tensors].map(([name, { data }]) => [name, sha256(new Uint8Array(data.buffer))]);
+    return { config, progress: { ...progress, seconds: 0 }, tensors: Object.fromEntries(hashes) };
+  };
+  const onnx = async (models: string) => sha256(await readFile(join(folder, models, "tiny", "encoder.onnx")));
+
+  it("writes a model that can be used, with a card that says how it was made", async () => {
+    const steps: StepMetrics[] = [];
+    const onEvent = (event: { kind: string; metrics?: StepMetrics }) => event.metrics && steps.push(event.metrics);
+    const { model, metrics } = await train(tinyTraining(folder, { onEvent }));
+    assert.equal(steps.length, STEPS);
+    assert.deepEqual(
+      steps.map(({ step }) => step),
+      Array.from({ length: STEPS }, (_, i) => i + 1),
+    );
+    assert.equal(metrics!.epoch, 3);
+
+    const { card } = await readModel(join(folder, "models"), "tiny");
+    assert.deepEqual(card, model!.card);
+    assert.equal(card.dimensions, 16);
+    assert.deepEqual([card.input.width, card.input.height], [16, 16]);
+    const { data, images, epochs, imagesSeen, recipe } = card.training!;
+    assert.deepEqual({ data, images, epochs, imagesSeen }, { data: "images", images: 64, epochs: 3, imagesSeen: 192 });
+    assert.equal(recipe.queue, 20);
+    assert.ok(card.training!.metrics.exportDifference! <= 1e-4);
+    for (const { mean, std } of Object.values(card.scores!)) assert.ok(Math.abs(mean) <= 1 && std > 0 && std < 1);
+
+    const encoder = await openEncoder(model!, { threads: 1 });
+    await encoder.close();
+  });
+
+  it("reports what it measured and the verdict after each epoch, in metrics.jsonl and report.html", async () => {
+    await train(tinyTraining(folder, { secondsBetweenMeasures: 0, config: { queue: 8 } }));
+    const text = await readFile(join(folder, "run", "metrics.jsonl"), "utf8");
+    const lines = text
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.equal(lines.filter(({ kind }) => kind === "step").length, STEPS);
+    const epochs = lines.filter(({ kind }) => kind === "epoch");
+    assert.ok(epochs.length >= 1 && epochs.length <= 3);
+    const last = epochs.at(-1);
+    assert.equal(last.step, STEPS);
+    for (const name of ["loss", "spread", "effectiveRank", "alignment", "uniformity", "evaluationAccuracy", "knn"]) {
+      assert.ok(Number.isFinite(last[name]), name);
+    }
+    assert.equal(last.verdict.state, "learning", last.verdict.message);
+    assert.match(await readFile(join(folder, "run", "report.html"), "utf8"), /learning/);
+  });
+
+  it("ends in the same bytes where it is killed at a random step and resumed", async () => {
+    await train(tinyTraining(folder, { modelsFolder: join(folder, "whole-models"), runFolder: join(folder, "whole") }));
+    const victim = 1 + Math.floor(Math.random() * (STEPS - 2));
+    const child = fork(fileURLToPath(new URL("../support/training-process.ts", import.meta.url)), [folder]);
+    child.on("message", (step) => step === victim && child.kill("SIGKILL"));
+    const [, signal] = await once(child, "exit");
+    assert.equal(signal, "SIGKILL", `killed at step ${victim}`);
+    assert.equal(existsSync(join(folder, "models")), false);
+
+    const seen: number[] = [];
+    await train(tinyTraining(folder, { resume: true, onEvent: (e) => e.kind === "step" && seen.push(e.metrics.step) }));
+    assert.ok(seen.length > 0 && seen.length < STEPS, `resumed with step ${seen[0]}`);
+    assert.deepEqual(await fingerprint("run"), await fingerprint("whole"), `killed at step ${victim}`);
+    assert.equal(await onnx("models"), await onnx("whole-models"));
+    const log = (await readFile(join(folder, "run", "metrics.jsonl"), "utf8")).trimEnd().split("\n");
+    const logged = log.map((line) => JSON.parse(line)).filter(({ kind }) => kind === "step");
+    assert.deepEqual(
+      logged.map(({ step }) => step),
+      Array.from({ length: STEPS }, (_, i) => i + 1),
+    );
+  });
+
+  it("writes a checkpoint and no model where it is stopped, and goes on from there", async () => {
+    await train(tinyTraining(folder, { modelsFolder: join(folder, "whole-models"), runFolder: join(folder, "whole") }));
+    const stop = new AbortController();
+    const onEvent = (event: { kind: string; metrics?: StepMetrics }) => event.metrics?.step === 5 && stop.abort();
+    const stopped = await train(tinyTraining(folder, { signal: stop.signal, onEvent }));
+    assert.equal(stopped.model, undefined);
+    assert.equal(stopped.metrics!.step, 5);
+    assert.equal(existsSync(join(folder, "models")), false);
+    assert.equal((await loadCheckpoint(stopped.checkpoint)).progress.step, 5);
+    await train(tinyTraining(folder, { resume: true }));
+    assert.deepEqual(await fingerprint("run"), await fingerprint("whole"));
+  });
+
+  it("writes a checkpoint and no model where it is stopped before its first step", async () => {
+    const stopped = await train(tinyTraining(folder, { signal: AbortSignal.abort() }));
+    assert.deepEqual([stopped.model, stopped.metrics], [undefined, undefined]);
+    assert.equal((await loadCheckpoint(stopped.checkpoint)).progress.step, 0);
+  });
+
+  it("publishes a run whose steps were all done", async () => {
+    await train(tinyTraining(folder, { modelsFolder: join(folder, "first") }));
+    const { model, metrics } = await train(tinyTraining(folder, { resume: true }));
+    assert.equal(metrics!.step, STEPS);
+    assert.equal(model!.card.sha256, await onnx("first"));
+  });
+
+  it("takes about the minutes that it is given", async () => {
+    const { metrics } = await train(tinyTraining(folder, { budget: { minutes: 2 / 60 } }));
+    assert.ok(metrics!.step > 12 && metrics!.step === metrics!.totalSteps);
+  });
+
+  it("starts from the weights of a model", async () => {
+    const { model } = await train(tinyTraining(folder));
+    const init = await readWeights(model!);
+    const stopped = await train(
+      tinyTraining(folder, { init, runFolder: join(folder, "warm"), signal: AbortSignal.abort() }),
+    );
+    const { tensors } = await loadCheckpoint(stopped.checkpoint);
+    for (const [name, { data }] of init.weights) {
+      assert.deepEqual(tensors.get(`q.${name}`)!.data, data, name);
+      assert.deepEqual(tensors.get(`k.${name}`)!.data, data, name);
+    }
+    assert.ok((tensors.get("velocity.conv1.weight")!.data as Float32Array).every((v) => v === 0));
+  });
+
+  it("refuses weights and checkpoints of another architecture", async () => {
+    const { model, checkpoint } = await train(tinyTraining(folder, { budget: { epochs: 0.1 } }));
+    const wide = { architecture: { ...TINY_CONFIG.architecture, widths: [8, 24] } };
+    const init = await readWeights(model!);
+    await rejects(train(tinyTraining(folder, { init, config: wide })), "invalid_checkpoint", /another architecture/);
+    await rejects(
+      train(tinyTraining(folder, { resume: true, config: wide })),
+      "invalid_checkpoint",
+      /architecture .*"widths":\[8,24\].*\(it has .*"widths":\[8,16\]/,
+    );
+    const { config, ...rest } = await loadCheckpoint(checkpoint);
+    await saveCheckpoint(checkpoint, { ...rest, config: { ...config, ...wide } });
+    await rejects(train({ ...tinyTraining(folder), config: {}, resume: true }), "invalid_checkpoint", /another arch/);
+  });
+
+  it("refuses to resume where there is no checkpoint", async () => {
+    await rejects(train(tinyTraining(folder, { resume: true })), "invalid_checkpoint", /checkpoint\.safetensors/);
+  });
+
+  it("says that the learning rate is too large where the loss is no longer a number", async () => {
+    const diverging = { learningRate: 1e30, schedule: { kind: "cosine", warmup: 0 } } as const;
+    await rejects(train(tinyTraining(folder, { config: diverging })), "invalid_model", /learning rate is too large/);
+    assert.equal(existsSync(join(folder, "models")), false);
+  });
+
+  it("refuses fewer images than it needs", async () => {
+    await cp(join(folder, "images", "odd", "001.png"), join(folder, "one.png"));
+    const one = { ...tinyTraining(folder), images: [join(folder, "one.png")] };
+    await rejects(train(one), "invalid_dataset", /at least 16 images/);
+    const few = tinyTraining(folder, { config: { batch: 128, queue: 128 } });
+    await rejects(train(few), "invalid_dataset", /at least one batch of 128 images but there are 64/);
+  });
+
+  it("does not replace a model unless asked", async () => {
+    await train(tinyTraining(folder));
+    await rejects(train(tinyTraining(folder)), "model_exists", /"tiny"/);
+    await train(tinyTraining(folder, { replace: true }));
+  });
+});

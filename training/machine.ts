@@ -1,0 +1,12 @@
+// The machine that a run is on.
+import { cpus } from "node:os";
+
+/** Such as "8 × AMD Ryzen 7 5800X". */
+export function machineName(): string {
+  return `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown processor"}`;
+}
+
+/** The largest resident memory of this process so far, bytes. */
+export function peakMemoryBytes(): number {
+  return process.resourceUsage().maxRSS * 1024;
+}

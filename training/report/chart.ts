@@ -1,0 +1,49 @@
+// A line chart as an SVG element, drawn by Observable Plot without a browser.
+
+/** One line of a chart. */
+export interface Series {
+  readonly name: string;
+  readonly points: ReadonlyArray<{ readonly x: number; readonly y: number }>;
+  /** Drawn with a dot at each point. @default false */
+  readonly dots?: boolean;
+}
+
+/** What a chart says beside its lines. */
+export interface ChartOptions {
+  readonly x: string;
+  /** Format of the y axis as d3-format has it, such as "%". */
+  readonly format?: string;
+  /** Values that the y axis covers at the least. */
+  readonly include?: readonly number[];
+}
+
+const COLOURS = ["#3b7dd8", "#e08a2e"];
+const SIZE = { width: 400, height: 210, marginLeft: 46, marginBottom: 34 };
+
+/** The chart as SVG text; the axes take the colour of the text around it. */
+export async function lineChart(series: readonly Series[], { x, format, include = [] }: ChartOptions): Promise<string> {
+  // Loaded where a chart is drawn: the command line starts faster without it.
+  const [Plot, { DOMParser }] = await Promise.all([import("@observablehq/plot"), import("linkedom")]);
+  const document = new DOMParser().parseFromString("<html></html>", "text/html") as never; // the browser's stand-in
+  const marks = series.flatMap(({ points, dots }, i) => {
+    const channels = { x: "x", y: "y", stroke: COLOURS[i % COLOURS.length]! };
+    const line = Plot.lineY(points, { ...channels, strokeWidth: dots ? 1.5 : 1, strokeOpacity: dots ? 1 : 0.6 });
+    return dots ? [line, Plot.dot(points, { ...channels, fill: channels.stroke, r: 2 })] : [line];
+  });
+  const chart = Plot.plot({
+    ...SIZE,
+    document,
+    style: { background: "none" },
+    x: { label: x, nice: true },
+    y: { label: null, grid: true, nice: true, ...(format && { tickFormat: format }) },
+    marks: [...marks, Plot.ruleY(include, { strokeOpacity: 0.25, strokeDasharray: "3" })],
+  });
+  return chart.outerHTML;
+}
+
+/** The names of the lines with their colours, as HTML; empty for a single line. */
+export function legend(series: readonly Series[]): string {
+  if (series.length < 2) return "";
+  const entries = series.map(({ name }, i) => `<i style="background:${COLOURS[i % COLOURS.length]}"></i>${name}`);
+  return `<span class="legend">${entries.join(" ")}</span>`;
+}

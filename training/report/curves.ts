@@ -1,0 +1,83 @@
+// The curves of a run.
+import type { LogLine } from "../run-log.ts";
+import type { Epoch } from "../watch.ts";
+import { legend, lineChart, type Series } from "./chart.ts";
+
+/** Points of a curve at most; steps are averaged to that many. */
+const MOST_POINTS = 300;
+
+/** One figure for each curve: those over steps averaged, those over epochs with a dot for each measurement. */
+export async function curves(lines: readonly LogLine[]): Promise<string> {
+  const steps = thinned(lines.filter((line) => line.kind === "step"));
+  const epochs = lines.filter((line) => line.kind === "epoch");
+  const over = (name: string, value: (epoch: Epoch) => number | undefined): Series => ({
+    name,
+    dots: true,
+    points: epochs.flatMap((e) => (value(e) === undefined ? [] : [{ x: e.epoch, y: value(e)! }])),
+  });
+  const along = (name: string, of: "loss" | "accuracy" | "learningRate"): Series => ({
+    name,
+    points: steps.map((step) => ({ x: step.epoch, y: step[of] })),
+  });
+  const dimensions = epochs.at(-1)?.dimensions ?? 0;
+  const figures = [
+    figure("Loss", "rises while noise in the queue is replaced by real keys, then falls", [along("loss", "loss")]),
+    figure(
+      "Own key found",
+      "share of the queries whose key scores above all negatives",
+      [along("while training", "accuracy"), over("with running statistics", (e) => e.evaluationAccuracy)],
+      { format: "%" },
+    ),
+    figure("kNN", "share of the images whose neighbours have their label", [over("kNN", (e) => e.knn)], {
+      format: "%",
+    }),
+    figure(
+      "Spread",
+      "near 1 where embeddings fill the sphere, 0 where all are the same",
+      [over("spread", (e) => e.spread)],
+      {
+        include: [0, 1],
+      },
+    ),
+    figure("Dimensions used", `effective rank, of ${dimensions}`, [over("rank", (e) => e.effectiveRank)], {
+      include: [0],
+    }),
+    figure("Learning rate", "", [along("learning rate", "learningRate")]),
+  ];
+  return (await Promise.all(figures)).join("\n");
+}
+
+async function figure(
+  title: string,
+  explained: string,
+  series: readonly Series[],
+  options: { format?: string; include?: readonly number[] } = {},
+): Promise<string> {
+  if (series.every(({ points }) => points.length === 0)) return "";
+  const chart = await lineChart(series, { x: "epoch", ...options });
+  return `<figure><figcaption>${title}${legend(series)}<small>${explained}</small></figcaption>${chart}</figure>`;
+}
+
+interface Point {
+  readonly epoch: number;
+  readonly loss: number;
+  readonly accuracy: number;
+  readonly learningRate: number;
+}
+
+/** Means of as many steps at a time as leave {@link MOST_POINTS}. */
+function thinned(steps: readonly Point[]): Point[] {
+  const size = Math.ceil(steps.length / MOST_POINTS);
+  const points: Point[] = [];
+  for (let first = 0; first < steps.length; first += size) {
+    const part = steps.slice(first, first + size);
+    const mean = (value: (step: Point) => number) => part.reduce((sum, step) => sum + value(step), 0) / part.length;
+    points.push({
+      epoch: mean(({ epoch }) => epoch),
+      loss: mean(({ loss }) => loss),
+      accuracy: mean(({ accuracy }) => accuracy),
+      learningRate: mean(({ learningRate }) => learningRate),
+    });
+  }
+  return points;
+}

@@ -1,0 +1,116 @@
+// report.html of a run: what a person wants to know while it trains. One file, no script, nothing fetched.
+import { replaceFile } from "../../core/files.ts";
+import type { TrainingConfig } from "../config.ts";
+import type { Dataset } from "../data/dataset.ts";
+import type { Neighbourhood } from "../evaluate/monitor.ts";
+import { machineName } from "../machine.ts";
+import type { LogLine } from "../run-log.ts";
+import type { Epoch } from "../watch.ts";
+import { neighboursSheet } from "./contact-sheet.ts";
+import { curves } from "./curves.ts";
+import { STYLE } from "./style.ts";
+
+/** What a report tells. */
+export interface ReportContent {
+  readonly name: string;
+  readonly config: TrainingConfig;
+  /** Why the configuration is as it is, in plain words. */
+  readonly reasons: readonly string[];
+  readonly dataset: Dataset;
+  readonly lines: readonly LogLine[];
+  /** PNG of images and their views. */
+  readonly views: Uint8Array;
+  readonly neighbourhoods: readonly Neighbourhood[];
+}
+
+/** Writes the report, in place of an earlier one. */
+export async function writeReport(path: string, content: ReportContent): Promise<void> {
+  await replaceFile(path, await reportHtml(content));
+}
+
+/** The whole page. Until the first measurement it has the views and the configuration. */
+export async function reportHtml(content: ReportContent): Promise<string> {
+  const { name, config, reasons, dataset, lines, views, neighbourhoods } = content;
+  const epochs = lines.filter((line) => line.kind === "epoch");
+  const last = epochs.at(-1);
+  const sections = [
+    `<h1>${escaped(name)}</h1>`,
+    last
+      ? `<p class="verdict ${good(last) ? "good" : "bad"}">${escaped(last.verdict.message)}</p>`
+      : `<p class="verdict good">The first epoch is not over yet.</p>`,
+    facts([
+      ...(last ? progressFacts(last, lines) : []),
+      [
+        "images",
+        `${dataset.count.toLocaleString("en")}${dataset.corrupt.length ? ` (${dataset.corrupt.length} skipped)` : ""}`,
+      ],
+      ["machine", machineName()],
+    ]),
+    last ? `<section class="charts">${await curves(lines)}</section>` : "",
+    neighbourhoods.length > 0
+      ? `<h2>Nearest neighbours</h2><p>Each row: an image, then those whose features are most similar to its own.</p>${picture(await neighboursSheet(dataset, neighbourhoods), "images and their nearest neighbours")}`
+      : "",
+    `<h2>Views</h2><p>Each row: an image as it is kept, then random views of it. Two views of an image should still show the same thing; that they belong together is all that training is told.</p>${picture(views, "images and views of them")}`,
+    last ? `<h2>Verdicts</h2>${verdictTable(epochs)}` : "",
+    `<h2>Configuration</h2><ul>${reasons.map((reason) => `<li>${escaped(reason)}</li>`).join("")}</ul>`,
+    `<details><summary>All of it</summary><pre>${escaped(JSON.stringify(config, null, 2))}</pre></details>`,
+  ];
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escaped(name)} – training</title><style>${STYLE}</style></head>
+<body><main>
+${sections.join("\n")}
+</main></body></html>
+`;
+}
+
+function progressFacts(last: Epoch, lines: readonly LogLine[]): Array<[string, string]> {
+  const total = lines.findLast((line) => line.kind === "step")?.totalSteps;
+  return [
+    ["epochs", last.epoch.toFixed(1)],
+    ["steps", `${last.step.toLocaleString("en")}${total ? ` of ${total.toLocaleString("en")}` : ""}`],
+    ["kNN", last.knn === undefined ? "no labels" : `${(100 * last.knn).toFixed(1)} %`],
+    ["time", duration(last.seconds)],
+    ["images a second", last.imagesPerSecond.toFixed(0)],
+    ["peak memory", `${(last.peakMemoryBytes / 2 ** 30).toFixed(2)} GiB`],
+  ];
+}
+
+function facts(entries: ReadonlyArray<readonly [string, string]>): string {
+  return `<dl>${entries.map(([term, value]) => `<div><dt>${escaped(term)}</dt><dd>${escaped(value)}</dd></div>`).join("")}</dl>`;
+}
+
+function verdictTable(epochs: readonly Epoch[]): string {
+  const head = ["epoch", "loss", "own key found", "kNN", "spread", "dimensions used", "alignment", "uniformity"];
+  const row = (e: Epoch) => [
+    e.epoch.toFixed(1),
+    e.loss.toFixed(3),
+    `${(100 * e.contrastiveAccuracy).toFixed(1)} %`,
+    e.knn === undefined ? "–" : `${(100 * e.knn).toFixed(1)} %`,
+    e.spread.toFixed(2),
+    `${e.effectiveRank.toFixed(0)} of ${e.dimensions}`,
+    e.alignment.toFixed(2),
+    e.uniformity.toFixed(2),
+  ];
+  const cells = (values: string[], tag: string) => values.map((value) => `<${tag}>${escaped(value)}</${tag}>`).join("");
+  const rows = epochs
+    .toReversed()
+    .map((e) => `<tr>${cells(row(e), "td")}<td class="text">${escaped(e.verdict.message)}</td></tr>`);
+  return `<div class="scroll"><table><tr>${cells(head, "th")}<th class="text">verdict</th></tr>${rows.join("\n")}</table></div>`;
+}
+
+const good = ({ verdict }: Epoch) => ["learning", "queue filling"].includes(verdict.state);
+
+function picture(png: Uint8Array, alt: string): string {
+  return `<img alt="${alt}" src="data:image/png;base64,${Buffer.from(png).toString("base64")}">`;
+}
+
+function duration(seconds: number): string {
+  const minutes = seconds / 60;
+  if (minutes < 1) return `${seconds.toFixed(0)} s`;
+  return minutes < 120 ? `${minutes.toFixed(1)} min` : `${(minutes / 60).toFixed(1)} h`;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+}
