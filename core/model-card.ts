@@ -63,4 +63,5 @@ export const modelCardSchema = z.object({
 });
 
 export type EncoderInput = z.infer<typeof encoderInputSchema>;
+export type ScoreStatistics = z.infer<typeof scoreStatisticsSchema>;
 export type ModelCard = z.infer<typeof modelCardSchema>;

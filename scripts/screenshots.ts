@@ -90,8 +90,8 @@ async function openSearch(page: Page): Promise<void> {
 async function settled(page: Page): Promise<void> {
   await page.waitForTimeout(500);
   // As text, since it runs in the page.
-  await page.waitForFunction(
-    "[...document.images].every((image) => image.complete || image.getBoundingClientRect().top > innerHeight)",
-  );
+  const areShown =
+    "[...document.images].every((image) => image.complete || image.getBoundingClientRect().top > innerHeight)";
+  while (!(await page.evaluate(areShown))) await page.waitForTimeout(100);
   await page.waitForTimeout(2000); // the map loads its own
 }

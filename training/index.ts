@@ -3,8 +3,9 @@ export type { TrainingConfig } from "./config.ts";
 export { type Dataset, type DatasetOptions, openDataset } from "./data/dataset.ts";
 export { type ExportedEncoder, exportEncoder } from "./export-encoder.ts";
 export { readWeights } from "./publish.ts";
+export { type Budget, RECIPE_NAMES, type RecipeName } from "./recipes.ts";
+export type { Settings } from "./settle.ts";
 export {
-  type Budget,
   type StepMetrics,
   type TrainEvent,
   type TrainOptions,
