@@ -18,7 +18,12 @@ const images = join(packageRoot(), "docs", "images");
 const temporary = await mkdtemp(join(tmpdir(), "moco-search-screenshots-"));
 await cp(modelsFolder, join(temporary, "models"), { recursive: true });
 await writeTinyModel(join(temporary, "models"), "baseline", { dimensions: 48 });
-const server = await start({ data: join(temporary, "data"), models: join(temporary, "models"), port: 0 });
+const server = await start({
+  data: join(temporary, "data"),
+  models: join(temporary, "models"),
+  model: "baseline",
+  port: 0,
+});
 const browser = await startBrowser();
 try {
   await mkdir(images, { recursive: true });
@@ -27,6 +32,16 @@ try {
     const { page } = await browser.open(server.url, { colorScheme, viewport: { width: 1360, height: 880 } });
     const take = (name: string, fullPage = false) =>
       page.screenshot({ path: join(images, `${name}-${colorScheme}.png`), fullPage });
+    await page.goto(`${server.url}/#/models`);
+    if (colorScheme === "dark") {
+      await page.getByRole("button", { name: "Roll back to baseline" }).click();
+      await page.locator(".card.active", { hasText: "baseline" }).waitFor({ timeout: 120_000 });
+    }
+    await page.getByRole("button", { name: "Activate default" }).click();
+    await page.getByRole("heading", { name: "Before and after" }).waitFor({ timeout: 120_000 });
+    await settled(page);
+    await take("models", true);
+    await page.goto(`${server.url}/#/search`);
     await openSearch(page);
     await take("search");
     await page.goto(`${server.url}/#/collection`);
@@ -36,13 +51,6 @@ try {
     await page.locator(".map-stage").waitFor({ timeout: 120_000 });
     await settled(page);
     await take("map");
-    await page.goto(`${server.url}/#/models`);
-    await page.getByRole("button", { name: "Activate baseline" }).click();
-    await page.getByRole("heading", { name: "Before and after" }).waitFor({ timeout: 120_000 });
-    await settled(page);
-    await take("models", true);
-    await page.getByRole("button", { name: "Roll back" }).click();
-    await page.locator('.swap[data-state="active"]', { hasText: "Rolling back" }).waitFor({ timeout: 120_000 });
   }
   const { page } = await browser.open(server.url, {
     viewport: SIZES.phone,

@@ -10,7 +10,7 @@ const FEWEST = 5;
  * Lays out vectors on a plane. The same vectors give the same layout.
  *
  * @param vectors [count, dimensions] row by row, unit norm.
- * @returns [count, 2]: x and y in 0..1, the longer side filled, the other centred.
+ * @returns [count, 2]: x and y in 0..1, the wider range horizontal and filled, the other centred.
  */
 export function layOut(vectors: Float32Array, dimensions: number): Float32Array {
   const count = vectors.length / dimensions;
@@ -18,7 +18,7 @@ export function layOut(vectors: Float32Array, dimensions: number): Float32Array 
   const rows = Array.from({ length: count }, (_, i) =>
     Array.from(vectors.subarray(i * dimensions, (i + 1) * dimensions)),
   );
-  const umap = new UMAP({ nNeighbors: Math.min(NEIGHBOURS, count - 1), minDist: 0.15, random: repeatable() });
+  const umap = new UMAP({ nNeighbors: Math.min(NEIGHBOURS, count - 1), minDist: 0.4, random: repeatable() });
   return toUnitSquare(umap.fit(rows));
 }
 
@@ -31,15 +31,23 @@ function repeatable(): () => number {
   };
 }
 
+/** Turns the longest direction to be horizontal, as screens are wide, and scales. */
 function toUnitSquare(places: readonly number[][]): Float32Array {
-  const range = (axis: number) => {
-    const values = places.map((place) => place[axis]!);
-    const low = Math.min(...values);
-    return { low, span: Math.max(...values) - low };
-  };
-  const [x, y] = [range(0), range(1)];
+  const mean = (value: (place: readonly number[]) => number) =>
+    places.reduce((sum, place) => sum + value(place), 0) / places.length;
+  const [mx, my] = [mean(([x]) => x!), mean(([, y]) => y!)];
+  const covariance = mean(([x, y]) => (x! - mx) * (y! - my));
+  const difference = mean(([x, y]) => (x! - mx) ** 2 - (y! - my) ** 2);
+  const angle = Math.atan2(2 * covariance, difference) / 2;
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  const xs = places.map(([x, y]) => x! * cos + y! * sin);
+  const ys = places.map(([x, y]) => y! * cos - x! * sin);
+  const [x, y] = [rangeOf(xs), rangeOf(ys)];
   const scale = 1 / (Math.max(x.span, y.span) || 1);
-  return Float32Array.from(
-    places.flatMap(([px, py]) => [0.5 + (px! - x.low - x.span / 2) * scale, 0.5 + (py! - y.low - y.span / 2) * scale]),
-  );
+  return Float32Array.from(xs.flatMap((px, i) => [0.5 + (px - x.middle) * scale, 0.5 + (ys[i]! - y.middle) * scale]));
+}
+
+function rangeOf(values: readonly number[]): { middle: number; span: number } {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return { middle: (low + high) / 2, span: high - low };
 }

@@ -1,10 +1,9 @@
 // Points on a plane, drawn: dots, and in the place of some of them thumbnails, more of them the closer one looks.
 import { el } from "./dom.js";
 
-/** Side of a thumbnail in CSS pixels. */
-const THUMBNAIL = 40;
-/** There is at most one thumbnail in a cell of this side or up to twice of it. */
-const CELL = 36;
+/** Side of a thumbnail in CSS pixels, and the least room between two. */
+const THUMBNAIL = 34;
+const GAP = 7;
 /** Room around the points, as part of the smaller side. */
 const MARGIN = 0.06;
 const FARTHEST = 0.6;
@@ -56,19 +55,37 @@ export function createMapCanvas({ api, opened, pointed }) {
     return image;
   };
 
+  /** A colour of the style sheet as the canvas takes it: of the light scheme or the dark one. */
+  const resolveColour = (property) => {
+    canvas.style.color = `var(${property})`;
+    return getComputedStyle(canvas).color;
+  };
+
   const onScreen = ({ x, y }) => ({ x: view.x + x * view.scale, y: view.y + y * view.scale });
 
-  /** For each cell of a grid that is fixed to the plane, the point nearest to its middle: these show their image. */
-  const pickThumbnails = (visible) => {
-    const side = CELL / 2 ** Math.floor(Math.log2(view.scale));
+  /**
+   * The points that show their image: in order, each that is far enough from those before. It does not depend on what is
+   * on the screen, so moving the map changes nothing.
+   */
+  const pickThumbnails = () => {
+    const side = (THUMBNAIL + GAP) / view.scale;
     const cells = new Map();
-    for (const point of visible) {
-      const [column, row] = [Math.floor(point.x / side), Math.floor(point.y / side)];
-      const distance = (point.x / side - column - 0.5) ** 2 + (point.y / side - row - 0.5) ** 2;
-      const cell = `${column} ${row}`;
-      if (!(cells.get(cell)?.distance <= distance)) cells.set(cell, { point, distance });
+    const picked = new Set();
+    for (const point of points) {
+      const column = Math.floor(point.x / side);
+      const row = Math.floor(point.y / side);
+      let isFree = true;
+      for (let i = -1; i <= 1; i++) {
+        for (let j = -1; j <= 1; j++) {
+          const other = cells.get(`${column + i} ${row + j}`);
+          if (other && Math.abs(other.x - point.x) < side && Math.abs(other.y - point.y) < side) isFree = false;
+        }
+      }
+      if (!isFree) continue;
+      cells.set(`${column} ${row}`, point);
+      picked.add(point);
     }
-    return new Set([...cells.values()].map(({ point }) => point));
+    return picked;
   };
 
   function draw() {
@@ -80,15 +97,15 @@ export function createMapCanvas({ api, opened, pointed }) {
     }
     context.setTransform(density, 0, 0, density, 0, 0);
     context.clearRect(0, 0, width, height);
-    const style = getComputedStyle(canvas);
-    const colours = Array.from({ length: 12 }, (_, i) => style.getPropertyValue(`--colour-${i}`));
-    const plain = style.getPropertyValue("--muted");
+    const colours = Array.from({ length: 12 }, (_, i) => resolveColour(`--colour-${i}`));
+    const plain = resolveColour("--muted");
     const colour = (point) => colours[colourOf(point)] ?? plain;
     const visible = points.filter((point) => {
       const { x, y } = onScreen(point);
       return x > -THUMBNAIL && y > -THUMBNAIL && x < width + THUMBNAIL && y < height + THUMBNAIL;
     });
-    const thumbnails = pickThumbnails(visible);
+    const picked = pickThumbnails();
+    const thumbnails = new Set(visible.filter((point) => picked.has(point)));
     for (const point of visible) {
       if (thumbnails.has(point)) continue;
       const { x, y } = onScreen(point);
@@ -100,7 +117,7 @@ export function createMapCanvas({ api, opened, pointed }) {
     for (const point of thumbnails) drawThumbnail(point, colour(point));
     if (document.activeElement === canvas && canvas.matches(":focus-visible")) {
       const middle = nearest(width / 2, height / 2);
-      if (middle) ring(onScreen(middle), style.getPropertyValue("--accent"));
+      if (middle) ring(onScreen(middle), resolveColour("--accent"));
     }
   }
 

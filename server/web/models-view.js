@@ -116,7 +116,7 @@ export function createModelsView({ api, toast, status }) {
       "li",
       { class: `card ${state}` },
       el("div", { class: "row" }, heading, badge && el("span", { class: "badge" }, badge)),
-      el("p", { class: "version" }, facts.version),
+      el("p", { class: "version" }, formatVersion(facts.version)),
       factList(facts),
       state === "available" && activate,
     );
@@ -152,6 +152,13 @@ function factList({ training, dimensions, parameters, architecture, input, score
 
 /** "exportDifference" → "Export difference" */
 function metricName(name) {
+  if (name === "accuracy") return "Key found first"; // of the query's own key among all negatives
   const words = name.replaceAll(/([a-z])([A-Z0-9])/g, "$1 $2").toLowerCase();
   return words[0].toUpperCase() + words.slice(1);
+}
+
+/** Versions that are dates are shown as such. */
+function formatVersion(version) {
+  const date = /^\d{4}-\d\d-\d\dT/.test(version) ? new Date(version) : undefined;
+  return date ? date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }) : version;
 }
