@@ -8,6 +8,7 @@ import { AppError } from "../core/errors.ts";
 import { demandKey, refuseOtherOrigins } from "./access.ts";
 import type { Collection } from "./collection.ts";
 import type { Swaps } from "./generation/swaps.ts";
+import type { ReadMap } from "./map/collection-map.ts";
 import type { Metrics } from "./metrics.ts";
 import type { ModelCatalogue } from "./models.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -15,15 +16,18 @@ import { duplicateRoutes } from "./routes/duplicates.ts";
 import { embeddingRoutes } from "./routes/embeddings.ts";
 import { healthRoutes, type NotReadyReason } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
+import { mapRoutes } from "./routes/map.ts";
 import { modelRoutes } from "./routes/models.ts";
 import type { UploadLimits } from "./routes/multipart.ts";
-import { notFoundHandler, onlyMethods, problemHandler } from "./routes/problem.ts";
+import { notFoundHandler, problemHandler } from "./routes/problem.ts";
 import { searchRoutes } from "./routes/search.ts";
+import { webRoutes } from "./routes/web.ts";
 import type { ApiKeys } from "./store/api-keys.ts";
 
 /** What the HTTP interface speaks for. */
 export interface AppDeps {
   readonly collection: Collection;
+  readonly readMap: ReadMap;
   readonly models: ModelCatalogue;
   readonly swaps: Swaps;
   readonly notReadyReason: NotReadyReason;
@@ -41,6 +45,7 @@ export interface AppDeps {
 /** Makes the express application of version 1 of the HTTP interface. */
 export function createApp({
   collection,
+  readMap,
   models,
   swaps,
   notReadyReason,
@@ -72,12 +77,7 @@ export function createApp({
   app.use(duplicateRoutes(collection));
   app.use(imageRoutes(collection, limits));
   app.use(modelRoutes(models, swaps));
-  app
-    .route("/")
-    .get((_request, response) => {
-      response.json({ name: "moco-search", search: "/v1/search", images: "/v1/images", models: "/v1/models" });
-    })
-    .all(onlyMethods("GET"));
+  app.use(mapRoutes(readMap));
   app
     .route("/openapi.json")
     .get((_request, response) => {
@@ -90,6 +90,7 @@ export function createApp({
       response.type(metrics.contentType).send(await metrics.text());
     })
     .all(onlyMethods("GET"));
+  app.use(webRoutes());
   app.use(notFoundHandler);
   app.use(problemHandler);
   return app;

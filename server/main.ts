@@ -12,6 +12,7 @@ import { type Config, type Options, parseConfig } from "./config.ts";
 import { encoderKey, openGeneration } from "./generation/generation.ts";
 import { createGenerations, type Generations } from "./generation/generations.ts";
 import { createSwaps } from "./generation/swaps.ts";
+import { createCollectionMap } from "./map/collection-map.ts";
 import { createMetrics } from "./metrics.ts";
 import { createModelCatalogue } from "./models.ts";
 import type { GenerationRecord } from "./store/generation-records.ts";
@@ -50,6 +51,7 @@ export async function start(options: Options = {}): Promise<RunningServer> {
   const swaps = createSwaps({ store, generations, modelsFolder: config.models, open, logger });
   const app = createApp({
     collection: createCollection({ store, generations }),
+    readMap: createCollectionMap({ store, generations }),
     models: createModelCatalogue(config.models, generations, swaps),
     swaps,
     notReadyReason: () => (closing ? "The server is stopping." : notReadyReason(generations)),
