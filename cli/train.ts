@@ -2,22 +2,31 @@
 //
 //   moco-search train photos/ --name photos --minutes 1        (one minute on the CPU)
 import { join, resolve } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { AppError } from "../core/errors.ts";
 import { readModel } from "../core/model-folder.ts";
 import { packageRoot } from "../core/paths.ts";
+import { DEVICE_NAMES, type DeviceName, findDevice } from "../training/device.ts";
+import { type PrepareOptions, prepare } from "../training/prepare.ts";
 import { readWeights } from "../training/publish.ts";
-import { type Budget, train as runTraining, type TrainEvent } from "../training/train.ts";
+import { type Budget, RECIPE_NAMES, type RecipeName } from "../training/recipes.ts";
+import { merge, type Settings } from "../training/settle.ts";
+import { writeViewSheet } from "../training/show-views.ts";
+import { train as runTraining, type TrainEvent } from "../training/train.ts";
 import { showProgress } from "./progress.ts";
+import { hyperparameterOptions, readSettings, settingsOf } from "./train/hyperparameters.ts";
 
 interface Flags {
-  readonly name: string;
+  readonly name?: string;
+  readonly recipe: RecipeName;
+  readonly config?: string;
+  readonly device: DeviceName;
+  readonly showViews?: string;
   readonly epochs?: number;
   readonly minutes?: number;
   readonly init?: string;
   readonly resume?: true;
   readonly replace?: true;
-  readonly seed?: number;
   readonly threads?: number;
   readonly run?: string;
   readonly models: string;
@@ -31,65 +40,96 @@ export const train = new Command("train")
     "Trains an encoder with Momentum Contrast on folders of images (searched recursively), .tar(.gz) archives or idx(.gz) files, and exports it to models/<name>/.",
   )
   .argument("<images...>", "folders, archives or files of images")
-  .requiredOption("--name <name>", "name of the model to write")
+  .option("--name <name>", "name of the model to write")
+  .addOption(new Option("--recipe <name>", "where hyper-parameters come from").choices(RECIPE_NAMES).default("auto"))
+  .option("--config <file>", "hyper-parameters as JSON or YAML; flags go before it, and it before the recipe")
   .option("--epochs <number>", "passes over the collection", positive)
-  .option("--minutes <number>", "train for about this long; the schedule is fitted to it (default: 30)", positive)
+  .option(
+    "--minutes <number>",
+    "train for about this long; the schedule is fitted to it (default: 30 with the recipe auto, 200 epochs with others)",
+    positive,
+  )
   .option("--init <model>", "begin from the weights of this model")
   .option("--resume", "go on from the last checkpoint of this name")
   .option("--replace", "replace a model of the same name")
-  .option("--seed <number>", "seed of every random draw (default: 1)", positive)
+  .addOption(new Option("--device <name>", "where to compute").choices(DEVICE_NAMES).default("auto"))
   .option("--threads <number>", "threads (default: all cores)", positive)
   .option("--run <folder>", "folder of config, metrics and checkpoints (default: ./runs/<name>)")
   .option("--models <folder>", "folder that models are written to", join(packageRoot(), "models"))
+  .option("--show-views <image>", "write a sheet of views to look at, such as views.png, and do not train")
   .option("--json", "print the outcome as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search train photos/ --name photos --minutes 30")
-  .action(async (images: string[], flags: Flags) => {
-    if (flags.epochs && flags.minutes) {
-      throw new AppError(
-        "invalid_configuration",
-        "Expected --epochs or --minutes but received both. Give one of them.",
-      );
-    }
-    const stop = new AbortController();
-    process.once("SIGINT", () => {
-      console.error("\nStopping after this step; a checkpoint is kept. Press Ctrl-C again to end at once.");
-      stop.abort();
-      process.once("SIGINT", () => process.exit(130));
-    });
-    const budget: Budget = flags.epochs ? { epochs: flags.epochs } : { minutes: flags.minutes ?? 30 };
-    const runFolder = resolve(flags.run ?? join("runs", flags.name));
-    const init = flags.init ? await readWeights(await readModel(flags.models, flags.init)) : undefined;
-    const display = trainingDisplay();
-    const result = await runTraining({
-      images,
-      name: flags.name,
-      modelsFolder: resolve(flags.models),
-      runFolder,
-      budget,
-      config: flags.seed ? { seed: flags.seed } : {},
-      ...(init && { init }),
-      resume: flags.resume ?? false,
-      replace: flags.replace ?? false,
-      ...(flags.threads && { threads: flags.threads }),
-      signal: stop.signal,
-      onEvent: display.show,
-    }).finally(display.stop);
-    if (!result.model) {
-      console.error(`Stopped at step ${result.metrics?.step ?? 0}. Go on with the same command and --resume.`);
-      process.exitCode = 130;
-      return;
-    }
-    const { card } = result.model;
-    if (flags.json) console.log(JSON.stringify({ model: card, metrics: result.metrics, run: runFolder }));
-    else {
-      console.log(
-        `Wrote ${join(flags.models, card.name)}: ${card.dimensions} dimensions, ${card.input.width}×${card.input.height} pixels.`,
-      );
-      console.log(
-        `Serve it from a running server:  curl -X POST http://127.0.0.1:3000/v1/models/${card.name}/activate`,
-      );
-    }
+  .optionsGroup("Hyper-parameters:");
+for (const option of hyperparameterOptions()) train.addOption(option);
+train.action(async (images: string[], flags: Flags & Record<string, unknown>) => {
+  if (flags.epochs && flags.minutes) {
+    throw new AppError("invalid_configuration", "Expected --epochs or --minutes but received both. Give one of them.");
+  }
+  const file: Settings = flags.config ? await readSettings(flags.config) : {};
+  const settings: PrepareOptions = {
+    images,
+    recipe: flags.recipe,
+    config: merge(file, settingsOf(flags)) as Settings,
+    device: await findDevice(flags.device),
+    ...(flags.init && { init: await readWeights(await readModel(flags.models, flags.init)) }),
+  };
+  if (flags.showViews) return showViews(settings, flags.showViews);
+  const name = flags.name;
+  if (!name) throw new AppError("invalid_configuration", "Expected --name, the name of the model to write.");
+  if (flags.init && flags.resume) {
+    throw new AppError(
+      "invalid_configuration",
+      "Expected --init or --resume but received both: a run that is resumed has its weights.",
+    );
+  }
+  const stop = new AbortController();
+  process.once("SIGINT", () => {
+    console.error("\nStopping after this step; a checkpoint is kept. Press Ctrl-C again to end at once.");
+    stop.abort();
+    process.once("SIGINT", () => process.exit(130));
   });
+  const budget: Budget | undefined = flags.epochs
+    ? { epochs: flags.epochs }
+    : flags.minutes
+      ? { minutes: flags.minutes }
+      : undefined;
+  const runFolder = resolve(flags.run ?? join("runs", name));
+  const display = trainingDisplay();
+  const result = await runTraining({
+    ...settings,
+    name,
+    modelsFolder: resolve(flags.models),
+    runFolder,
+    ...(budget && { budget }),
+    resume: flags.resume ?? false,
+    replace: flags.replace ?? false,
+    ...(flags.threads && { threads: flags.threads }),
+    signal: stop.signal,
+    onEvent: display.show,
+  }).finally(display.stop);
+  if (!result.model) {
+    console.error(`Stopped at step ${result.metrics?.step ?? 0}. Go on with the same command and --resume.`);
+    process.exitCode = 130;
+    return;
+  }
+  const { card } = result.model;
+  if (flags.json) console.log(JSON.stringify({ model: card, metrics: result.metrics, run: runFolder }));
+  else {
+    console.log(
+      `Wrote ${join(flags.models, card.name)}: ${card.dimensions} dimensions, ${card.input.width}×${card.input.height} pixels.`,
+    );
+    console.log(`Serve it from a running server:  curl -X POST http://127.0.0.1:3000/v1/models/${card.name}/activate`);
+  }
+});
+
+/** Writes the contact sheet of the views that a training with these settings would see. */
+async function showViews(settings: PrepareOptions, path: string): Promise<void> {
+  const reading = showProgress("reading images", "images");
+  const { config, dataset } = await prepare(settings, undefined, reading.update).finally(reading.stop);
+  await writeViewSheet(path, dataset, config);
+  await dataset.close();
+  console.log(`Wrote ${path}: in each row an image and eight views of it.`);
+}
 
 /** What a training shows on stderr while it runs. */
 export function trainingDisplay(): { show: (event: TrainEvent) => void; stop: () => void } {

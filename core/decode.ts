@@ -108,17 +108,29 @@ export interface ImageShape {
   readonly fit: Fit;
 }
 
+/** A part of an image as displayed, in whole pixels from its top left corner. */
+export interface Region {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
 /**
  * Decodes an image file to exactly `width` × `height`: EXIF orientation applied, sRGB, transparency over white, the
  * first frame of an animation, cubic interpolation.
  *
+ * @param region The part to decode, which must lie inside the image. Default: all of it.
  * @returns RGB bytes, row by row, `height × width × 3` long.
  * @throws AppError `empty_image`, `unsupported_image_type`, `image_too_many_pixels` or `corrupt_image`.
  */
-export async function decodeImage(bytes: Uint8Array, shape: ImageShape): Promise<Uint8Array> {
+export async function decodeImage(bytes: Uint8Array, shape: ImageShape, region?: Region): Promise<Uint8Array> {
   const { image } = open(bytes);
   try {
-    return await toRgb(image.autoOrient(), shape);
+    const upright = image.autoOrient();
+    if (!region) return await toRgb(upright, shape);
+    const { x: left, y: top, width, height } = region;
+    return await toRgb(upright.extract({ left, top, width, height }), shape);
   } catch (error) {
     throw asAppError(error);
   }

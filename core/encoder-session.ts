@@ -2,7 +2,7 @@
 // process use the same session.
 import { cpus } from "node:os";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { decodeImage } from "./decode.ts";
+import { decodeImage, type Region } from "./decode.ts";
 import { AppError } from "./errors.ts";
 import type { EncoderInput } from "./model-card.ts";
 import { type Model, readOnnx } from "./model-folder.ts";
@@ -22,8 +22,8 @@ export interface EncoderSession {
 }
 
 /** Decodes an image file to the RGB bytes that the encoder of a card expects: [H, W, 3]. */
-export function decodeForEncoder(bytes: Uint8Array, input: EncoderInput): Promise<Uint8Array> {
-  return decodeImage(bytes, input);
+export function decodeForEncoder(bytes: Uint8Array, input: EncoderInput, region?: Region): Promise<Uint8Array> {
+  return decodeImage(bytes, input, region);
 }
 
 /** RGB bytes [count, H, W, 3] → normalised float32 [count, 3, H, W]. */

@@ -5,6 +5,11 @@
 export const ERRORS = {
   invalid_request: { status: 400, title: "The request is not valid" },
   invalid_vector: { status: 400, title: "The vector is not valid" },
+  cursor_expired: { status: 410, title: "The cursor is of another generation" },
+  idempotency_key_reused: { status: 422, title: "The idempotency key belongs to another upload" },
+  unauthorized: { status: 401, title: "An API key is needed" },
+  forbidden: { status: 403, title: "The API key does not allow this" },
+  rate_limited: { status: 429, title: "Too many requests" },
   missing_image: { status: 400, title: "No image was sent" },
   empty_image: { status: 400, title: "The image is empty" },
   corrupt_image: { status: 422, title: "The image cannot be decoded" },

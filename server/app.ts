@@ -5,6 +5,7 @@ import { pinoHttp } from "pino-http";
 import type { Collection } from "./collection.ts";
 import type { Swaps } from "./generation/swaps.ts";
 import type { ModelCatalogue } from "./models.ts";
+import { duplicateRoutes } from "./routes/duplicates.ts";
 import { embeddingRoutes } from "./routes/embeddings.ts";
 import { healthRoutes, type NotReadyReason } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
@@ -39,6 +40,7 @@ export function createApp({ collection, models, swaps, notReadyReason, limits, l
   app.use(healthRoutes(notReadyReason));
   app.use(searchRoutes(collection, limits));
   app.use(embeddingRoutes(collection, limits));
+  app.use(duplicateRoutes(collection));
   app.use(imageRoutes(collection, limits));
   app.use(modelRoutes(models, swaps));
   app

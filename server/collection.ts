@@ -1,13 +1,15 @@
 // The collection: what is stored and what is found. The one place that joins decoding, generations and the store; it
 // never sees HTTP.
 import { AppError } from "../core/errors.ts";
-import { normalised } from "../core/vector.ts";
+import { type DuplicateGroup, findDuplicates } from "./duplicate-groups.ts";
+import { type Filter, matchesFilter } from "./filter.ts";
 import type { Generation } from "./generation/generation.ts";
 import type { Generations } from "./generation/generations.ts";
 import { createPreparer } from "./generation/preparer.ts";
 import { createImageWriter } from "./image-writer.ts";
-import type { FoundKeys } from "./index/index-worker.ts";
-import type { ImagePage, ImageRecord, Metadata } from "./store/image-records.ts";
+import { type ImageMatch, type Query, type SearchOptions, search } from "./search.ts";
+import type { ImageRecord, Metadata } from "./store/image-records.ts";
+import type { UploadKey } from "./store/keyed-uploads.ts";
 import type { Store } from "./store/store.ts";
 
 /** Who gave an answer: a generation and its model. */
@@ -16,21 +18,10 @@ export interface AnsweredBy {
   readonly model: { readonly name: string; readonly version: string; readonly sha256: string };
 }
 
-/** What to search with: an image file, a stored image (which is left out of the matches), or a vector of any norm. */
-export type Query = { readonly image: Uint8Array } | { readonly id: string } | { readonly vector: readonly number[] };
-
-export interface SearchOptions {
-  /** Matches at most, 1..1000. */
-  readonly k: number;
-  /** Leaves out matches with a lower cosine similarity, −1..1. */
-  readonly minScore?: number | undefined;
-}
-
-export interface ImageMatch {
-  readonly id: string;
-  /** Cosine similarity, −1..1. */
-  readonly score: number;
-  readonly metadata: Metadata;
+/** A page of images, newest first; `next` is the cursor of the following page. */
+export interface ImagePage {
+  readonly images: ImageRecord[];
+  readonly next?: number;
 }
 
 export interface Collection {
@@ -45,21 +36,32 @@ export interface Collection {
    *
    * @throws AppError of decoding, `no_embedding`, `overloaded`, `encoder_unavailable`, `storage_full`; then nothing of
    *   the image is stored.
+   * @param key Of an upload that may be sent again: then it is stored once, and each time answered the same.
    */
-  add(bytes: Uint8Array, metadata: Metadata): Promise<ImageRecord>;
+  add(bytes: Uint8Array, metadata: Metadata, key?: UploadKey): Promise<ImageRecord>;
   /** @throws AppError `image_not_found`, here and below. */
   get(id: string): ImageRecord;
-  /** Images older than the cursor `before`, newest first. */
-  list(limit: number, before?: number): ImagePage;
+  /** Images older than the cursor `before` that fit the filter, newest first. */
+  list(limit: number, options?: { before?: number | undefined; filter?: Filter | undefined }): Promise<ImagePage>;
   /** The bytes as they were uploaded. */
   read(id: string): Promise<{ image: ImageRecord; bytes: Buffer }>;
   remove(id: string): Promise<void>;
-  /** @throws AppError `invalid_vector`, and what embedding throws. */
-  search(query: Query, options: SearchOptions): Promise<AnsweredBy & { matches: ImageMatch[] }>;
+  /** Replaces the metadata of an image by what `change` makes of it. */
+  changeMetadata(id: string, change: (metadata: Metadata) => Metadata): Promise<ImageRecord>;
+  /**
+   * @param generation The one that gave the pages before, where `offset` continues them.
+   * @throws AppError of {@link search}; `cursor_expired` where another generation answers now.
+   */
+  search(
+    query: Query,
+    options: SearchOptions & { readonly generation?: number | undefined },
+  ): Promise<AnsweredBy & { matches: ImageMatch[]; hasMore: boolean }>;
+  /** See {@link findDuplicates}. */
+  duplicates(threshold: number): Promise<AnsweredBy & { groups: DuplicateGroup[] }>;
 }
 
-/** Searches for one query, where images are deleted meanwhile. */
-const MAX_ATTEMPTS = 5;
+/** Images looked at in one turn of the event loop, where a list is filtered. */
+const LIST_CHUNK = 500;
 
 /** Makes the collection of a store. */
 export function createCollection({ store, generations }: { store: Store; generations: Generations }): Collection {
@@ -67,32 +69,23 @@ export function createCollection({ store, generations }: { store: Store; generat
 
   const get = (id: string): ImageRecord => store.images.get(id) ?? throwNotFound(id);
 
-  /** The query as a vector of unit norm. */
-  const embedQuery = async (query: Query, generation: Generation): Promise<Float32Array> => {
-    if ("image" in query) return generation.embed(createPreparer(query.image), "live");
-    if ("vector" in query) return checkVector(query.vector, generation.card.dimensions);
-    const content = store.images.contentOf(query.id) ?? throwNotFound(query.id);
-    const stored = store.embeddings.get(generation.encoder, content.number);
-    return stored ?? generation.embed(createPreparer(await store.files.read(content.sha256)), "live");
-  };
-
-  /** The images of found contents, and whether a content has none any more. */
-  const imagesOf = (
-    { keys, scores }: FoundKeys,
-    { k, minScore, leftOut }: { k: number; minScore: number; leftOut: string | undefined },
-  ): { matches: ImageMatch[]; vanished: boolean } => {
-    const matches: ImageMatch[] = [];
-    let vanished = false;
-    for (const [i, content] of keys.entries()) {
-      const score = scores[i]!;
-      if (score < minScore || matches.length === k) break;
-      const images = store.images.withContent(content);
-      if (images.length === 0) vanished = true;
-      for (const { id, metadata } of images) {
-        if (id !== leftOut && matches.length < k) matches.push({ id, score, metadata });
+  const list: Collection["list"] = async (limit, { before = Number.MAX_SAFE_INTEGER, filter } = {}) => {
+    const size = filter ? LIST_CHUNK : limit + 1;
+    const images: ImageRecord[] = [];
+    let next = before;
+    for (let cursor = before; ; ) {
+      const chunk = store.images.before(cursor, size);
+      for (const { number, record } of chunk) {
+        if (filter && !matchesFilter(filter, record.metadata)) continue;
+        // One more than the page holds shows that there is a next one.
+        if (images.length === limit) return { images, next };
+        images.push(record);
+        next = number;
       }
+      if (chunk.length < size) return { images };
+      cursor = chunk.at(-1)!.number;
+      await new Promise(setImmediate);
     }
-    return { matches, vanished };
   };
 
   return {
@@ -101,9 +94,9 @@ export function createCollection({ store, generations }: { store: Store; generat
         const embeddings = await Promise.all(images.map((bytes) => generation.embed(createPreparer(bytes), "live")));
         return { ...answeredBy(generation), dimensions: generation.card.dimensions, embeddings };
       }),
-    add: (bytes, metadata) => generations.use(() => writer.add(bytes, metadata)),
+    add: (bytes, metadata, key) => generations.use(() => writer.add(bytes, metadata, key)),
     get,
-    list: (limit, before) => store.images.list(limit, before),
+    list,
     async read(id) {
       const image = get(id);
       return { image, bytes: await store.files.read(image.sha256) };
@@ -112,18 +105,22 @@ export function createCollection({ store, generations }: { store: Store; generat
       generations.use(async () => {
         if (!(await writer.remove(id))) throwNotFound(id);
       }),
-    search: (query, { k, minScore = -1 }) =>
+    changeMetadata: async (id, change) => (await writer.changeMetadata(id, change)) ?? throwNotFound(id),
+    search: (query, { generation: expected, ...options }) =>
       generations.use(async (generation) => {
-        const vector = await embedQuery(query, generation);
-        const leftOut = "id" in query ? query.id : undefined;
-        // Images may be deleted between the index's answer and ours. Then the index is asked again, so that the next
-        // nearest take their places.
-        for (let attempt = 1; ; attempt++) {
-          const found = await generation.index.search(vector, leftOut === undefined ? k : k + 1);
-          const { matches, vanished } = imagesOf(found, { k, minScore, leftOut });
-          if (!vanished || attempt === MAX_ATTEMPTS) return { ...answeredBy(generation), matches };
+        if (expected !== undefined && expected !== generation.number) {
+          throw new AppError(
+            "cursor_expired",
+            `The cursor is of generation ${expected} but ${generation.number} answers now. Search again from the start.`,
+          );
         }
+        return { ...answeredBy(generation), ...(await search(query, options, { generation, store })) };
       }),
+    duplicates: (threshold) =>
+      generations.use(async (generation) => ({
+        ...answeredBy(generation),
+        groups: await findDuplicates(threshold, { generation, store }),
+      })),
   };
 }
 
@@ -133,15 +130,4 @@ function answeredBy({ number, card: { name, version, sha256 } }: Generation): An
 
 function throwNotFound(id: string): never {
   throw new AppError("image_not_found", `There is no image ${JSON.stringify(id)}.`);
-}
-
-function checkVector(values: readonly number[], dimensions: number): Float32Array {
-  if (values.length !== dimensions) {
-    throw new AppError("invalid_vector", `Expected a vector of ${dimensions} numbers but received ${values.length}.`);
-  }
-  const vector = normalised(Float32Array.from(values));
-  if (!vector.every(Number.isFinite) || vector.every((value) => value === 0)) {
-    throw new AppError("invalid_vector", "Expected a vector of finite numbers that are not all 0.");
-  }
-  return vector;
 }

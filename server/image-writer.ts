@@ -1,16 +1,20 @@
 // Adds and removes images: file, records, embeddings and indexes together, or not at all.
 import { readImageInfo } from "../core/decode.ts";
+import { AppError } from "../core/errors.ts";
 import { sha256 } from "../core/model-folder.ts";
 import type { Generation } from "./generation/generation.ts";
 import type { Generations } from "./generation/generations.ts";
 import { createPreparer } from "./generation/preparer.ts";
 import type { ImageRecord, Metadata, NewImage } from "./store/image-records.ts";
 import { createKeyedLock } from "./store/keyed-lock.ts";
+import type { UploadKey } from "./store/keyed-uploads.ts";
 import type { Store } from "./store/store.ts";
 
 export interface ImageWriter {
   /** Stores an image; see `Collection.add`. */
-  add(bytes: Uint8Array, metadata: Metadata): Promise<ImageRecord>;
+  add(bytes: Uint8Array, metadata: Metadata, key?: UploadKey): Promise<ImageRecord>;
+  /** Changes the metadata of an image; undefined where there is no such image. */
+  changeMetadata(id: string, change: (metadata: Metadata) => Metadata): Promise<ImageRecord | undefined>;
   /** Deletes an image, and the file where no other image has its bytes. False where there is no such image. */
   remove(id: string): Promise<boolean>;
 }
@@ -24,7 +28,7 @@ export function createImageWriter({ store, generations }: { store: Store; genera
    * Embeds the image with every open generation and writes it. The active generation must have the embedding at the
    * moment of the commit: where another became active meanwhile, that one embeds the image too.
    */
-  const embedAndWrite = async (bytes: Uint8Array, image: NewImage): Promise<ImageRecord> => {
+  const embedAndWrite = async (bytes: Uint8Array, image: NewImage, key?: UploadKey): Promise<ImageRecord> => {
     const prepare = createPreparer(bytes);
     const embeddings = new Map<number, Float32Array>();
     const lacks = ({ encoder }: Generation) => !embeddings.has(encoder) && !hasStored(image.sha256, encoder);
@@ -40,7 +44,7 @@ export function createImageWriter({ store, generations }: { store: Store; genera
     for (;;) {
       await Promise.all(lacking.map(embedFor));
       if (store.images.contentNumber(image.sha256) === undefined) await store.files.put(image.sha256, bytes);
-      const record = await write(image, embeddings, () => !lacks(generations.active()));
+      const record = await write(image, embeddings, key, () => !lacks(generations.active()));
       if (record) return record;
       lacking = [generations.active()];
     }
@@ -55,6 +59,7 @@ export function createImageWriter({ store, generations }: { store: Store; genera
   const write = async (
     image: NewImage,
     embeddings: ReadonlyMap<number, Float32Array>,
+    key: UploadKey | undefined,
     mayWrite: () => boolean,
   ): Promise<ImageRecord | undefined> => {
     let findable: Promise<void> | undefined;
@@ -63,6 +68,7 @@ export function createImageWriter({ store, generations }: { store: Store; genera
         if (!mayWrite()) return undefined;
         const added = store.images.add(image);
         for (const [encoder, vector] of embeddings) store.embeddings.add(encoder, { content: added.content, vector });
+        if (key) store.keyedUploads.add(key, added.record);
         return added;
       },
       (added) => {
@@ -84,19 +90,34 @@ export function createImageWriter({ store, generations }: { store: Store; genera
     return active;
   };
 
+  const add = async (bytes: Uint8Array, metadata: Metadata, key?: UploadKey): Promise<ImageRecord> => {
+    const info = await readImageInfo(bytes);
+    const image = { ...info, sha256: sha256(bytes), bytes: bytes.length, metadata };
+    return lock(image.sha256, async () => {
+      try {
+        return await embedAndWrite(bytes, image, key);
+      } catch (error) {
+        if (store.images.contentNumber(image.sha256) === undefined) await store.files.remove(image.sha256);
+        throw error;
+      }
+    });
+  };
+
+  /** As `add`; where the key is known, the image that it stands for. */
+  const addOnce = (bytes: Uint8Array, metadata: Metadata, key: UploadKey): Promise<ImageRecord> =>
+    lock(`key ${key.position} ${key.key}`, async () => {
+      const known = store.keyedUploads.get(key);
+      if (!known) return add(bytes, metadata, key);
+      if (known.content === key.content) return known.record;
+      throw new AppError(
+        "idempotency_key_reused",
+        "Expected the upload that this Idempotency-Key was first sent with but received another. Send it under a new key.",
+      );
+    });
+
   return {
-    async add(bytes, metadata) {
-      const info = await readImageInfo(bytes);
-      const image = { ...info, sha256: sha256(bytes), bytes: bytes.length, metadata };
-      return lock(image.sha256, async () => {
-        try {
-          return await embedAndWrite(bytes, image);
-        } catch (error) {
-          if (store.images.contentNumber(image.sha256) === undefined) await store.files.remove(image.sha256);
-          throw error;
-        }
-      });
-    },
+    add: (bytes, metadata, key) => (key ? addOnce(bytes, metadata, key) : add(bytes, metadata)),
+    changeMetadata: (id, change) => store.write(() => store.images.changeMetadata(id, change)),
     async remove(id) {
       const content = store.images.contentOf(id);
       if (!content) return false;

@@ -52,7 +52,7 @@ export function createBatches(dataset: Dataset, config: TrainingConfig, start: n
       images,
       ...viewFeeds("query", query),
       ...viewFeeds("key", key),
-      ...(bnGroups > 1 && shuffleFeeds(shuffle)),
+      ...(bnGroups > 1 && config.shuffle && shuffleFeeds(shuffle)),
     };
   };
 

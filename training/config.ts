@@ -9,7 +9,7 @@ const range = z
   .refine(([low, high]) => low <= high, "expected the smaller number first");
 
 const viewSchema = z.strictObject({
-  cropScale: range,
+  cropScale: range.refine(([low, high]) => low > 0 && high <= 1, "expected shares of the area, above 0 and at most 1"),
   flip: probability,
   jitter: z.strictObject({
     probability,
@@ -23,17 +23,24 @@ const viewSchema = z.strictObject({
   blur: z.strictObject({ probability, sigma: range }),
 });
 
-const architectureSchema = z.strictObject({
-  block: z.enum(["basic", "bottleneck"]),
-  widths: z.array(positiveInteger).min(1),
-  depths: z.array(positiveInteger).min(1),
+const stages = {
+  widths: z.array(positiveInteger).min(1).readonly(),
+  depths: z.array(positiveInteger).min(1).readonly(),
   stem: z.strictObject({
     width: positiveInteger,
     kernel: positiveInteger,
     stride: positiveInteger,
     maxPool: z.boolean(),
   }),
-});
+};
+
+const architectureSchema = z.discriminatedUnion("block", [
+  z.strictObject({ block: z.enum(["basic", "bottleneck"]), ...stages }),
+  z.strictObject({ block: z.literal("regnet"), ...stages, groupWidth: positiveInteger, squeeze: probability }),
+]);
+
+/** Ways to have negative keys (figure 2 of the paper). */
+export const MECHANISMS = ["moco", "memory-bank", "end-to-end"] as const;
 
 /** The shape of a training run's config.json. */
 export const trainingConfigSchema = z
@@ -43,6 +50,8 @@ export const trainingConfigSchema = z
     /** Side at which images are kept for cropping, pixels. */
     storedSize: z.int().min(8).max(1024),
     architecture: architectureSchema,
+    /** Where the negative keys come from. */
+    mechanism: z.enum(MECHANISMS).default("moco"),
     head: z.enum(["linear", "mlp"]),
     /** Length D of the keys. */
     dim: positiveInteger,
@@ -51,30 +60,67 @@ export const trainingConfigSchema = z
     /** Queue size K. */
     queue: positiveInteger,
     /** Momentum m of the key encoder. */
-    keyMomentum: z.number().min(0).max(1),
+    keyMomentum: probability,
+    /** Share of the old representation that a slot of the memory bank keeps. */
+    bankMomentum: probability.default(0.5),
     /** Temperature T. */
     temperature: z.number().positive(),
-    /** Groups of shuffled BN; 1 switches it off. */
+    /** Groups with batch statistics of their own, each standing for a GPU. */
     bnGroups: positiveInteger,
+    /** Shuffling BN: keys change groups. Without it, or with one group, an image's query and key share statistics. */
+    shuffle: z.boolean().default(true),
+    optimizer: z.enum(["sgd", "adamw", "lars"]).default("sgd"),
     learningRate: z.number().positive(),
-    momentum: z.number().min(0).max(1),
     weightDecay: z.number().min(0),
+    /** Of SGD and LARS. */
+    momentum: probability,
+    /** Of AdamW: how much of the two moments' averages stays. */
+    betas: z.tuple([probability, probability]).default([0.9, 0.999]),
+    /** Of AdamW. */
+    epsilon: z.number().positive().default(1e-8),
+    /** Of LARS: step length ÷ length of the weights. */
+    trust: z.number().positive().default(0.001),
     schedule: z.discriminatedUnion("kind", [
-      z.strictObject({ kind: z.literal("cosine"), warmup: probability }),
-      z.strictObject({ kind: z.literal("step"), warmup: probability, milestones: z.array(probability) }),
+      z.strictObject({ kind: z.literal("cosine"), warmup: z.number().min(0).lt(1) }),
+      z.strictObject({ kind: z.literal("step"), warmup: z.number().min(0).lt(1), milestones: z.array(probability) }),
     ]),
     views: viewSchema,
     seed: z.int().min(0).max(0xffffffff),
   })
-  .refine((c) => c.batch % c.bnGroups === 0, {
-    message: "expected the BN groups to divide the batch",
-    path: ["bnGroups"],
-  })
-  .refine((c) => c.batch / c.bnGroups >= 2, { message: "expected at least 2 images in a BN group", path: ["bnGroups"] })
-  .refine((c) => c.queue >= c.batch, { message: "expected the queue to hold at least one batch", path: ["queue"] })
-  .refine((c) => c.architecture.depths.length === c.architecture.widths.length, {
-    message: "expected one depth for each width",
-    path: ["architecture"],
+  .superRefine((c, context) => {
+    const expect = (holds: boolean, path: string, message: string) => {
+      if (!holds) context.addIssue({ code: "custom", path: path.split("."), message });
+    };
+    const { widths, depths } = c.architecture;
+    expect(
+      c.batch % c.bnGroups === 0,
+      "bnGroups",
+      `expected the ${c.bnGroups} BN groups to divide the batch of ${c.batch}`,
+    );
+    expect(
+      c.batch / c.bnGroups >= 2,
+      "bnGroups",
+      `expected 2 images or more in each of ${c.bnGroups} BN groups, with a batch of ${c.batch}`,
+    );
+    expect(
+      c.queue >= c.batch || c.mechanism === "end-to-end",
+      "queue",
+      `expected the queue of ${c.queue} to hold at least one batch of ${c.batch}`,
+    );
+    expect(
+      c.storedSize >= c.imageSize,
+      "storedSize",
+      `expected images to be kept at the size of the views, ${c.imageSize}, or larger, not ${c.storedSize}`,
+    );
+    expect(depths.length === widths.length, "architecture.depths", "expected one depth for each width");
+    if (c.architecture.block === "regnet") {
+      const { groupWidth } = c.architecture;
+      expect(
+        widths.every((w) => w % groupWidth === 0),
+        "architecture.widths",
+        `expected multiples of the group width ${groupWidth}`,
+      );
+    }
   });
 
 /** Every hyper-parameter of a run. */

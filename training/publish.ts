@@ -11,6 +11,7 @@ import type { Dataset } from "./data/dataset.ts";
 import { exportEncoder } from "./export-encoder.ts";
 import { machineName } from "./machine.ts";
 import type { MocoStep } from "./moco/step.ts";
+import { describeArchitecture } from "./network/backbone.ts";
 import { encoderInput } from "./preprocessing.ts";
 import { encoderWeights } from "./run-state.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "./safetensors.ts";
@@ -54,7 +55,7 @@ export async function publish(options: PublishOptions): Promise<Model> {
     sha256: sha256(onnx),
     input: cardInput,
     dimensions,
-    architecture: `ResNet ${config.architecture.block}, widths ${config.architecture.widths}, depths ${config.architecture.depths}, pooled features`,
+    architecture: describeArchitecture(config.architecture),
     parameters: parameterCount(step),
     training: {
       data: options.images.map((path) => basename(path)).join(", "),

@@ -8,27 +8,25 @@ import { AppError } from "../core/errors.ts";
 import { replaceFile } from "../core/files.ts";
 import type { Model } from "../core/model-folder.ts";
 import { createBatches } from "./batches.ts";
-import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
-import { parseTrainingConfig, type TrainingConfig } from "./config.ts";
-import { type Dataset, openDataset } from "./data/dataset.ts";
-import { medianSide } from "./data/probe.ts";
+import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import type { TrainingConfig } from "./config.ts";
+import type { Dataset } from "./data/dataset.ts";
+import { providersOf } from "./device.ts";
 import { projectionEncoder } from "./encoder.ts";
 import { input } from "./graph/index.ts";
 import { negativeQueue } from "./moco/negative-queue.ts";
 import { type MocoStep, mocoStep } from "./moco/step.ts";
 import { view } from "./moco/views.ts";
-import { sgd } from "./optimizer.ts";
+import { optimizerOf } from "./optimizer.ts";
+import { type PrepareOptions, prepare } from "./prepare.ts";
 import { IMAGENET_NORMALISATION } from "./preprocessing.ts";
 import { publish } from "./publish.ts";
-import { autoRecipe } from "./recipes.ts";
+import { type Budget, DEFAULT_BUDGETS } from "./recipes.ts";
 import { newRunState, resumedRunState, warmRunState } from "./run-state.ts";
 import type { StoredTensor } from "./safetensors.ts";
 import { learningRateAt } from "./schedule.ts";
 import { compileStateful } from "./state-buffers.ts";
 import { type Epoch, watchRun } from "./watch.ts";
-
-/** How long a run takes: passes over the collection, or minutes to which the schedule is fitted. */
-export type Budget = { readonly epochs: number } | { readonly minutes: number };
 
 /** What happens during a run, for a progress display. */
 export type TrainEvent =
@@ -62,19 +60,14 @@ export interface StepMetrics {
 }
 
 /** Options of {@link train}. */
-export interface TrainOptions {
-  /** Folders, archives or files of images. */
-  readonly images: readonly string[];
+export interface TrainOptions extends PrepareOptions {
   /** Name of the model to write. */
   readonly name: string;
   readonly modelsFolder: string;
   /** Where config, metrics, checkpoints and the report go. */
   readonly runFolder: string;
-  readonly budget: Budget;
-  /** Hyper-parameters that replace those of the recipe. */
-  readonly config?: Partial<TrainingConfig>;
-  /** Weights of a model to begin from; its configuration is used except for `config`. */
-  readonly init?: { readonly config: TrainingConfig; readonly weights: ReadonlyMap<string, StoredTensor> };
+  /** @default what the recipe says: 30 minutes for `auto`, 200 epochs for the papers' */
+  readonly budget?: Budget;
   /** Go on from the checkpoint in `runFolder`. */
   readonly resume?: boolean;
   /** Minutes between two checkpoints. @default 5 */
@@ -83,7 +76,6 @@ export interface TrainOptions {
   readonly secondsBetweenMeasures?: number;
   /** Replace a model of the same name. @default false */
   readonly replace?: boolean;
-  readonly cacheFolder?: string;
   /** Threads of the engine. @default every core */
   readonly threads?: number;
   /** Ends the run after the step under way: a checkpoint is written, no model. */
@@ -97,8 +89,8 @@ export type TrainResult = { readonly checkpoint: string } & (
   | { readonly model: undefined; readonly metrics: StepMetrics | undefined }
 );
 
-/** Steps that are timed before a run given in minutes fixes its length; the first few are slower and left out. */
-const TIMED_STEPS = { from: 3, to: 12 };
+/** A run given in minutes fixes its number of steps after this share of them; the first few steps are slower. */
+const TIMED = { share: 0.08, slowSteps: 3, leastSteps: 8 };
 
 /**
  * Trains an encoder and writes `models/<name>/`.
@@ -117,10 +109,13 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
 /** The run itself; what is to be closed after it is put into `opened`. */
 async function run(options: TrainOptions, opened: Array<{ close(): Promise<void> }>): Promise<TrainResult> {
-  const { runFolder, budget, signal, onEvent = () => {}, threads = cpus().length } = options;
+  const { runFolder, signal, onEvent = () => {}, threads = cpus().length, recipe = "auto", device = "cpu" } = options;
+  const budget = options.budget ?? DEFAULT_BUDGETS[recipe];
   const checkpointPath = join(runFolder, "checkpoint.safetensors");
   const resumed = options.resume ? await loadCheckpoint(checkpointPath) : undefined;
-  const { config, reasons, dataset } = await prepare(options, resumed);
+  const { config, reasons, dataset } = await prepare(options, resumed?.config, (done, total) =>
+    onEvent({ kind: "reading", done, total }),
+  );
   opened.push(dataset);
   await mkdir(runFolder, { recursive: true });
   await replaceFile(join(runFolder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
@@ -135,7 +130,10 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
   const first = resumed?.progress.step ?? 0;
   const batches = createBatches(dataset, config, first);
   const { loss, accuracy, keys } = step.outputs;
-  const graph = await compileStateful({ loss, accuracy, keys }, step.next, state.tensors, { threads });
+  const graph = await compileStateful({ loss, accuracy, keys }, step.next, state.tensors, {
+    providers: providersOf(device),
+    threads,
+  });
   opened.push({ close: () => graph.release() });
   const queue = negativeQueue(state.queue, config.dim, resumed?.progress.queuePointer);
   const watch = await watchRun({
@@ -148,6 +146,7 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
 
   let totalSteps =
     resumed?.progress.totalSteps ?? ("epochs" in budget ? Math.ceil(budget.epochs * batches.perEpoch) : undefined);
+  const budgetSeconds = "minutes" in budget ? budget.minutes * 60 : Number.POSITIVE_INFINITY;
   const secondsBefore = resumed?.progress.seconds ?? 0;
   const began = performance.now();
   const clock = () => (performance.now() - began) / 1000;
@@ -171,7 +170,8 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
     const asked = clock();
     const feeds = await batches.next();
     waited += clock() - asked;
-    const learningRate = learningRateAt(totalSteps ? t / totalSteps : 0, config.learningRate, config.schedule);
+    const progress = totalSteps ? t / totalSteps : (secondsBefore + clock()) / budgetSeconds;
+    const learningRate = learningRateAt(progress, config.learningRate, config.schedule);
     const out = await graph.step({
       ...feeds,
       queue: queue.keys,
@@ -183,10 +183,10 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
     if (!Number.isFinite(out.loss![0]!)) throw diverged(t, checkpointPath, savedAt > 0 || resumed !== undefined);
 
     const timed = t - first;
-    if (timed === TIMED_STEPS.from) timedFrom = clock();
-    if (totalSteps === undefined && "minutes" in budget && timed >= TIMED_STEPS.to) {
-      const perStep = (clock() - timedFrom) / (timed - TIMED_STEPS.from);
-      totalSteps = t + Math.max(1, Math.floor((budget.minutes * 60 - secondsBefore - clock()) / perStep));
+    if (timed === TIMED.slowSteps) timedFrom = clock();
+    if (!totalSteps && timed >= TIMED.leastSteps && secondsBefore + clock() > TIMED.share * budgetSeconds) {
+      const perStep = (clock() - timedFrom) / (timed - TIMED.slowSteps);
+      totalSteps = t + Math.max(1, Math.floor((budgetSeconds - secondsBefore - clock()) / perStep));
     }
     const metrics: StepMetrics = {
       step: t,
@@ -216,60 +216,15 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
 
 /** The graph of one step on stored images: both views are made inside it. */
 function buildStep(config: TrainingConfig): MocoStep {
-  const { batch: B, storedSize, imageSize, queue: K, keyMomentum: m, temperature: T, dim, bnGroups } = config;
+  const { batch: B, storedSize, imageSize, queue: K, keyMomentum: m, temperature: T, dim, bnGroups, shuffle } = config;
   const images = input("images", [B, storedSize, storedSize, 3], "uint8");
   return mocoStep(
     (x, scope) => projectionEncoder(x, scope, config),
     view(images, "query", imageSize, IMAGENET_NORMALISATION),
     view(images, "key", imageSize, IMAGENET_NORMALISATION),
-    { B, K, m, T, dim, bnGroups },
-    sgd({ momentum: config.momentum, weightDecay: config.weightDecay }),
+    { B, K, m, T, dim, bnGroups, shuffle },
+    optimizerOf(config),
   );
-}
-
-/** Opens the images and settles the configuration: the checkpoint's, or the recipe's with what the user set. */
-async function prepare(options: TrainOptions, resumed: Checkpoint | undefined) {
-  const { images, cacheFolder, onEvent = () => {} } = options;
-  if (resumed) checkSameConfig(resumed.config, options.config ?? {});
-  const side = (await medianSide(images)) ?? 32;
-  const guess = autoRecipe({ images: 1024, side }).config;
-  const storedSize =
-    resumed?.config.storedSize ?? options.config?.storedSize ?? options.init?.config.storedSize ?? guess.storedSize;
-  const dataset = await openDataset(
-    images,
-    { width: storedSize, height: storedSize, fit: "fill" },
-    {
-      ...(cacheFolder && { cacheFolder }),
-      atLeast: 16,
-      onProgress: ({ done, total }) => onEvent({ kind: "reading", done, total }),
-    },
-  );
-  if (resumed) return { config: resumed.config, reasons: ["everything as in the checkpoint"], dataset };
-  const auto = autoRecipe({ images: dataset.count, side });
-  const base = options.init ? { ...auto.config, ...shapeOf(options.init.config) } : auto.config;
-  const config = parseTrainingConfig({ ...base, ...options.config });
-  return { config, reasons: auto.reasons, dataset };
-}
-
-/** A run goes on as it began: what the user sets must be what the checkpoint has. */
-function checkSameConfig(kept: TrainingConfig, asked: Partial<TrainingConfig>): void {
-  const text = (value: unknown) => JSON.stringify(value);
-  const others = Object.entries(asked).filter(
-    ([key, value]) => text(value) !== text(kept[key as keyof TrainingConfig]),
-  );
-  if (others.length === 0) return;
-  const list = others.map(
-    ([key, value]) => `${key} ${text(value)} (it has ${text(kept[key as keyof TrainingConfig])})`,
-  );
-  throw new AppError(
-    "invalid_checkpoint",
-    `Expected to resume with the configuration of the checkpoint but received ${list.join(", ")}. Leave that out, or start a new run, with --init to keep the weights.`,
-  );
-}
-
-/** What a warm start takes over: the weights fit nothing else. */
-function shapeOf({ imageSize, storedSize, architecture, head, dim }: TrainingConfig) {
-  return { imageSize, storedSize, architecture, head, dim };
 }
 
 function diverged(step: number, checkpoint: string, saved: boolean): AppError {

@@ -21,6 +21,8 @@ export interface LiveIndex {
   remove(content: number): Promise<void>;
   /** @throws AppError `index_unavailable` while there is nothing to search. */
   search(query: Float32Array, k: number): Promise<FoundKeys>;
+  /** Exact search over the contents `keys` alone; the array is given away. Errors as {@link LiveIndex.search}. */
+  searchAmong(query: Float32Array, keys: Float64Array<ArrayBuffer>, k: number): Promise<FoundKeys>;
   inspect(sample: number): Promise<IndexReport>;
   /** Fills a new thread from the stored embeddings and lets it take over. */
   rebuild(): Promise<void>;
@@ -112,6 +114,11 @@ export function createLiveIndex({
     }
   }
 
+  const getServing = (): IndexThread => {
+    if (serving) return serving;
+    throw new AppError("index_unavailable", "The index is being built. Try again in a few seconds.");
+  };
+
   const tell = async <T>(act: (thread: IndexThread) => Promise<T>): Promise<T | undefined> => {
     const threads = [serving, filling].filter((thread) => thread !== undefined);
     const [answer] = await Promise.allSettled(threads.map(act));
@@ -130,16 +137,9 @@ export function createLiveIndex({
       if (!size || closed || rebuilding || size.tombstones < Math.max(TOMBSTONES, size.keys)) return;
       rebuild().catch((error) => logger.error({ err: error }, "the index could not be rebuilt"));
     },
-    async search(query, k) {
-      if (!serving) {
-        throw new AppError("index_unavailable", "The index is being built. Try again in a few seconds.");
-      }
-      return serving.search(query, k);
-    },
-    async inspect(sample) {
-      if (!serving) throw new AppError("index_unavailable", "The index is being built.");
-      return serving.inspect(sample);
-    },
+    search: async (query, k) => getServing().search(query, k),
+    searchAmong: async (query, keys, k) => getServing().searchAmong(query, keys, k),
+    inspect: async (sample) => getServing().inspect(sample),
     rebuild,
     async close() {
       closed = true;

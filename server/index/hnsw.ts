@@ -1,7 +1,7 @@
 // The approximate index: a hierarchical navigable small world graph (Malkov and Yashunin, 2016) over distinct vectors.
 import hnswlib from "hnswlib-node";
 import type { Match, VectorIndex } from "./vector-index.ts";
-import { createVectorTable, matchesOf, searchExactly } from "./vector-table.ts";
+import { createVectorTable, matchesOf, searchAmong, searchExactly } from "./vector-table.ts";
 
 /** Options of {@link createHnswIndex}. */
 export interface HnswOptions {
@@ -26,6 +26,8 @@ export interface IndexReport {
 
 /** A {@link VectorIndex} that can report on itself. */
 export interface HnswIndex extends VectorIndex {
+  /** The `k` nearest of `keys`, best first, found exactly. */
+  searchAmong(query: Float32Array, keys: Float64Array, k: number): Match[];
   /** @param sample Searches to compare; each costs one pass over all vectors. */
   inspect(sample: number): IndexReport;
 }
@@ -66,6 +68,7 @@ export function createHnswIndex(
       if (label !== undefined) graph.markDelete(label);
     },
     search: (query, k) => (live() <= exactUpTo ? searchExactly(table, query, k) : searchGraph(query, k)),
+    searchAmong: (query, keys, k) => searchAmong(table, query, keys, k),
     inspect(sample) {
       const labels = Array.from({ length: table.labels() }, (_, label) => label).filter(
         (label) => table.keys(label).length > 0,

@@ -16,6 +16,8 @@ export interface IndexThread {
   add(keys: readonly number[], vectors: Float32Array<ArrayBuffer>): Promise<IndexSize>;
   remove(keys: readonly number[]): Promise<IndexSize>;
   search(query: Float32Array, k: number): Promise<FoundKeys>;
+  /** Exact search over `keys` alone. The array is given away. */
+  searchAmong(query: Float32Array, keys: Float64Array<ArrayBuffer>, k: number): Promise<FoundKeys>;
   inspect(sample: number): Promise<IndexReport>;
   /** Ends the thread once the calls under way are answered. */
   close(): Promise<void>;
@@ -63,6 +65,7 @@ export function startIndexThread(dimensions: number, died: (reason: Error) => vo
     add: (keys, vectors) => call({ op: "add", keys, vectors }, [vectors.buffer]),
     remove: (keys) => call({ op: "remove", keys }),
     search: (query, k) => call({ op: "search", query, k }),
+    searchAmong: (query, keys, k) => call({ op: "search-among", query, keys, k }, [keys.buffer]),
     inspect: (sample) => call({ op: "inspect", sample }),
     async close() {
       state = "closing";

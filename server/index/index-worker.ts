@@ -1,13 +1,14 @@
 // The thread that an index lives in: calls come in, answers with the same number go out.
 import { parentPort, workerData } from "node:worker_threads";
 import { createHnswIndex, type IndexReport } from "./hnsw.ts";
-import type { IndexSize } from "./vector-index.ts";
+import type { IndexSize, Match } from "./vector-index.ts";
 
 /** What the thread is asked. Vectors of several keys stand row by row in one array. */
 export type IndexRequest =
   | { readonly op: "add"; readonly keys: readonly number[]; readonly vectors: Float32Array }
   | { readonly op: "remove"; readonly keys: readonly number[] }
   | { readonly op: "search"; readonly query: Float32Array; readonly k: number }
+  | { readonly op: "search-among"; readonly query: Float32Array; readonly keys: Float64Array; readonly k: number }
   | { readonly op: "inspect"; readonly sample: number };
 
 /** Found keys, best first, with their scores. */
@@ -41,16 +42,20 @@ function answer(request: IndexRequest): IndexAnswer {
     case "remove":
       for (const key of request.keys) index.remove(key);
       return index.size();
-    case "search": {
-      const matches = index.search(request.query, request.k);
-      return {
-        keys: Float64Array.from(matches, (match) => match.key),
-        scores: Float32Array.from(matches, (match) => match.score),
-      };
-    }
+    case "search":
+      return pack(index.search(request.query, request.k));
+    case "search-among":
+      return pack(index.searchAmong(request.query, request.keys, request.k));
     case "inspect":
       return index.inspect(request.sample);
   }
+}
+
+function pack(matches: readonly Match[]): FoundKeys {
+  return {
+    keys: Float64Array.from(matches, (match) => match.key),
+    scores: Float32Array.from(matches, (match) => match.score),
+  };
 }
 
 parentPort!.on("message", ({ id, request }: { id: number; request: IndexRequest }) => {

@@ -17,6 +17,8 @@ export interface VectorTable {
   /** The vector of a label: a view, not a copy. */
   vector(label: number): Float32Array;
   keys(label: number): readonly number[];
+  /** The label of a key, where it has one. */
+  label(key: number): number | undefined;
   add(key: number, vector: Float32Array): AddedVector;
   /** Returns the label where `key` was its last key. */
   remove(key: number): number | undefined;
@@ -49,6 +51,7 @@ export function createVectorTable(dimensions: number): VectorTable {
     labels: () => keysOf.length,
     vector,
     keys: (label) => keysOf[label]!,
+    label: (key) => labelOf.get(key),
     add(key, values) {
       if (values.length !== dimensions) {
         throw new RangeError(`Expected a vector of length ${dimensions} but received ${values.length}`);
@@ -89,6 +92,17 @@ export function searchExactly(table: VectorTable, query: Float32Array, k: number
   );
   const nodes = largest(scores, k).filter(({ score }) => score > Number.NEGATIVE_INFINITY);
   return matchesOf(table, nodes, k);
+}
+
+/** Exact search over the `keys` alone; those that the table lacks are ignored. */
+export function searchAmong(table: VectorTable, query: Float32Array, keys: Float64Array, k: number): Match[] {
+  const scores = Float64Array.from(keys, (key) => {
+    const label = table.label(key);
+    return label === undefined ? Number.NEGATIVE_INFINITY : dot(query, table.vector(label));
+  });
+  return largest(scores, k)
+    .filter(({ score }) => score > Number.NEGATIVE_INFINITY)
+    .map(({ index, score }) => ({ key: keys[index]!, score }));
 }
 
 /** The keys of nodes (`index` is the label), best node first, `k` at most. */

@@ -1,28 +1,20 @@
 import { Router } from "express";
-import { z } from "zod";
 import { MEDIA_TYPES, makeThumbnail } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
+import { sha256 } from "../../core/model-folder.ts";
 import type { Collection } from "../collection.ts";
 import type { ImageRecord, Metadata } from "../store/image-records.ts";
 import { readMultipart, type UploadLimits, uploadedImages } from "./multipart.ts";
 import { onlyMethods, type Problem, sendProblem, toProblem } from "./problem.ts";
-import { parse } from "./validate.ts";
-
-const metadataSchema = z.record(z.string(), z.unknown());
-
-const listSchema = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
-  cursor: z
-    .string()
-    .transform((cursor) => Number(Buffer.from(cursor, "base64url").toString()))
-    .refine((number) => Number.isSafeInteger(number) && number > 0, "expected a cursor that a list gave")
-    .optional(),
-});
-
-const contentSchema = z.strictObject({
-  /** Longest side of a thumbnail, pixels. */
-  size: z.coerce.number().int().min(16).max(2048).optional(),
-});
+import {
+  contentQuerySchema,
+  listQuerySchema,
+  metadataSchema,
+  patchSchema,
+  uploadFieldsSchema,
+  uploadHeadersSchema,
+} from "./requests.ts";
+import { parse, readJson, writeCursor } from "./validate.ts";
 
 /** A file of an upload that was not stored: its place among the files, from 0, its name, and why. */
 interface RefusedFile extends Problem {
@@ -31,7 +23,7 @@ interface RefusedFile extends Problem {
 }
 
 /**
- * `/v1/images`: upload, list, read, delete.
+ * `/v1/images`: upload, list, read, change, delete.
  *
  * An upload of several files stores every file that it can: 201 with the stored `images`, and `errors` for the others.
  * Where none could be stored the first file's problem is the answer.
@@ -43,8 +35,15 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
     .route("/v1/images")
     .post(readMultipart(limits), async (request, response) => {
       const files = uploadedImages(request);
-      const metadata = parseMetadata(request.body?.metadata, files.length);
-      const settled = await Promise.allSettled(files.map(({ bytes }, i) => collection.add(bytes, metadata[i]!)));
+      const metadata = metadataOfEach(parse(uploadFieldsSchema, { ...request.body }).metadata ?? {}, files.length);
+      const { "idempotency-key": key } = parse(uploadHeadersSchema, request.headers);
+      const settled = await Promise.allSettled(
+        files.map(({ bytes }, position) => {
+          const itsMetadata = metadata[position]!;
+          const content = key && sha256(`${files.length} ${sha256(bytes)} ${JSON.stringify(itsMetadata)}`);
+          return collection.add(bytes, itsMetadata, key && content ? { key, position, content } : undefined);
+        }),
+      );
       const images: ImageRecord[] = [];
       const errors: RefusedFile[] = [];
       for (const [index, result] of settled.entries()) {
@@ -59,10 +58,10 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
       if (images.length > 0) response.status(201).json({ images, errors });
       else sendProblem(response, toProblem((settled[0] as PromiseRejectedResult).reason));
     })
-    .get((request, response) => {
-      const { limit, cursor } = parse(listSchema, request.query);
-      const { images, next } = collection.list(limit, cursor);
-      response.json({ images, ...(next ? { nextCursor: Buffer.from(String(next)).toString("base64url") } : {}) });
+    .get(async (request, response) => {
+      const { limit, cursor, filter } = parse(listQuerySchema, request.query);
+      const { images, next } = await collection.list(limit, { before: cursor, filter });
+      response.json({ images, ...(next ? { nextCursor: writeCursor(next) } : {}) });
     })
     .all(onlyMethods("GET", "POST"));
 
@@ -71,16 +70,21 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
     .get((request, response) => {
       response.json(collection.get(request.params.id));
     })
+    .patch(readJson("application/merge-patch+json"), async (request, response) => {
+      const { metadata } = parse(patchSchema, request.body);
+      const change = (before: Metadata) => parse(metadataSchema, mergePatch(before, metadata));
+      response.json(await collection.changeMetadata(request.params.id!, change));
+    })
     .delete(async (request, response) => {
       await collection.remove(request.params.id);
       response.status(204).end();
     })
-    .all(onlyMethods("GET", "DELETE"));
+    .all(onlyMethods("GET", "PATCH", "DELETE"));
 
   router
     .route("/v1/images/:id/content")
     .get(async (request, response) => {
-      const { size } = parse(contentSchema, request.query);
+      const { size } = parse(contentQuerySchema, request.query);
       const { image, bytes } = await collection.read(request.params.id);
       response.set({
         // The bytes of an id never change.
@@ -98,15 +102,24 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
   return router;
 }
 
-/** One metadata object for each of `count` files: the same for all, or an array of as many. */
-function parseMetadata(text: unknown, count: number): Metadata[] {
-  let json: unknown;
-  try {
-    json = text === undefined ? {} : JSON.parse(String(text));
-  } catch {
-    throw new AppError("invalid_request", "Expected `metadata` to be JSON.");
-  }
-  if (!Array.isArray(json))
-    return Array(count).fill(parse(z.object({ metadata: metadataSchema }), { metadata: json }).metadata);
-  return parse(z.object({ metadata: z.array(metadataSchema).length(count) }), { metadata: json }).metadata;
+/** One metadata object for each of `count` files: the same for all, or one of a list of as many. */
+function metadataOfEach(metadata: Metadata | Metadata[], count: number): Metadata[] {
+  if (!Array.isArray(metadata)) return Array(count).fill(metadata);
+  if (metadata.length === count) return metadata;
+  throw new AppError("invalid_request", `Expected \`metadata\` for ${count} files but received ${metadata.length}.`);
 }
+
+/** JSON Merge Patch (RFC 7396): null removes a key, objects are merged, anything else replaces. */
+function mergePatch(target: Metadata, patch: Metadata): Metadata {
+  const merged = new Map(Object.entries(target));
+  for (const [key, value] of Object.entries(patch)) {
+    const before = merged.get(key);
+    if (value === null) merged.delete(key);
+    else if (isObject(value)) merged.set(key, mergePatch(isObject(before) ? before : {}, value));
+    else merged.set(key, value);
+  }
+  return Object.fromEntries(merged);
+}
+
+const isObject = (value: unknown): value is Metadata =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -4,9 +4,12 @@ import { AppError } from "../../core/errors.ts";
 
 export type SqliteDatabase = Database.Database;
 
+// Each version of the database adds its statements to the one before.
+//
 // A content is one distinct sequence of bytes; an image is one upload of a content. Embeddings belong to contents, so
 // the same bytes uploaded twice share file and embedding. Numbers are never used again after a delete.
-const SCHEMA = `
+const VERSIONS = [
+  `
   CREATE TABLE contents (
     number     INTEGER PRIMARY KEY AUTOINCREMENT,
     sha256     TEXT NOT NULL UNIQUE,
@@ -55,9 +58,20 @@ const SCHEMA = `
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL
   ) STRICT;
-`;
-
-const SCHEMA_VERSION = 1;
+`,
+  // Uploads with an Idempotency-Key: what each file became.
+  `
+  CREATE TABLE keyed_uploads (
+    key        TEXT NOT NULL,
+    position   INTEGER NOT NULL,
+    content    TEXT NOT NULL,
+    record     TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    PRIMARY KEY (key, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX keyed_uploads_by_age ON keyed_uploads (created_at);
+`,
+];
 
 /**
  * Opens or creates the database file; commits are on disk when they return.
@@ -69,19 +83,18 @@ export function openDatabase(path: string): SqliteDatabase {
   database.pragma("journal_mode = WAL");
   database.pragma("synchronous = FULL");
   database.pragma("foreign_keys = ON");
-  const version = database.pragma("user_version", { simple: true });
-  if (version === 0) {
-    database.transaction(() => {
-      database.exec(SCHEMA);
-      database.pragma(`user_version = ${SCHEMA_VERSION}`);
-    })();
-  } else if (version !== SCHEMA_VERSION) {
+  const version = Number(database.pragma("user_version", { simple: true }));
+  if (version > VERSIONS.length) {
     database.close();
     throw new AppError(
       "invalid_configuration",
-      `Expected a data folder of version ${SCHEMA_VERSION} but ${path} has version ${version}. Use the moco-search that wrote it, or another data folder.`,
+      `Expected a data folder of version ${VERSIONS.length} or older but ${path} has version ${version}. Use the moco-search that wrote it, or another data folder.`,
     );
   }
+  database.transaction(() => {
+    for (const statements of VERSIONS.slice(version)) database.exec(statements);
+    database.pragma(`user_version = ${VERSIONS.length}`);
+  })();
   return database;
 }
 

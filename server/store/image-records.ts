@@ -37,12 +37,6 @@ export interface NewImage extends ImageInfo {
   readonly metadata: Metadata;
 }
 
-/** A page of images, newest first; `next` is the cursor of the following page. */
-export interface ImagePage {
-  readonly images: ImageRecord[];
-  readonly next?: number;
-}
-
 interface ImageRow {
   number: number;
   id: string;
@@ -92,6 +86,14 @@ export function createImageRecords(database: SqliteDatabase) {
   const insertImage = database.prepare<[string, number, string, string]>(
     "INSERT INTO images (id, content, metadata, created_at) VALUES (?, ?, ?, ?)",
   );
+  const metadataAfter = database.prepare<[number, number], { number: number; content: number; metadata: string }>(
+    "SELECT number, content, metadata FROM images WHERE number > ? ORDER BY number LIMIT ?",
+  );
+  const contentsOfSeveral = database
+    .prepare<[], number>("SELECT content FROM images GROUP BY content HAVING count(*) > 1 ORDER BY content")
+    .pluck();
+  const sha256Of = database.prepare<[number], string>("SELECT sha256 FROM contents WHERE number = ?").pluck();
+  const setMetadata = database.prepare<[string, string]>("UPDATE images SET metadata = ? WHERE id = ?");
   const deleteImage = database.prepare<[string]>("DELETE FROM images WHERE id = ?");
   const deleteEmbeddings = database.prepare<[number]>("DELETE FROM embeddings WHERE content = ?");
   const deleteContent = database.prepare<[number]>("DELETE FROM contents WHERE number = ?");
@@ -102,16 +104,19 @@ export function createImageRecords(database: SqliteDatabase) {
       const row = one.get(id);
       return row && asRecord(row);
     },
-    /** Images older than the cursor `before`, newest first. */
-    list(limit: number, before = Number.MAX_SAFE_INTEGER): ImagePage {
-      const rows = page.all(before, limit + 1);
-      const images = rows.slice(0, limit).map(asRecord);
-      return rows.length > limit ? { images, next: rows[limit - 1]!.number } : { images };
-    },
+    /** Up to `limit` images numbered below `number`, newest first. */
+    before: (number: number, limit: number): Array<{ number: number; record: ImageRecord }> =>
+      page.all(number, limit).map((row) => ({ number: row.number, record: asRecord(row) })),
     /** Images with this content, oldest first. */
     withContent(content: number): Array<{ id: string; metadata: Metadata }> {
       return ofContent.all(content).map(({ id, metadata }) => ({ id, metadata: JSON.parse(metadata) }));
     },
+    /** Up to `limit` images numbered above `number`, in order: what a filter looks at. */
+    metadataAfter: (number: number, limit: number): Array<{ number: number; content: number; metadata: Metadata }> =>
+      metadataAfter.all(number, limit).map((row) => ({ ...row, metadata: JSON.parse(row.metadata) })),
+    /** Contents of which there are several images. */
+    contentsOfSeveral: (): number[] => contentsOfSeveral.all(),
+    sha256Of: (content: number): string | undefined => sha256Of.get(content),
     contentOf: (id: string): Content | undefined => contentOfImage.get(id),
     contentNumber: (sha256: string): number | undefined => contentNumber.get(sha256),
     contentsAfter: (number: number, limit: number): Content[] => contentsAfter.all(number, limit),
@@ -124,6 +129,13 @@ export function createImageRecords(database: SqliteDatabase) {
       const id = randomBytes(12).toString("base64url");
       insertImage.run(id, number, JSON.stringify(metadata), new Date().toISOString());
       return { record: asRecord(one.get(id)!), content: number };
+    },
+    /** Replaces the metadata of an image by what `change` makes of it; undefined where there is no such image. */
+    changeMetadata(id: string, change: (metadata: Metadata) => Metadata): ImageRecord | undefined {
+      const row = one.get(id);
+      if (!row) return undefined;
+      setMetadata.run(JSON.stringify(change(JSON.parse(row.metadata))), id);
+      return asRecord(one.get(id)!);
     },
     /**
      * Deletes an image, and its content and embeddings where it was the last with these bytes. Returns the content

@@ -6,6 +6,7 @@ import { createEmbeddingRecords, type EmbeddingRecords } from "./embedding-recor
 import { createGenerationRecords, type GenerationRecords } from "./generation-records.ts";
 import { type ImageFiles, openImageFiles } from "./image-files.ts";
 import { createImageRecords, type ImageRecords } from "./image-records.ts";
+import { createKeyedUploads, type KeyedUploads } from "./keyed-uploads.ts";
 import { createModelFiles, type ModelFiles } from "./model-files.ts";
 import { createSwapRecords, type SwapRecords } from "./swap-records.ts";
 import { createWriteQueue, type Write } from "./write-queue.ts";
@@ -16,6 +17,7 @@ export interface Store {
   readonly embeddings: EmbeddingRecords;
   readonly generations: GenerationRecords;
   readonly swaps: SwapRecords;
+  readonly keyedUploads: KeyedUploads;
   readonly files: ImageFiles;
   readonly models: ModelFiles;
   readonly write: Write;
@@ -44,6 +46,7 @@ export async function openStore(folder: string): Promise<Store> {
       embeddings: createEmbeddingRecords(database),
       generations,
       swaps: createSwapRecords(database),
+      keyedUploads: createKeyedUploads(database),
       files,
       models,
       write: createWriteQueue(database),

@@ -4,13 +4,18 @@ import { createBatches } from "../../training/batches.ts";
 import { parseTrainingConfig, type TrainingConfig } from "../../training/config.ts";
 import { type Dataset, openDataset } from "../../training/data/dataset.ts";
 import type { Values } from "../../training/graph/index.ts";
-import { autoRecipe } from "../../training/recipes.ts";
+import { recipeOf } from "../../training/recipes.ts";
+import { settle } from "../../training/settle.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { TINY_CONFIG, writePictures } from "../support/tiny-training.ts";
 
 describe("createBatches", () => {
   const config = (more: Partial<TrainingConfig> = {}) =>
-    parseTrainingConfig({ ...autoRecipe({ images: 64, side: 16 }).config, ...TINY_CONFIG, ...more });
+    parseTrainingConfig({
+      ...settle(recipeOf("auto", { images: 64, side: 16, device: "cpu", memory: 2 ** 33 }), {}).config,
+      ...TINY_CONFIG,
+      ...more,
+    });
   let dataset: Dataset;
   let remove: () => Promise<void>;
 

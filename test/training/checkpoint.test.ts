@@ -3,13 +3,13 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, type ErrorCode } from "../../core/errors.ts";
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "../../training/checkpoint.ts";
-import { parseTrainingConfig } from "../../training/config.ts";
-import { autoRecipe } from "../../training/recipes.ts";
+import { recipeOf } from "../../training/recipes.ts";
 import { encodeSafetensors } from "../../training/safetensors.ts";
+import { settle } from "../../training/settle.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const checkpoint: Checkpoint = {
-  config: parseTrainingConfig(autoRecipe({ images: 1000, side: 32 }).config),
+  config: settle(recipeOf("auto", { images: 1000, side: 32, device: "cpu", memory: 2 ** 33 }), {}).config,
   progress: { step: 3, totalSteps: null, queuePointer: 24, seconds: 1.5 },
   tensors: new Map([["queue", { shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) }]]),
 };

@@ -155,8 +155,8 @@ describe("train", () => {
     await rejects(train(tinyTraining(folder, { init, config: wide })), "invalid_checkpoint", /another architecture/);
     await rejects(
       train(tinyTraining(folder, { resume: true, config: wide })),
-      "invalid_checkpoint",
-      /architecture .*"widths":\[8,24\].*\(it has .*"widths":\[8,16\]/,
+      "invalid_configuration",
+      /architecture\.widths: \[8,16\] in the run, \[8,24\] given/,
     );
     const { config, ...rest } = await loadCheckpoint(checkpoint);
     await saveCheckpoint(checkpoint, { ...rest, config: { ...config, ...wide } });

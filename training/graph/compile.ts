@@ -1,7 +1,9 @@
 // A graph made runnable by onnxruntime-node.
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import { blockConvolutions, fitsBlocks } from "./blocked-conv.ts";
+import { conv2d } from "./ops/conv.ts";
 import { serialize } from "./serialize.ts";
-import { type DType, type Shape, type Tensor, type TensorData, topologicalOrder } from "./tensor.ts";
+import { type DType, input, type Node, type Shape, type Tensor, type TensorData, topologicalOrder } from "./tensor.ts";
 
 /** Values by input or output name. */
 export type Values = Readonly<Record<string, TensorData>>;
@@ -25,6 +27,8 @@ export interface CompileOptions {
   readonly providers?: readonly string[];
   /** Threads of one operator. @default every core */
   readonly threads?: number;
+  /** Which of the convolutions that fit the blocked CPU kernels go there. @default all, where the machine has such kernels */
+  readonly blocked?: (conv: Node) => boolean;
   /** Where a profile is written when the graph is released. */
   readonly profile?: string;
 }
@@ -32,10 +36,11 @@ export interface CompileOptions {
 /** Compiles what `outputs` need. Inputs and outputs keep their static shapes. */
 export async function compile(
   outputs: Readonly<Record<string, Tensor>>,
-  { providers = ["cpu"], threads = 0, profile }: CompileOptions = {},
+  { providers = ["cpu"], threads = 0, profile, blocked }: CompileOptions = {},
 ): Promise<CompiledGraph> {
   const inputs = inputsOf(outputs);
-  const session = await InferenceSession.create(serialize(outputs), {
+  const lowered = providers[0] === "cpu" ? await lower(outputs, blocked) : outputs;
+  const session = await InferenceSession.create(serialize(lowered), {
     executionProviders: [...providers],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -59,6 +64,33 @@ export async function compile(
       await session.release();
     },
   };
+}
+
+/** Moves convolutions to blocked layout where this machine's kernels prove to give the same values. */
+async function lower(outputs: Readonly<Record<string, Tensor>>, blocked?: (conv: Node) => boolean) {
+  if (!topologicalOrder(Object.values(outputs)).some(fitsBlocks)) return outputs;
+  return (await hasBlockedKernels()) ? blockConvolutions(outputs, blocked) : outputs;
+}
+
+/** Runs one small convolution both ways. Takes some milliseconds. */
+async function hasBlockedKernels(): Promise<boolean> {
+  const ramp = (size: number) => Float32Array.from({ length: size }, (_, i) => ((i * 7) % 11) - 5);
+  const x = input("x", [1, 32, 4, 4]);
+  const weight = input("weight", [32, 32, 3, 3]);
+  const plain = conv2d(x, weight, { padding: 1 });
+  const outputs = { plain, blocked: blockConvolutions({ plain }).plain! };
+  try {
+    const session = await InferenceSession.create(serialize(outputs), { intraOpNumThreads: 1, logSeverityLevel: 4 });
+    const results = await session.run({
+      x: new OrtTensor(ramp(16 * 32), x.shape),
+      weight: new OrtTensor(ramp(9 * 32 * 32), weight.shape),
+    });
+    await session.release();
+    const [a, b] = [results.plain!.data, results.blocked!.data] as Float32Array[];
+    return a!.every((v, i) => v === b![i]); // small integers: sums are exact in any order
+  } catch {
+    return false; // this build of onnxruntime has no such operators
+  }
 }
 
 function wrap(name: string, value: TensorData | undefined, tensor: { dtype: DType; shape: Shape }): OrtTensor {

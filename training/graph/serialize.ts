@@ -39,7 +39,7 @@ export function serialize(
     else {
       graph.node!.push({
         name: nameOf.get(first)!,
-        opType: node.op,
+        ...operator(node.op),
         input: node.inputs.map((t) => nameOf.get(t)!),
         output: node.outputs.map((t) => nameOf.get(t)!),
         attribute: Object.entries(node.attributes).map(([name, value]) => attribute(name, value)),
@@ -54,9 +54,21 @@ export function serialize(
   return onnxProto.onnx.ModelProto.encode({
     irVersion: 8,
     producerName: "moco-search",
-    opsetImport: [{ domain: "", version: OPSET }],
+    opsetImport: [{ domain: "", version: OPSET }, ...domains(order)],
     graph,
   }).finish();
+}
+
+/** `domain::Operator`, or an operator of ONNX itself. */
+function operator(op: string): { domain: string; opType: string } {
+  const [opType, domain = ""] = op.split("::").reverse() as [string, string?];
+  return { domain, opType };
+}
+
+/** Operator sets besides that of ONNX which the graph takes from. */
+function domains(order: readonly Node[]): onnx.IOperatorSetIdProto[] {
+  const names = new Set(order.map((node) => operator(node.op).domain).filter((name) => name !== ""));
+  return [...names].map((domain) => ({ domain, version: 1 }));
 }
 
 /** Outputs and inputs keep their names; everything else is numbered in the order it is computed. */

@@ -28,8 +28,10 @@ export interface MocoConfig {
   readonly T: number;
   /** Length of a key, D. */
   readonly dim: number;
-  /** Groups with batch statistics of their own; above 1 the keys are shuffled (shuffling BN, section 3.3). */
+  /** Groups with batch statistics of their own, each standing for a GPU. */
   readonly bnGroups: number;
+  /** Shuffling BN (section 3.3): with more than one group, keys change groups. @default true */
+  readonly shuffle?: boolean;
 }
 
 /** The encoder f: images [B, 3, H, W] → projections [B, D], not normalised. */
@@ -50,7 +52,7 @@ export interface MocoStep {
 /**
  * Builds the step from two views of the same images, `xq` and `xk` [B, 3, H, W].
  *
- * Inputs besides those of the views: every name of `next`; `queue` [K, D]; `learningRate` and `step` []; with BN groups
+ * Inputs besides those of the views: every name of `next`; `queue` [K, D]; `learningRate` and `step` []; where keys are shuffled
  * `shuffle` and `unshuffle` int64 [B], a permutation and its inverse.
  */
 export function mocoStep(
@@ -62,6 +64,7 @@ export function mocoStep(
   context?: GradientContext,
 ): MocoStep {
   const { B, K, m, T, dim, bnGroups } = config;
+  const shuffles = bnGroups > 1 && config.shuffle !== false;
   const next = new Map<string, Tensor>();
 
   // q = f_q(x_q), normalised: B×D
@@ -85,9 +88,9 @@ export function mocoStep(
   }, bnGroups);
 
   // k = f_k(x_k), shuffled before and put back after, normalised: B×D
-  const shuffled = bnGroups > 1 ? gatherRows(xk, input("shuffle", [B], "int64")) : xk;
+  const shuffled = shuffles ? gatherRows(xk, input("shuffle", [B], "int64")) : xk;
   const encoded = l2Normalise(f(shuffled, scopeK));
-  const k = stopGradient(bnGroups > 1 ? gatherRows(encoded, input("unshuffle", [B], "int64")) : encoded);
+  const k = stopGradient(shuffles ? gatherRows(encoded, input("unshuffle", [B], "int64")) : encoded);
 
   // logits: B×(1+K), the positive first; cross entropy with label 0
   const logits = mocoLogits(q, k, input("queue", [K, dim]), T);

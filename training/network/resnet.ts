@@ -2,6 +2,16 @@
 import { add, globalAveragePool, maxPool2d, relu, type Tensor } from "../graph/index.ts";
 import type { Scope } from "./scope.ts";
 
+/** The first layer: a convolution, and pooling where asked. */
+export interface Stem {
+  readonly width: number;
+  /** 3 for small images, 7 as on ImageNet. */
+  readonly kernel: number;
+  readonly stride: number;
+  /** 3×3 max pooling of stride 2 after the convolution. */
+  readonly maxPool: boolean;
+}
+
 /** One residual network; stages after the first halve the resolution. */
 export interface ResNetConfig {
   /** `basic`: two 3×3; `bottleneck`: 1×1, grouped 3×3, 1×1. */
@@ -10,14 +20,7 @@ export interface ResNetConfig {
   readonly widths: readonly number[];
   /** Blocks of each stage. */
   readonly depths: readonly number[];
-  readonly stem: {
-    readonly width: number;
-    /** 3 for small images, 7 as on ImageNet. */
-    readonly kernel: number;
-    readonly stride: number;
-    /** 3×3 max pooling of stride 2 after the stem. */
-    readonly maxPool: boolean;
-  };
+  readonly stem: Stem;
   /** Output channels ÷ inner channels of a bottleneck. @default 4 */
   readonly expansion?: number;
   /** Groups of a bottleneck's 3×3 convolution. @default 1 */

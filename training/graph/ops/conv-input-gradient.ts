@@ -1,7 +1,7 @@
 // Forms of a convolution's input gradient. All give the same values; which is fastest depends on the shape.
 import { apply, integers, type Shape, type Tensor } from "../tensor.ts";
 import { convTranspose2d } from "./conv-transpose.ts";
-import { reshape, transpose } from "./shape.ts";
+import { pad, reshape, slice, transpose } from "./shape.ts";
 
 interface ConvShape {
   readonly stride: number;
@@ -19,7 +19,12 @@ export function inputGradientForms(
   const [, , height, width] = xShape as [number, number, number, number];
   const [, , kh, kw] = weight.shape as [number, number, number, number];
   const transposed = () => convTranspose2d(g, weight, { ...conv, height, width });
-  if (conv.stride !== 1 || conv.padding > Math.min(kh, kw) - 1) return { transposed };
+  if (conv.padding > Math.min(kh, kw) - 1) return { transposed };
+  if (conv.stride > 1) {
+    if (conv.groups > 1) return { transposed };
+    const inPhases = () => phases(xShape, weight, g, conv);
+    return kh * kw === 1 ? { transposed, phases: inPhases } : { phases: inPhases, transposed };
+  }
   return { flipped: () => flippedConv(xShape, weight, g, conv), transposed };
 }
 
@@ -35,4 +40,58 @@ function flippedConv(xShape: Shape, weight: Tensor, g: Tensor, { padding, groups
     shape: xShape,
     attributes: { kernel_shape: [kh, kw], strides: [1, 1], pads: [...pads, ...pads], group: groups },
   });
+}
+
+/**
+ * At stride s the pixels of each phase (row mod s, column mod s) take from taps of their own, at stride 1. One convolution
+ * computes all phases as channels, over taps filled up with zeros; then they are dealt out in space.
+ */
+function phases(xShape: Shape, weight: Tensor, g: Tensor, { stride, padding }: ConvShape): Tensor {
+  const [n, c, height, width] = xShape as [number, number, number, number];
+  const [o, , kh, kw] = weight.shape as [number, number, number, number];
+  const rows = phaseTaps(kh, stride, padding, height, g.shape[2]!);
+  const columns = phaseTaps(kw, stride, padding, width, g.shape[3]!);
+  const withZero = pad(weight, [0, 0, 0, 0], [0, 0, 1, 1]);
+  const dealt = gather(gather(withZero, 2, rows.taps.flat()), 3, columns.taps.flat());
+  const u = [rows.taps[0]!.length, columns.taps[0]!.length] as const;
+  const byPhase = transpose(reshape(dealt, [o, c, stride, u[0], stride, u[1]]), [2, 4, 1, 0, 3, 5]);
+  const channels = stride * stride * c;
+  const all = apply("Conv", [g, reshape(byPhase, [channels, o, ...u])], {
+    shape: [n, channels, rows.size, columns.size],
+    attributes: {
+      kernel_shape: u,
+      strides: [1, 1],
+      pads: [rows.before, columns.before, rows.after, columns.after],
+      group: 1,
+    },
+  });
+  const image = apply("DepthToSpace", [all], {
+    shape: [n, c, rows.size * stride, columns.size * stride],
+    attributes: { blocksize: stride, mode: "DCR" },
+  });
+  return slice(slice(image, 2, 0, height), 3, 0, width);
+}
+
+/**
+ * Along one axis: pixel s·t + r takes g[t − u] times tap s·(u + ⌊(r + p)/s⌋) + (r + p) mod s, for every u where that tap exists.
+ * Gives the tap of each phase r and each u, largest u first (`kernel`: none), and the padding of g.
+ */
+function phaseTaps(kernel: number, stride: number, padding: number, size: number, gSize: number) {
+  const tap = (r: number, u: number) => stride * (u + Math.floor((r + padding) / stride)) + ((r + padding) % stride);
+  const outOf = Array.from({ length: stride }, (_, r) => r);
+  const reach = Math.ceil((kernel + padding) / stride) + 1;
+  const all = Array.from({ length: 2 * reach + 1 }, (_, i) => reach - i);
+  const used = all.filter((u) => outOf.some((r) => tap(r, u) >= 0 && tap(r, u) < kernel));
+  const pixels = Math.ceil(size / stride);
+  return {
+    taps: outOf.map((r) => used.map((u) => (tap(r, u) >= 0 && tap(r, u) < kernel ? tap(r, u) : kernel))),
+    size: pixels,
+    before: used[0]!,
+    after: pixels - used.at(-1)! - gSize,
+  };
+}
+
+function gather(x: Tensor, axis: number, indices: readonly number[]): Tensor {
+  const shape = x.shape.map((size, i) => (i === axis ? indices.length : size));
+  return apply("Gather", [x, integers(indices)], { shape, attributes: { axis } });
 }

@@ -1,6 +1,6 @@
 // Forms of a convolution's weight gradient. All give the same values; which is fastest depends on the shape.
 import { apply, type Shape, type Tensor } from "../tensor.ts";
-import { reshape, slice, transpose } from "./shape.ts";
+import { pad, reshape, slice, transpose } from "./shape.ts";
 
 interface ConvShape {
   readonly stride: number;
@@ -28,17 +28,23 @@ function asConvolution(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, g
   const [, cPerGroup, kh, kw] = wShape as [number, number, number, number];
   const byGroup = reshape(x, [n, groups, c / groups, height, width]);
   const images = reshape(transpose(byGroup, [2, 1, 0, 3, 4]), [cPerGroup, groups * n, height, width]);
-  const rows = height + 2 * padding - (h - 1) * stride;
-  const columns = width + 2 * padding - (w - 1) * stride;
-  const all = apply("Conv", [images, transpose(g, [1, 0, 2, 3])], {
-    shape: [cPerGroup, o, rows, columns],
+  // Padding that the operator adds itself would split its kernel's loop of three columns in three.
+  const read = [(h - 1) * stride + kh, (w - 1) * stride + kw] as const;
+  const cut = slice(slice(images, 2, 0, Math.min(height, read[0] - padding)), 3, 0, Math.min(width, read[1] - padding));
+  const padded = pad(
+    cut,
+    [0, 0, padding, padding],
+    [0, 0, read[0] - padding - cut.shape[2]!, read[1] - padding - cut.shape[3]!],
+  );
+  const all = apply("Conv", [padded, transpose(g, [1, 0, 2, 3])], {
+    shape: [cPerGroup, o, kh, kw],
     attributes: {
       kernel_shape: [h, w],
       strides: [1, 1],
       dilations: [stride, stride],
-      pads: [padding, padding, padding, padding],
+      pads: [0, 0, 0, 0],
       group: groups,
     },
   });
-  return transpose(slice(slice(all, 2, 0, kh), 3, 0, kw), [1, 0, 2, 3]);
+  return transpose(all, [1, 0, 2, 3]);
 }

@@ -1,0 +1,110 @@
+// The hyper-parameters as flags and as a file. What they may be is checked once, by the configuration itself.
+import { readFile } from "node:fs/promises";
+import { Option } from "commander";
+import { parse } from "yaml";
+import { AppError } from "../../core/errors.ts";
+import { MECHANISMS } from "../../training/config.ts";
+import { ARCHITECTURE_NAMES } from "../../training/network/backbone.ts";
+import type { Settings } from "../../training/settle.ts";
+
+const number = (text: string) => Number(text);
+const numbers = (text: string) => text.split(",").map(Number);
+
+/** Flag, its place in the configuration, what it says; how its text is read, or the words it may be. */
+const HYPERPARAMETERS: ReadonlyArray<
+  readonly [string, string, string, (((text: string) => unknown) | readonly string[])?]
+> = [
+  ["--image-size <pixels>", "imageSize", "side of the views", number],
+  ["--stored-size <pixels>", "storedSize", "side at which images are kept for cropping", number],
+  ["--architecture <name>", "architecture", "network", ARCHITECTURE_NAMES],
+  ["--mechanism <name>", "mechanism", "where negative keys come from", MECHANISMS],
+  ["--head <kind>", "head", "projection head", ["linear", "mlp"]],
+  ["--dim <number>", "dim", "length of a key", number],
+  ["--batch <number>", "batch", "images in a step", number],
+  ["--queue <number>", "queue", "K, negative keys", number],
+  ["--key-momentum <0..1>", "keyMomentum", "m, momentum of the key encoder", number],
+  ["--bank-momentum <0..1>", "bankMomentum", "share of its old content that a slot of the memory bank keeps", number],
+  ["--temperature <number>", "temperature", "T", number],
+  ["--bn-groups <number>", "bnGroups", "groups of the batch with statistics of their own", number],
+  ["--no-shuffle", "shuffle", "leave keys in the group of their query"],
+  ["--optimizer <name>", "optimizer", "optimiser", ["sgd", "adamw", "lars"]],
+  ["--learning-rate <number>", "learningRate", "largest learning rate", number],
+  ["--weight-decay <number>", "weightDecay", "weight decay", number],
+  ["--momentum <0..1>", "momentum", "of SGD and LARS", number],
+  ["--betas <b1,b2>", "betas", "of AdamW", numbers],
+  ["--epsilon <number>", "epsilon", "of AdamW", number],
+  ["--trust <number>", "trust", "trust coefficient of LARS", number],
+  ["--schedule <kind>", "schedule.kind", "of the learning rate", ["cosine", "step"]],
+  ["--warmup <0..1>", "schedule.warmup", "share of the run in which the learning rate rises", number],
+  [
+    "--milestones <shares>",
+    "schedule.milestones",
+    "shares of the run at which it falls to a tenth, as 0.6,0.8",
+    numbers,
+  ],
+  ["--crop-scale <from,to>", "views.cropScale", "share of the area that a view shows", numbers],
+  ["--flip <0..1>", "views.flip", "probability of mirroring", number],
+  ["--jitter <0..1>", "views.jitter.probability", "probability of changed colours", number],
+  ["--brightness <number>", "views.jitter.brightness", "largest change of brightness", number],
+  ["--contrast <number>", "views.jitter.contrast", "largest change of contrast", number],
+  ["--saturation <number>", "views.jitter.saturation", "largest change of saturation", number],
+  ["--hue <0..0.5>", "views.jitter.hue", "largest change of hue, in turns", number],
+  ["--grey <0..1>", "views.grey", "probability of no colour", number],
+  ["--grey-first", "views.greyFirst", "take colour away before it is changed, as MoCo v1"],
+  ["--blur <0..1>", "views.blur.probability", "probability of blur", number],
+  ["--blur-sigma <from,to>", "views.blur.sigma", "standard deviation of the blur in pixels", numbers],
+  ["--seed <number>", "seed", "seed of every random draw (default: 1)", number],
+];
+
+/** An option for every hyper-parameter. */
+export function hyperparameterOptions(): Option[] {
+  return HYPERPARAMETERS.map(([flag, , description, reading]) => {
+    const option = new Option(flag, description);
+    if (typeof reading === "function") option.argParser(reading);
+    else if (reading) option.choices(reading);
+    return option;
+  });
+}
+
+/** The hyper-parameters among the values of the options. */
+export function settingsOf(values: Readonly<Record<string, unknown>>): Settings {
+  const settings = {};
+  for (const [flag, path] of HYPERPARAMETERS) {
+    const option = new Option(flag);
+    const value = values[option.attributeName()];
+    if (value !== undefined && !(option.negate && value === true)) put(settings, path.split("."), value);
+  }
+  return settings;
+}
+
+/**
+ * Reads hyper-parameters from a JSON or YAML file, in the shape of a run's config.json or any part of it.
+ *
+ * @throws AppError `invalid_configuration` where there is none or it is neither.
+ */
+export async function readSettings(path: string): Promise<Settings> {
+  const bad = (why: string, cause?: unknown) =>
+    new AppError("invalid_configuration", `Expected hyper-parameters as JSON or YAML in ${path} but ${why}.`, {
+      cause,
+    });
+  const text = await readFile(path, "utf8").catch((error) => {
+    throw bad("it cannot be read", error);
+  });
+  let content: unknown;
+  try {
+    content = parse(text);
+  } catch (error) {
+    throw bad((error instanceof Error ? error.message : String(error)).split("\n")[0]!.replace(/[.:]$/, ""), error);
+  }
+  if (typeof content !== "object" || content === null || Array.isArray(content))
+    throw bad("it has no names with values");
+  return content as Settings;
+}
+
+function put(record: Record<string, unknown>, [name, ...rest]: string[], value: unknown): void {
+  if (rest.length === 0) record[name!] = value;
+  else {
+    record[name!] ??= {};
+    put(record[name!] as Record<string, unknown>, rest, value);
+  }
+}

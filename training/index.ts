@@ -1,0 +1,14 @@
+// moco-search/training: train an encoder, publish it, begin from another.
+export type { TrainingConfig } from "./config.ts";
+export { type Dataset, type DatasetOptions, openDataset } from "./data/dataset.ts";
+export { type ExportedEncoder, exportEncoder } from "./export-encoder.ts";
+export { readWeights } from "./publish.ts";
+export { type Budget, RECIPE_NAMES, type RecipeName } from "./recipes.ts";
+export type { Settings } from "./settle.ts";
+export {
+  type StepMetrics,
+  type TrainEvent,
+  type TrainOptions,
+  type TrainResult,
+  train,
+} from "./train.ts";
