@@ -6,6 +6,7 @@ import { Command } from "commander";
 import { AppError } from "../core/errors.ts";
 import { packageRoot } from "../core/paths.ts";
 import { demo } from "./demo.ts";
+import { evaluate } from "./evaluate.ts";
 import { serve } from "./serve.ts";
 import { train } from "./train.ts";
 
@@ -17,6 +18,7 @@ const program = new Command("moco-search")
   .showHelpAfterError("(add --help for the options and an example)")
   .addCommand(demo)
   .addCommand(train)
+  .addCommand(evaluate)
   .addCommand(serve);
 
 try {
