@@ -13,6 +13,7 @@ import { index } from "./index.ts";
 import { keys } from "./keys.ts";
 import { rollback } from "./rollback.ts";
 import { search } from "./search.ts";
+import { evaluate } from "./evaluate.ts";
 import { serve } from "./serve.ts";
 import { train } from "./train.ts";
 
@@ -24,6 +25,7 @@ const program = new Command("moco-search")
   .showHelpAfterError("(add --help for the options and an example)")
   .addCommand(demo)
   .addCommand(train)
+  .addCommand(evaluate)
   .addCommand(add)
   .addCommand(serve)
   .addCommand(index)

@@ -19,7 +19,7 @@ import { imageRoutes } from "./routes/images.ts";
 import { mapRoutes } from "./routes/map.ts";
 import { modelRoutes } from "./routes/models.ts";
 import type { UploadLimits } from "./routes/multipart.ts";
-import { notFoundHandler, problemHandler } from "./routes/problem.ts";
+import { notFoundHandler, onlyMethods, problemHandler } from "./routes/problem.ts";
 import { searchRoutes } from "./routes/search.ts";
 import { webRoutes } from "./routes/web.ts";
 import type { ApiKeys } from "./store/api-keys.ts";
