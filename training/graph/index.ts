@@ -13,4 +13,3 @@ export { concat, gatherRows, pad, reshape, slice, stopGradient, transpose } from
 export { printGraph } from "./print.ts";
 export { type SymbolicDims, serialize } from "./serialize.ts";
 export * from "./tensor.ts";
-export { tunedForms, tuningFile } from "./tune.ts";

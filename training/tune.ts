@@ -4,11 +4,18 @@ import { cpus, homedir } from "node:os";
 import { join } from "node:path";
 import { env } from "onnxruntime-node";
 import { z } from "zod";
-import { replaceFile } from "../../core/files.ts";
-import { type CompileOptions, compile } from "./compile.ts";
-import { firstForm } from "./gradients.ts";
-import { reduceSum } from "./ops/broadcast.ts";
-import { type Form, type GradientContext, input, sizeOf, type Tensor } from "./tensor.ts";
+import { replaceFile } from "../core/files.ts";
+import {
+  type CompileOptions,
+  compile,
+  type Form,
+  firstForm,
+  type GradientContext,
+  input,
+  reduceSum,
+  sizeOf,
+  type Tensor,
+} from "./graph/index.ts";
 
 const choicesSchema = z.record(z.string(), z.string());
 
