@@ -9,11 +9,11 @@ import { activate } from "./activate.ts";
 import { add } from "./add.ts";
 import { demo } from "./demo.ts";
 import { embed } from "./embed.ts";
+import { evaluate } from "./evaluate.ts";
 import { index } from "./index.ts";
 import { keys } from "./keys.ts";
 import { rollback } from "./rollback.ts";
 import { search } from "./search.ts";
-import { evaluate } from "./evaluate.ts";
 import { serve } from "./serve.ts";
 import { train } from "./train.ts";
 
