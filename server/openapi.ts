@@ -157,7 +157,7 @@ const paths: ZodOpenApiPathsObject = {
 };
 
 /** The document that `GET /openapi.json` answers. */
-export function openApiDocument() {
+export function openApiDocument(): ReturnType<typeof createDocument> {
   return createDocument({
     openapi: "3.1.0",
     info: { title: "moco-search", version: "1", description: "Similar-image search that you train yourself." },

@@ -196,6 +196,7 @@ function failingApp(code: ErrorCode): Express {
   const failing = new Proxy({}, { get: () => fail });
   return createApp({
     collection: failing as AppDeps["collection"],
+    readMap: fail,
     models: failing as AppDeps["models"],
     swaps: failing as AppDeps["swaps"],
     notReadyReason: () => undefined,
