@@ -107,9 +107,9 @@ describe("the page", () => {
         await pick(page, "Choose an image", samples[0]!);
         const tiles = page.locator(".results .tile");
         await tiles.first().waitFor();
-        assert.match(await tiles.first().innerText(), /1\.000/);
+        assert.match((await tiles.first().textContent())!, /1\.000/);
         assert.match(
-          await page.locator(".results .summary").innerText(),
+          (await page.locator(".results .summary").textContent())!,
           /60 matches in \d+ ms · model default, generation 1/,
         );
         await assertAccessible(page);
@@ -133,10 +133,10 @@ describe("the page", () => {
         assert.equal(await tiles.count(), 60);
 
         const facet = page.locator(".facet").first();
-        const value = (await facet.innerText()).split(/\s/)[0]!;
+        const value = (await facet.textContent())!.split(/\s/)[0]!;
         await facet.click();
         await page.locator(".results[aria-busy]").waitFor({ state: "detached" });
-        const names = new Set(await page.locator(".results .name").allInnerTexts());
+        const names = new Set(await page.locator(".results .name").allTextContents());
         assert.deepEqual([...names], [value]);
         await facet.click();
         await tiles.nth(59).waitFor({ state: "attached" });
@@ -182,7 +182,7 @@ describe("the page", () => {
           const broken = { name: "broken.png", mimeType: "image/png", buffer: samples[0]!.buffer.subarray(0, 90) };
           await pick(page, "Add images", [...samples.slice(0, 20), broken]);
           await page.getByText("Added 20 images · 1 file was refused").waitFor();
-          assert.match(await page.locator(".failures").innerText(), /^broken\.png Expected a whole image file/);
+          assert.match((await page.locator(".failures").textContent())!, /^broken\.png Expected a whole image file/);
           const tiles = page.locator(".tile:visible");
           assert.equal(await tiles.count(), 20);
           await assertAccessible(page);
@@ -254,8 +254,8 @@ describe("the page", () => {
         await page.getByText("The new model answers.").waitFor({ timeout: 60_000 });
         await page.getByRole("heading", { name: "Before and after" }).waitFor();
         assert.equal(await page.locator(".comparison tbody tr").count(), 4);
-        assert.match(await page.locator(".report").innerText(), /Recall@10/i);
-        assert.equal(await page.locator("#status").innerText(), "other");
+        assert.match((await page.locator(".report").textContent())!, /Recall@10/i);
+        assert.equal(await page.locator("#status").textContent(), "other");
         assert.ok(seen.has("active"), [...seen].join(", "));
         await assertAccessible(page);
         await assertNoSidewaysScroll(page);
