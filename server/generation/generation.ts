@@ -3,6 +3,7 @@
 import type { Logger } from "pino";
 import type { EncoderInput, ModelCard } from "../../core/model-card.ts";
 import { sha256 } from "../../core/model-folder.ts";
+import { startIndexThread } from "../index/index-thread.ts";
 import type { GenerationRecord } from "../store/generation-records.ts";
 import type { Store } from "../store/store.ts";
 import { batchSizes, createBatcher, type Priority } from "./batcher.ts";
@@ -59,6 +60,7 @@ export async function openGeneration(
   store: Store,
   { maxBatch, maxWaiting, ...encoderOptions }: GenerationOptions,
   parentLogger: Logger,
+  startThread: typeof startIndexThread = startIndexThread,
 ): Promise<Generation> {
   const logger = parentLogger.child({ generation: number });
   const client = await startEncoder(store.models.model(card), encoderOptions, logger);
@@ -68,6 +70,7 @@ export async function openGeneration(
     dimensions: card.dimensions,
     storedAfter: (content, limit) => store.embeddings.after(encoder, content, limit),
     logger,
+    startThread,
   });
   let users = 0;
   let whenUnused = () => {};
