@@ -108,6 +108,8 @@ async function createSession(onnx: Buffer, model: Model, device: Device, threads
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 3,
+      // Threads that wait do not spin: while a swap re-embeds, two encoders share the cores.
+      extra: { session: { intra_op: { allow_spinning: "0" } } },
     });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -28,18 +28,24 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+const PARTS = { openStore, createGenerations, openGeneration };
+
+/** What a server is made of, for tests that put a faulty part in. */
+export type Parts = typeof PARTS;
+
 /**
  * Starts the server and returns once it can answer: the active model is loaded and its index filled. Meanwhile
  * `/livez` and `/readyz` answer already.
  *
  * @throws AppError `invalid_configuration`, or why the model cannot be opened; then nothing is left running.
  */
-export async function start(options: Options = {}): Promise<RunningServer> {
+export async function start(options: Options = {}, replaced: Partial<Parts> = {}): Promise<RunningServer> {
+  const parts = { ...PARTS, ...replaced };
   const config = parseConfig(options);
   let closing = false;
   const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: false }));
-  const store = await openStore(config.data);
-  const generations = createGenerations();
+  const store = await parts.openStore(config.data);
+  const generations = parts.createGenerations();
   const metrics = createMetrics({
     generation: () => generations.serving?.number,
     images: store.images.count,
@@ -47,7 +53,7 @@ export async function start(options: Options = {}): Promise<RunningServer> {
     waiting: () => generations.serving?.waiting ?? 0,
     ready: () => !closing && notReadyReason(generations) === undefined,
   });
-  const open = (record: GenerationRecord) => openGeneration(record, store, config, { logger, metrics });
+  const open = (record: GenerationRecord) => parts.openGeneration(record, store, config, { logger, metrics });
   const swaps = createSwaps({ store, generations, modelsFolder: config.models, open, logger });
   const app = createApp({
     collection: createCollection({ store, generations }),

@@ -3,6 +3,7 @@
 import type { Logger } from "pino";
 import type { EncoderInput, ModelCard } from "../../core/model-card.ts";
 import { sha256 } from "../../core/model-folder.ts";
+import { startIndexThread } from "../index/index-thread.ts";
 import type { Metrics, Stage } from "../metrics.ts";
 import type { GenerationRecord } from "../store/generation-records.ts";
 import type { Store } from "../store/store.ts";
@@ -64,6 +65,7 @@ export async function openGeneration(
   store: Store,
   { maxBatch, maxWaiting, device, threads, runSeconds }: GenerationOptions,
   { logger: parentLogger, metrics }: { logger: Logger; metrics: Metrics },
+  startThread: typeof startIndexThread = startIndexThread,
 ): Promise<Generation> {
   const logger = parentLogger.child({ generation: number });
   const client = await startEncoder(store.models.model(card), { device, threads, runSeconds }, logger);
@@ -90,6 +92,7 @@ export async function openGeneration(
     storedAfter: (content, limit) => store.embeddings.after(encoder, content, limit),
     logger,
     onSearched: (seconds) => metrics.stage("search", seconds),
+    startThread,
   });
   let users = 0;
   let whenUnused = () => {};

@@ -71,11 +71,6 @@ export const modelSchema = z
   ])
   .meta({ id: "Model" });
 
-export const modelListSchema = z.strictObject({
-  active: z.strictObject({ generation: z.int(), card: modelCardSchema }).nullable(),
-  models: z.array(modelSchema),
-});
-
 /** Open: a swap says more as more is known. */
 export const swapSchema = z
   .looseObject({
@@ -89,6 +84,15 @@ export const swapSchema = z
     updatedAt: z.iso.datetime(),
   })
   .meta({ id: "Swap" });
+
+const servedModelSchema = z.strictObject({ generation: z.int(), card: modelCardSchema });
+
+export const modelListSchema = z.strictObject({
+  active: servedModelSchema.nullable(),
+  previous: servedModelSchema.nullable(),
+  swap: swapSchema.nullable(),
+  models: z.array(modelSchema),
+});
 
 export const swapStartedSchema = z.strictObject({ swap: swapSchema });
 
