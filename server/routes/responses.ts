@@ -64,17 +64,18 @@ export const duplicatesSchema = z.strictObject({
   ),
 });
 
+export const mapSchema = z.strictObject({
+  ...answeredBy,
+  stored: z.int(),
+  points: z.array(z.strictObject({ id: z.string(), x: z.number(), y: z.number(), metadata })),
+});
+
 export const modelSchema = z
   .union([
     z.strictObject({ name: z.string(), state: z.enum(["active", "loading", "available"]), card: modelCardSchema }),
     z.strictObject({ name: z.string(), state: z.literal("invalid"), reason: z.string() }),
   ])
   .meta({ id: "Model" });
-
-export const modelListSchema = z.strictObject({
-  active: z.strictObject({ generation: z.int(), card: modelCardSchema }).nullable(),
-  models: z.array(modelSchema),
-});
 
 /** Open: a swap says more as more is known. */
 export const swapSchema = z
@@ -89,6 +90,15 @@ export const swapSchema = z
     updatedAt: z.iso.datetime(),
   })
   .meta({ id: "Swap" });
+
+const servedModel = z.strictObject({ generation: z.int(), card: modelCardSchema });
+
+export const modelListSchema = z.strictObject({
+  active: servedModel.nullable(),
+  previous: servedModel.nullable(),
+  swap: swapSchema.nullable(),
+  models: z.array(modelSchema),
+});
 
 export const swapStartedSchema = z.strictObject({ swap: swapSchema });
 
