@@ -120,6 +120,9 @@ const paths: ZodOpenApiPathsObject = {
       { requestParams: { query: requests.duplicatesQuerySchema } },
     ),
   },
+  "/v1/map": {
+    get: operation("Lay the collection out in two dimensions", ["200", responses.mapSchema], ["not_ready"]),
+  },
   "/v1/models": { get: operation("List models", ["200", responses.modelListSchema]) },
   "/v1/models/{name}": {
     get: operation("Read a model's card", ["200", responses.modelSchema], ["model_not_found", "invalid_model"], {

@@ -64,6 +64,12 @@ export const duplicatesSchema = z.strictObject({
   ),
 });
 
+export const mapSchema = z.strictObject({
+  ...answeredBy,
+  stored: z.int(),
+  points: z.array(z.strictObject({ id: z.string(), x: z.number(), y: z.number(), metadata })),
+});
+
 export const modelSchema = z
   .union([
     z.strictObject({ name: z.string(), state: z.enum(["active", "loading", "available"]), card: modelCardSchema }),
@@ -85,11 +91,11 @@ export const swapSchema = z
   })
   .meta({ id: "Swap" });
 
-const servedModelSchema = z.strictObject({ generation: z.int(), card: modelCardSchema });
+const servedModel = z.strictObject({ generation: z.int(), card: modelCardSchema });
 
 export const modelListSchema = z.strictObject({
-  active: servedModelSchema.nullable(),
-  previous: servedModelSchema.nullable(),
+  active: servedModel.nullable(),
+  previous: servedModel.nullable(),
   swap: swapSchema.nullable(),
   models: z.array(modelSchema),
 });
