@@ -5,8 +5,15 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { AppError } from "../core/errors.ts";
 import { packageRoot } from "../core/paths.ts";
+import { activate } from "./activate.ts";
+import { add } from "./add.ts";
 import { demo } from "./demo.ts";
+import { embed } from "./embed.ts";
 import { evaluate } from "./evaluate.ts";
+import { index } from "./index.ts";
+import { keys } from "./keys.ts";
+import { rollback } from "./rollback.ts";
+import { search } from "./search.ts";
 import { serve } from "./serve.ts";
 import { train } from "./train.ts";
 
@@ -19,7 +26,14 @@ const program = new Command("moco-search")
   .addCommand(demo)
   .addCommand(train)
   .addCommand(evaluate)
-  .addCommand(serve);
+  .addCommand(add)
+  .addCommand(serve)
+  .addCommand(index)
+  .addCommand(search)
+  .addCommand(embed)
+  .addCommand(activate)
+  .addCommand(rollback)
+  .addCommand(keys);
 
 try {
   await program.parseAsync();

@@ -2,7 +2,7 @@
 //
 //   moco-search train photos/ --name photos --minutes 1        (one minute on the CPU)
 import { join, resolve } from "node:path";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { AppError } from "../core/errors.ts";
 import { readModel } from "../core/model-folder.ts";
 import { packageRoot } from "../core/paths.ts";
@@ -13,6 +13,7 @@ import { type Budget, RECIPE_NAMES, type RecipeName } from "../training/recipes.
 import { merge, type Settings } from "../training/settle.ts";
 import { writeViewSheet } from "../training/show-views.ts";
 import { train as runTraining, type TrainEvent } from "../training/train.ts";
+import { positive } from "./numbers.ts";
 import { showProgress } from "./progress.ts";
 import { hyperparameterOptions, readSettings, settingsOf } from "./train/hyperparameters.ts";
 
@@ -165,10 +166,4 @@ export function trainingDisplay(): { show: (event: TrainEvent) => void; stop: ()
       training.stop();
     },
   };
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError("Expected a number above 0.");
-  return value;
 }

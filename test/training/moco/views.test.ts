@@ -44,7 +44,7 @@ async function computed(
 
 describe("moco/views", () => {
   it("mirrors with its probability, columns only", () => {
-    const count = 10_000;
+    const count = 4000;
     const { rows, columns } = drawn({ flip: 0.3 }, count);
     let flipped = 0;
     for (let n = 0; n < count; n++) {
@@ -52,11 +52,11 @@ describe("moco/views", () => {
       if (at(columns, n, 0, SIDE - 1) === 1) flipped++;
       else assert.equal(at(columns, n, 0, 0), 1);
     }
-    assert.ok(Math.abs(flipped / count - 0.3) < 0.018, `${flipped}`);
+    assert.ok(Math.abs(flipped / count - 0.3) < 0.03, `${flipped}`);
   });
 
   it("blurs with its probability, and its deviation is uniform in its range", () => {
-    const count = 10_000;
+    const count = 4000;
     const { rows, columns } = drawn({ blur: { probability: 0.5, sigma: [0.5, 2] } }, count);
     const middle = SIDE / 2;
     const sigmas: number[] = [];
@@ -67,9 +67,9 @@ describe("moco/views", () => {
       sigmas.push(Math.sqrt(-1 / (2 * Math.log(ratio))));
       assert.ok(Math.abs(at(columns, n, middle + 1, middle) / at(columns, n, middle, middle) - ratio) < 1e-4);
     }
-    assert.ok(Math.abs(sigmas.length / count - 0.5) < 0.02, `${sigmas.length}`);
+    assert.ok(Math.abs(sigmas.length / count - 0.5) < 0.035, `${sigmas.length}`);
     const mean = sigmas.reduce((a, b) => a + b, 0) / sigmas.length;
-    assert.ok(Math.abs(mean - 1.25) < 0.025, `${mean}`);
+    assert.ok(Math.abs(mean - 1.25) < 0.04, `${mean}`);
     assert.ok(Math.min(...sigmas) > 0.499 && Math.max(...sigmas) < 2.001 && Math.max(...sigmas) > 1.98);
   });
 
