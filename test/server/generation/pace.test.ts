@@ -6,7 +6,10 @@ async function settle(cost: number) {
   let time = 0;
   const pace = createPace(() => time);
   const windows: number[] = [];
-  const live = (ms: number) => pace.live(async () => void (time += ms));
+  const live = (ms: number) =>
+    pace.live(async () => {
+      time += ms;
+    });
   for (let i = 0; i < 10; i++) await live(10);
   for (let round = 0; round < 2000; round++) {
     const finish: Array<() => void> = [];
@@ -31,7 +34,11 @@ describe("pace", () => {
   it("starts all there is room for where no live request comes", async () => {
     const pace = createPace(() => 0);
     let running = 0;
-    for (let i = 0; i < 200; i++) void pace.background(() => new Promise(() => void running++));
+    for (let i = 0; i < 200; i++)
+      void pace.background(() => {
+        running++;
+        return new Promise(() => {});
+      });
     await new Promise(setImmediate);
     assert.equal(running, 128);
   });
