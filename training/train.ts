@@ -5,7 +5,7 @@ import { mkdir } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { AppError } from "../core/errors.ts";
-import { replaceFile } from "../core/files.ts";
+import { asWriteFailure, replaceFile } from "../core/files.ts";
 import type { Model } from "../core/model-folder.ts";
 import { createBatches } from "./batches.ts";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
@@ -95,13 +95,17 @@ const TIMED = { share: 0.08, slowSteps: 3, leastSteps: 8 };
 /**
  * Trains an encoder and writes `models/<name>/`.
  *
- * @throws AppError `invalid_dataset`, `invalid_configuration`, `invalid_checkpoint`, `model_exists`, or `invalid_model`
+ * @throws AppError `invalid_dataset`, `invalid_configuration`, `invalid_checkpoint`, `model_exists`, `storage_full`, or `invalid_model`
  *   where the loss is no longer a number or the export does not agree with the trained encoder.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const opened: Array<{ close(): Promise<void> }> = [];
   try {
     return await run(options, opened);
+  } catch (error) {
+    const { runFolder, modelsFolder } = options;
+    const what = `the run in ${runFolder} and its model in ${modelsFolder}`;
+    throw asWriteFailure(error, what, "Choose folders that can be written to (--run, --models).");
   } finally {
     for (const resource of opened.reverse()) await resource.close();
   }
