@@ -14,7 +14,10 @@ import type { Dataset } from "./data/dataset.ts";
 import { providersOf } from "./device.ts";
 import { projectionEncoder } from "./encoder.ts";
 import { input } from "./graph/index.ts";
-import { negativeQueue } from "./moco/negative-queue.ts";
+import { createDictionary, dictionaryRows } from "./moco/dictionary.ts";
+import { endToEndStep } from "./moco/end-to-end.ts";
+import { memoryBankStep } from "./moco/memory-bank.ts";
+import type { Encoder } from "./moco/query-encoder.ts";
 import { type MocoStep, mocoStep } from "./moco/step.ts";
 import { view } from "./moco/views.ts";
 import { optimizerOf } from "./optimizer.ts";
@@ -126,11 +129,12 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
   onEvent({ kind: "starting", config, reasons, dataset });
 
   const step = buildStep(config);
+  const rows = dictionaryRows(config, dataset.count);
   const state = resumed
-    ? resumedRunState(step, config, resumed.tensors)
+    ? resumedRunState(step, config, rows, resumed.tensors)
     : options.init
-      ? warmRunState(step, config, options.init.weights)
-      : newRunState(step, config);
+      ? warmRunState(step, config, rows, options.init.weights)
+      : newRunState(step, config, rows);
   const first = resumed?.progress.step ?? 0;
   const batches = createBatches(dataset, config, first);
   const { loss, accuracy, keys } = step.outputs;
@@ -139,7 +143,7 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
     threads,
   });
   opened.push({ close: () => graph.release() });
-  const queue = negativeQueue(state.queue, config.dim, resumed?.progress.queuePointer);
+  const dictionary = createDictionary(config, state.keys, resumed?.progress.queuePointer);
   const watch = await watchRun({
     ...{ runFolder, name: options.name, config, reasons, dataset, from: first, threads },
     perEpoch: batches.perEpoch,
@@ -161,9 +165,9 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
   const save = async (done: number) => {
     const tensors = new Map<string, StoredTensor>();
     for (const [name, { shape }] of step.next) tensors.set(name, { shape, data: graph.state.get(name)! });
-    tensors.set("queue", { shape: [config.queue, config.dim], data: queue.keys });
+    tensors.set("queue", { shape: [rows, config.dim], data: dictionary.keys });
     const seconds = secondsBefore + clock();
-    const progress = { step: done, totalSteps: totalSteps ?? null, queuePointer: queue.pointer, seconds };
+    const progress = { step: done, totalSteps: totalSteps ?? null, queuePointer: dictionary.pointer, seconds };
     await saveCheckpoint(checkpointPath, { config, progress, tensors });
     savedAt = clock();
     onEvent({ kind: "checkpoint", path: checkpointPath });
@@ -172,17 +176,17 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
   let t = first;
   while (t < (totalSteps ?? Number.POSITIVE_INFINITY) && !signal?.aborted) {
     const asked = clock();
-    const feeds = await batches.next();
+    const { indices, feeds } = await batches.next();
     waited += clock() - asked;
     const progress = totalSteps ? t / totalSteps : (secondsBefore + clock()) / budgetSeconds;
     const learningRate = learningRateAt(progress, config.learningRate, config.schedule);
     const out = await graph.step({
       ...feeds,
-      queue: queue.keys,
+      ...dictionary.feeds(indices, t),
       learningRate: Float32Array.of(learningRate),
       step: Float32Array.of(t + 1),
     });
-    queue.enqueue(out.keys!);
+    dictionary.update(indices, out.keys!);
     t++;
     if (!Number.isFinite(out.loss![0]!)) throw diverged(t, checkpointPath, savedAt > 0 || resumed !== undefined);
 
@@ -204,7 +208,7 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
       seconds: secondsBefore + clock(),
     };
     onEvent({ kind: "step", metrics });
-    await watch.step(metrics, graph.state, queue.keys);
+    await watch.step(metrics, graph.state, dictionary.negatives);
     if (clock() - savedAt > (options.checkpointMinutes ?? 5) * 60) await save(t);
     await new Promise(setImmediate); // lets signals and timers in between two steps
   }
@@ -222,13 +226,19 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
 function buildStep(config: TrainingConfig): MocoStep {
   const { batch: B, storedSize, imageSize, queue: K, keyMomentum: m, temperature: T, dim, bnGroups, shuffle } = config;
   const images = input("images", [B, storedSize, storedSize, 3], "uint8");
-  return mocoStep(
-    (x, scope) => projectionEncoder(x, scope, config),
-    view(images, "query", imageSize, IMAGENET_NORMALISATION),
-    view(images, "key", imageSize, IMAGENET_NORMALISATION),
-    { B, K, m, T, dim, bnGroups, shuffle },
-    optimizerOf(config),
-  );
+  const f: Encoder = (x, scope) => projectionEncoder(x, scope, config);
+  const xq = view(images, "query", imageSize, IMAGENET_NORMALISATION);
+  const xk = view(images, "key", imageSize, IMAGENET_NORMALISATION);
+  const shape = { B, K, m, T, dim, bnGroups, shuffle };
+  const optimizer = optimizerOf(config);
+  switch (config.mechanism) {
+    case "moco":
+      return mocoStep(f, xq, xk, shape, optimizer);
+    case "memory-bank":
+      return memoryBankStep(f, xq, shape, optimizer);
+    case "end-to-end":
+      return endToEndStep(f, xq, xk, shape, optimizer);
+  }
 }
 
 function diverged(step: number, checkpoint: string, saved: boolean): AppError {
