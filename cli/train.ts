@@ -1,17 +1,20 @@
 // moco-search train: from folders of images to a model in models/.
 //
 //   moco-search train photos/ --name photos --minutes 1        (one minute on the CPU)
+import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
+import sharp from "sharp";
 import { AppError } from "../core/errors.ts";
+import { asWriteFailure } from "../core/files.ts";
 import { readModel } from "../core/model-folder.ts";
 import { packageRoot } from "../core/paths.ts";
 import { DEVICE_NAMES, type DeviceName, findDevice } from "../training/device.ts";
 import { type PrepareOptions, prepare } from "../training/prepare.ts";
 import { readWeights } from "../training/publish.ts";
 import { type Budget, RECIPE_NAMES, type RecipeName } from "../training/recipes.ts";
+import { viewsSheet } from "../training/report/contact-sheet.ts";
 import { merge, type Settings } from "../training/settle.ts";
-import { writeViewSheet } from "../training/show-views.ts";
 import { train as runTraining, type TrainEvent } from "../training/train.ts";
 import { positive } from "./numbers.ts";
 import { showProgress } from "./progress.ts";
@@ -123,12 +126,23 @@ train.action(async (images: string[], flags: Flags & Record<string, unknown>) =>
   }
 });
 
+/** Side of a picture on the sheet of views, pixels, about: smaller ones are enlarged. */
+const LEAST_SIDE = 96;
+
 /** Writes the contact sheet of the views that a training with these settings would see. */
 async function showViews(settings: PrepareOptions, path: string): Promise<void> {
   const reading = showProgress("reading images", "images");
   const { config, dataset } = await prepare(settings, undefined, reading.update).finally(reading.stop);
-  await writeViewSheet(path, dataset, config);
+  const sheet = sharp(await viewsSheet(dataset, config));
   await dataset.close();
+  const { width } = await sheet.metadata();
+  const enlarged = width * Math.max(1, Math.round(LEAST_SIDE / config.imageSize));
+  await writeFile(
+    path,
+    await sheet.flatten({ background: "#fff" }).resize(enlarged, null, { kernel: "nearest" }).png().toBuffer(),
+  ).catch((error) => {
+    throw asWriteFailure(error, path, "Choose another place.");
+  });
   console.log(`Wrote ${path}: in each row an image and eight views of it.`);
 }
 

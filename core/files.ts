@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { AppError, hasErrno } from "./errors.ts";
 
 /** Makes a rename or a new entry in `folder` durable. */
 export async function syncFolder(folder: string): Promise<void> {
@@ -45,4 +46,28 @@ export async function replaceFile(path: string, content: Uint8Array | string): P
 /** A name beside `path` that nothing else uses; readers skip names that end in `.tmp`. */
 export function temporaryName(path: string): string {
   return `${path}.${randomBytes(6).toString("hex")}.tmp`;
+}
+
+/**
+ * A failure to write as one that the user can mend: `storage_full` where the disk or the quota is used up,
+ * `invalid_configuration` where the place cannot be written to; anything else as it was.
+ *
+ * @param what What was to be written, such as "the image cache /tmp/cache".
+ * @param remedy A sentence that says what to do where the place is at fault.
+ */
+export function asWriteFailure(error: unknown, what: string, remedy: string): unknown {
+  const hasOneOf = (...codes: string[]) => codes.some((code) => hasErrno(error, code));
+  if (hasOneOf("ENOSPC", "EDQUOT")) {
+    return new AppError("storage_full", `Expected room for ${what} but the disk is full. Make room, or: ${remedy}`, {
+      cause: error,
+    });
+  }
+  if (hasOneOf("EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST")) {
+    return new AppError(
+      "invalid_configuration",
+      `Expected to write ${what} but cannot: ${(error as Error).message}. ${remedy}`,
+      { cause: error },
+    );
+  }
+  return error;
 }

@@ -7,11 +7,18 @@ import type { Values } from "./graph/index.ts";
 import { allocateViewMatrices, drawView } from "./moco/view-matrices.ts";
 import { viewFeeds } from "./moco/views.ts";
 
-/** Feeds of the training graph that depend on the data. */
+/** What a step gets. */
+export interface Batch {
+  /** Images of the data set, [B]. */
+  readonly indices: Uint32Array;
+  /** Feeds of the training graph that depend on the data. The arrays are used again two batches later. */
+  readonly feeds: Values;
+}
+
+/** The batches of a run, one after another. */
 export interface Batches {
   readonly perEpoch: number;
-  /** The feeds of the next step. The arrays are used again two calls later. */
-  next(): Promise<Values>;
+  next(): Promise<Batch>;
 }
 
 /**
@@ -36,7 +43,7 @@ export function createBatches(dataset: Dataset, config: TrainingConfig, start: n
   const size = { from: storedSize, to: imageSize };
   let step = start;
 
-  const prepare = async (): Promise<Values> => {
+  const prepare = async (): Promise<Batch> => {
     const { images, query, key } = rooms[step % 2]!;
     const random = createRandom(seed, step);
     step++;
@@ -48,22 +55,23 @@ export function createBatches(dataset: Dataset, config: TrainingConfig, start: n
     });
     const shuffle = random.permutation(B);
     await read;
-    return {
+    const feeds = {
       images,
       ...viewFeeds("query", query),
       ...viewFeeds("key", key),
       ...(bnGroups > 1 && config.shuffle && shuffleFeeds(shuffle)),
     };
+    return { indices, feeds };
   };
 
   let coming = prepare();
   return {
     perEpoch,
     async next() {
-      const feeds = await coming;
+      const batch = await coming;
       coming = prepare();
       coming.catch(() => {}); // reported by the next call
-      return feeds;
+      return batch;
     },
   };
 }

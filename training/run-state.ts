@@ -8,26 +8,25 @@ import type { MocoStep } from "./moco/step.ts";
 import { initialValues } from "./network/initialise.ts";
 import type { StoredTensor } from "./safetensors.ts";
 
-/** State by the step's names, and the queue [K, D]. */
+/** State by the step's names, and the keys of the dictionary [rows, D]. */
 export interface RunState {
   readonly tensors: Map<string, Float32Array>;
-  readonly queue: Float32Array;
+  readonly keys: Float32Array;
 }
 
 // A stream of the seed that neither a step nor an epoch uses: they count up from 0 and 2³¹.
 const INITIAL_STREAM = 2 ** 32 - 1;
 
-/** A new run: a drawn encoder, its copy as key encoder, the optimiser at rest, a queue of noise. */
-export function newRunState(step: MocoStep, config: TrainingConfig): RunState {
+/** A new run: a drawn encoder, its copy as key encoder, the optimiser at rest, `rows` keys of noise. */
+export function newRunState(step: MocoStep, config: TrainingConfig, rows: number): RunState {
   const random = createRandom(config.seed, INITIAL_STREAM);
   const tensors = new Map<string, Float32Array>();
   for (const [name, tensor] of step.next) tensors.set(name, new Float32Array(sizeOf(tensor.shape)));
   for (const spec of step.tensors) {
     const values = initialValues(spec, random);
-    tensors.set(`q.${spec.name}`, values);
-    tensors.set(`k.${spec.name}`, values.slice());
+    begin(tensors, spec.name, values);
   }
-  return { tensors, queue: noiseKeys(config.queue, config.dim, random) };
+  return { tensors, keys: noiseKeys(rows, config.dim, random) };
 }
 
 /**
@@ -38,11 +37,12 @@ export function newRunState(step: MocoStep, config: TrainingConfig): RunState {
 export function resumedRunState(
   step: MocoStep,
   config: TrainingConfig,
+  rows: number,
   stored: ReadonlyMap<string, StoredTensor>,
 ): RunState {
   const tensors = new Map<string, Float32Array>();
   for (const [name, { shape }] of step.next) tensors.set(name, take(stored, name, shape));
-  return { tensors, queue: take(stored, "queue", [config.queue, config.dim]) };
+  return { tensors, keys: take(stored, "queue", [rows, config.dim]) };
 }
 
 /**
@@ -54,15 +54,20 @@ export function resumedRunState(
 export function warmRunState(
   step: MocoStep,
   config: TrainingConfig,
+  rows: number,
   weights: ReadonlyMap<string, StoredTensor>,
 ): RunState {
-  const state = newRunState(step, config);
+  const state = newRunState(step, config, rows);
   for (const { name, shape } of step.tensors) {
-    const values = take(weights, name, shape);
-    state.tensors.set(`q.${name}`, values);
-    state.tensors.set(`k.${name}`, values.slice());
+    begin(state.tensors, name, take(weights, name, shape));
   }
   return state;
+}
+
+/** Sets a tensor of the query encoder, and its copy where there is a key encoder. */
+function begin(tensors: Map<string, Float32Array>, name: string, values: Float32Array): void {
+  tensors.set(`q.${name}`, values);
+  if (tensors.has(`k.${name}`)) tensors.set(`k.${name}`, values.slice());
 }
 
 /** The query encoder with its head, by name without prefix. */

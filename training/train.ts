@@ -5,7 +5,7 @@ import { mkdir } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { AppError } from "../core/errors.ts";
-import { replaceFile } from "../core/files.ts";
+import { asWriteFailure, replaceFile } from "../core/files.ts";
 import type { Model } from "../core/model-folder.ts";
 import { createBatches } from "./batches.ts";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
@@ -14,7 +14,10 @@ import type { Dataset } from "./data/dataset.ts";
 import { providersOf } from "./device.ts";
 import { projectionEncoder } from "./encoder.ts";
 import { input } from "./graph/index.ts";
-import { negativeQueue } from "./moco/negative-queue.ts";
+import { createDictionary, dictionaryRows } from "./moco/dictionary.ts";
+import { endToEndStep } from "./moco/end-to-end.ts";
+import { memoryBankStep } from "./moco/memory-bank.ts";
+import type { Encoder } from "./moco/query-encoder.ts";
 import { type MocoStep, mocoStep } from "./moco/step.ts";
 import { view } from "./moco/views.ts";
 import { optimizerOf } from "./optimizer.ts";
@@ -95,13 +98,17 @@ const TIMED = { slowSteps: 3, leastSteps: 8 };
 /**
  * Trains an encoder and writes `models/<name>/`.
  *
- * @throws AppError `invalid_dataset`, `invalid_configuration`, `invalid_checkpoint`, `model_exists`, or `invalid_model`
+ * @throws AppError `invalid_dataset`, `invalid_configuration`, `invalid_checkpoint`, `model_exists`, `storage_full`, or `invalid_model`
  *   where the loss is no longer a number or the export does not agree with the trained encoder.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const opened: Array<{ close(): Promise<void> }> = [];
   try {
     return await run(options, opened);
+  } catch (error) {
+    const { runFolder, modelsFolder } = options;
+    const what = `the run in ${runFolder} and its model in ${modelsFolder}`;
+    throw asWriteFailure(error, what, "Choose folders that can be written to (--run, --models).");
   } finally {
     for (const resource of opened.reverse()) await resource.close();
   }
@@ -122,11 +129,12 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
   onEvent({ kind: "starting", config, reasons, dataset });
 
   const step = buildStep(config);
+  const rows = dictionaryRows(config, dataset.count);
   const state = resumed
-    ? resumedRunState(step, config, resumed.tensors)
+    ? resumedRunState(step, config, rows, resumed.tensors)
     : options.init
-      ? warmRunState(step, config, options.init.weights)
-      : newRunState(step, config);
+      ? warmRunState(step, config, rows, options.init.weights)
+      : newRunState(step, config, rows);
   const first = resumed?.progress.step ?? 0;
   const batches = createBatches(dataset, config, first);
   const { loss, accuracy, keys } = step.outputs;
@@ -135,7 +143,7 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
     threads,
   });
   opened.push({ close: () => graph.release() });
-  const queue = negativeQueue(state.queue, config.dim, resumed?.progress.queuePointer);
+  const dictionary = createDictionary(config, state.keys, resumed?.progress.queuePointer);
   const watch = await watchRun({
     ...{ runFolder, name: options.name, config, reasons, dataset, from: first, threads },
     perEpoch: batches.perEpoch,
@@ -159,9 +167,9 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
   const save = async (done: number) => {
     const tensors = new Map<string, StoredTensor>();
     for (const [name, { shape }] of step.next) tensors.set(name, { shape, data: graph.state.get(name)! });
-    tensors.set("queue", { shape: [config.queue, config.dim], data: queue.keys });
+    tensors.set("queue", { shape: [rows, config.dim], data: dictionary.keys });
     const seconds = secondsBefore + clock();
-    const progress = { step: done, totalSteps: totalSteps ?? null, queuePointer: queue.pointer, seconds };
+    const progress = { step: done, totalSteps: totalSteps ?? null, queuePointer: dictionary.pointer, seconds };
     await saveCheckpoint(checkpointPath, { config, progress, tensors });
     savedAt = clock();
     onEvent({ kind: "checkpoint", path: checkpointPath });
@@ -170,17 +178,17 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
   let t = first;
   while (t < (totalSteps ?? Number.POSITIVE_INFINITY) && !signal?.aborted) {
     const asked = clock();
-    const feeds = await batches.next();
+    const { indices, feeds } = await batches.next();
     waited += clock() - asked;
     const progress = totalSteps ? t / totalSteps : (secondsBefore + clock()) / budgetSeconds;
     const learningRate = learningRateAt(progress, config.learningRate, config.schedule);
     const out = await graph.step({
       ...feeds,
-      queue: queue.keys,
+      ...dictionary.feeds(indices, t),
       learningRate: Float32Array.of(learningRate),
       step: Float32Array.of(t + 1),
     });
-    queue.enqueue(out.keys!);
+    dictionary.update(indices, out.keys!);
     t++;
     if (!Number.isFinite(out.loss![0]!)) throw diverged(t, checkpointPath, savedAt > 0 || resumed !== undefined);
 
@@ -202,7 +210,7 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
       seconds: secondsBefore + clock(),
     };
     onEvent({ kind: "step", metrics });
-    await watch.step(metrics, graph.state, queue.keys);
+    await watch.step(metrics, graph.state, dictionary.negatives);
     if (clock() - savedAt > (options.checkpointMinutes ?? 5) * 60) await save(t);
     await new Promise(setImmediate); // lets signals and timers in between two steps
   }
@@ -220,13 +228,19 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
 function buildStep(config: TrainingConfig): MocoStep {
   const { batch: B, storedSize, imageSize, queue: K, keyMomentum: m, temperature: T, dim, bnGroups, shuffle } = config;
   const images = input("images", [B, storedSize, storedSize, 3], "uint8");
-  return mocoStep(
-    (x, scope) => projectionEncoder(x, scope, config),
-    view(images, "query", imageSize, IMAGENET_NORMALISATION),
-    view(images, "key", imageSize, IMAGENET_NORMALISATION),
-    { B, K, m, T, dim, bnGroups, shuffle },
-    optimizerOf(config),
-  );
+  const f: Encoder = (x, scope) => projectionEncoder(x, scope, config);
+  const xq = view(images, "query", imageSize, IMAGENET_NORMALISATION);
+  const xk = view(images, "key", imageSize, IMAGENET_NORMALISATION);
+  const shape = { B, K, m, T, dim, bnGroups, shuffle };
+  const optimizer = optimizerOf(config);
+  switch (config.mechanism) {
+    case "moco":
+      return mocoStep(f, xq, xk, shape, optimizer);
+    case "memory-bank":
+      return memoryBankStep(f, xq, shape, optimizer);
+    case "end-to-end":
+      return endToEndStep(f, xq, xk, shape, optimizer);
+  }
 }
 
 function diverged(step: number, checkpoint: string, saved: boolean): AppError {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { replaceFile, temporaryName } from "../../core/files.ts";
+import { asWriteFailure, replaceFile, temporaryName } from "../../core/files.ts";
 import { withFolder, writeFiles } from "../training/data/fixtures.ts";
 
 describe("replaceFile", () => {
@@ -40,5 +41,28 @@ describe("temporaryName", () => {
   it("is another each time, beside the file, and ends in .tmp", () => {
     assert.match(temporaryName("/x/file.bin"), /^\/x\/file\.bin\.[0-9a-f]{12}\.tmp$/);
     assert.notEqual(temporaryName("a"), temporaryName("a"));
+  });
+});
+
+describe("asWriteFailure", () => {
+  const failureOf = async (path: string) => {
+    const error = await writeFile(path, "x").then(
+      () => undefined,
+      (e: unknown) => e,
+    );
+    return asWriteFailure(error, "the run", "Choose another folder.") as { code?: string; message?: string };
+  };
+
+  it("a full disk is storage_full", async () => {
+    if (!existsSync("/dev/full")) return;
+    const { code, message } = await failureOf("/dev/full");
+    assert.equal(code, "storage_full");
+    assert.match(message!, /room for the run but the disk is full.*Choose another folder/);
+  });
+
+  it("a place that cannot be written is invalid_configuration; other failures stay", async () => {
+    assert.equal((await failureOf(join(import.meta.filename, "x"))).code, "invalid_configuration");
+    const other = new TypeError("a defect");
+    assert.equal(asWriteFailure(other, "the run", ""), other);
   });
 });

@@ -35,7 +35,7 @@ describe("createBatches", () => {
   const steps = async (from: number, to: number, more?: Partial<TrainingConfig>) => {
     const batches = createBatches(dataset, config(more), from);
     const feeds: Values[] = [];
-    for (let step = from; step < to; step++) feeds.push(structuredClone(await batches.next()));
+    for (let step = from; step < to; step++) feeds.push(structuredClone((await batches.next()).feeds));
     return feeds;
   };
 

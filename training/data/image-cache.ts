@@ -8,8 +8,7 @@ import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import type { ImageShape } from "../../core/decode.ts";
-import { AppError, hasErrno } from "../../core/errors.ts";
-import { replaceFile, temporaryName } from "../../core/files.ts";
+import { asWriteFailure, replaceFile, temporaryName } from "../../core/files.ts";
 import type { DecodedImage, SourceImage } from "./source.ts";
 
 const MAGIC = Buffer.from("moco-search-pix1");
@@ -111,7 +110,7 @@ export async function buildCache(
       await pixels.close();
       await rm(temporary, { force: true });
     }
-    throw asAppError(error, path);
+    throw asWriteFailure(error, `the image cache ${path}`, "Choose another cache folder.");
   }
 }
 
@@ -167,23 +166,4 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length; ) {
     written += (await file.write(bytes, written)).bytesWritten;
   }
-}
-
-function asAppError(error: unknown, path: string): unknown {
-  const hasOneOf = (...codes: string[]) => codes.some((code) => hasErrno(error, code));
-  if (hasOneOf("ENOSPC", "EDQUOT")) {
-    return new AppError(
-      "storage_full",
-      `Expected room for the image cache ${path} but the disk is full. Make room or choose another cache folder.`,
-      { cause: error },
-    );
-  }
-  if (hasOneOf("EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST")) {
-    return new AppError(
-      "invalid_configuration",
-      `Expected to write the image cache ${path} but cannot: ${(error as Error).message}. Choose another cache folder.`,
-      { cause: error },
-    );
-  }
-  return error;
 }

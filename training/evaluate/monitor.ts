@@ -158,7 +158,7 @@ function pairsGraph(config: TrainingConfig, B: number): Record<string, Tensor> {
   const projection = (encoder: string, name: string) =>
     l2Normalise(projectionEncoder(viewOf(config, images, name), evaluation(encoder), config));
   const queries = projection("q", "query");
-  const keys = projection("k", "key");
+  const keys = projection(config.mechanism === "moco" ? "k" : "q", "key"); // the others have one encoder
   const queue = input("queue", [config.queue, config.dim]);
   return { queries, keys, accuracy: contrastiveAccuracy(mocoLogits(queries, keys, queue, config.temperature)) };
 }

@@ -4,7 +4,6 @@ import {
   crossEntropyWithLabel0,
   type GradientContext,
   gatherRows,
-  gradients,
   input,
   l2Normalise,
   mul,
@@ -15,6 +14,7 @@ import {
 import { type TensorSpec, trainingScope } from "../network/scope.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { contrastiveAccuracy, mocoLogits } from "./loss.ts";
+import { type Encoder, queryEncoder } from "./query-encoder.ts";
 
 /** What the step needs to know, by the paper's letters. */
 export interface MocoConfig {
@@ -34,14 +34,11 @@ export interface MocoConfig {
   readonly shuffle?: boolean;
 }
 
-/** The encoder f: images [B, 3, H, W] → projections [B, D], not normalised. */
-export type Encoder = (x: Tensor, scope: ReturnType<typeof trainingScope>) => Tensor;
-
 /** The graph of one step and the state that goes through it. */
 export interface MocoStep {
-  /** loss [], accuracy [], queries [B, D], keys [B, D], logits [B, 1+K]. */
+  /** loss [], accuracy [], queries [B, D], keys [B, D] as the dictionary takes them in, logits [B, 1+negatives]. */
   readonly outputs: Readonly<Record<"loss" | "accuracy" | "queries" | "keys" | "logits", Tensor>>;
-  /** State by name (`q.…`, `k.…`, `velocity.…`) → its value after the step. The queue is not in it: see NegativeQueue. */
+  /** State by name (`q.…`, `k.…`, `velocity.…`) → its value after the step. The negatives are not in it: see Dictionary. */
   readonly next: ReadonlyMap<string, Tensor>;
   /** Gradient of the loss by parameter name. */
   readonly gradients: ReadonlyMap<string, Tensor>;
@@ -65,25 +62,18 @@ export function mocoStep(
 ): MocoStep {
   const { B, K, m, T, dim, bnGroups } = config;
   const shuffles = bnGroups > 1 && config.shuffle !== false;
-  const next = new Map<string, Tensor>();
 
   // q = f_q(x_q), normalised: B×D
-  const tensors: TensorSpec[] = [];
-  const thetaQ = new Map<string, Tensor>();
-  const scopeQ = trainingScope((spec) => {
-    const tensor = input(`q.${spec.name}`, spec.shape);
-    tensors.push(spec);
-    if (spec.kind === "parameter") thetaQ.set(spec.name, tensor);
-    return tensor;
-  }, bnGroups);
-  const q = l2Normalise(f(xq, scopeQ));
+  const query = queryEncoder(f, bnGroups);
+  const q = query.encode(xq);
 
   // θ_k ← m θ_k + (1−m) θ_q: the key encoder moves before it encodes, and no gradient reaches it.
+  const keyState = new Map<string, Tensor>();
   const scopeK = trainingScope((spec) => {
     const before = input(`k.${spec.name}`, spec.shape);
     if (spec.kind === "buffer") return before;
-    const moved = add(mul(before, scalar(m)), mul(thetaQ.get(spec.name)!, scalar(1 - m)));
-    next.set(`k.${spec.name}`, moved);
+    const moved = add(mul(before, scalar(m)), mul(query.theta.get(spec.name)!, scalar(1 - m)));
+    keyState.set(`k.${spec.name}`, moved);
     return stopGradient(moved);
   }, bnGroups);
 
@@ -91,32 +81,18 @@ export function mocoStep(
   const shuffled = shuffles ? gatherRows(xk, input("shuffle", [B], "int64")) : xk;
   const encoded = l2Normalise(f(shuffled, scopeK));
   const k = stopGradient(shuffles ? gatherRows(encoded, input("unshuffle", [B], "int64")) : encoded);
+  for (const [name, tensor] of scopeK.updated) keyState.set(`k.${name}`, tensor);
 
   // logits: B×(1+K), the positive first; cross entropy with label 0
   const logits = mocoLogits(q, k, input("queue", [K, dim]), T);
   const loss = crossEntropyWithLabel0(logits);
 
   // SGD on θ_q
-  const names = [...thetaQ.keys()];
-  const found = gradients(loss, [...thetaQ.values()], context);
-  const schedule = { learningRate: input("learningRate", []), step: input("step", []) };
-  names.forEach((name, i) => {
-    const theta = thetaQ.get(name)!;
-    const state: Record<string, Tensor> = {};
-    for (const [part, shape] of Object.entries(optimizer.stateShapes(theta.shape))) {
-      state[part] = input(`${part}.${name}`, shape);
-    }
-    const updated = optimizer.update(theta, found[i]!, state, schedule);
-    next.set(`q.${name}`, updated.parameter);
-    for (const [part, tensor] of Object.entries(updated.state)) next.set(`${part}.${name}`, tensor);
-  });
-  for (const [name, tensor] of scopeQ.updated) next.set(`q.${name}`, tensor);
-  for (const [name, tensor] of scopeK.updated) next.set(`k.${name}`, tensor);
-
+  const { next, gradients } = query.learn(loss, optimizer, context);
   return {
     outputs: { loss, accuracy: contrastiveAccuracy(logits), queries: q, keys: k, logits },
-    next,
-    gradients: new Map(names.map((name, i) => [name, found[i]!])),
-    tensors,
+    next: new Map([...next, ...keyState]),
+    gradients,
+    tensors: query.tensors,
   };
 }

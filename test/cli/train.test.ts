@@ -1,0 +1,161 @@
+// Bad input of `moco-search train`, through the command line: a sentence, a code, and an exit code that is not 0.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import sharp from "sharp";
+import { packageRoot } from "../../core/paths.ts";
+import { picture, png } from "../support/pictures.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+describe("moco-search train", function () {
+  this.timeout(120_000);
+  let folder: string;
+  let remove: () => Promise<void>;
+  const at = (...parts: string[]) => join(folder, ...parts);
+
+  /** Runs the command with the folders of this test. */
+  const train = (...args: string[]): Promise<Ended> =>
+    new Promise((resolve) => {
+      const program = [
+        "--import",
+        pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href,
+        join(packageRoot(), "cli", "main.ts"),
+        "train",
+        "--device",
+        "cpu",
+      ];
+      const folders = ["--models", at("models")];
+      const env = { ...process.env, XDG_CACHE_HOME: at("cache") };
+      execFile(process.execPath, [...program, ...folders, ...args], { cwd: folder, env }, (error, stdout, stderr) => {
+        resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
+      });
+    });
+  /** A tiny network and few steps. */
+  const tiny = ["--config", "tiny.yaml", "--epochs", "1"];
+  const refused = ({ code, stderr }: Ended, message: RegExp) => {
+    assert.notEqual(code, 0);
+    assert.match(stderr, message);
+    assert.doesNotMatch(stderr, /this should not have happened|\n {4}at /);
+  };
+
+  before(async () => {
+    ({ folder, remove } = await temporaryFolder());
+    for (const name of ["empty", "one", "few", "same", "mixed"]) await mkdir(at(name));
+    await writeFile(at("one", "0.png"), await png(0));
+    for (let i = 0; i < 20; i++) {
+      await writeFile(at("few", `${i}.png`), await png(i));
+      await writeFile(at("same", `${i}.png`), await png(1));
+    }
+    // Grey, grey with alpha, palette, 16 bits, CMYK; wide, tall and of one pixel; and one that is no image.
+    for (let i = 0; i < 24; i++) {
+      const size = { width: 1 + ((i * 29) % 90), height: 1 + ((i * 53) % 70) };
+      const image = picture(i, size);
+      const files = [
+        () => image.greyscale().png(),
+        () => image.greyscale().ensureAlpha(0.5).png(),
+        () => image.png({ palette: true }),
+        () => image.toColourspace("rgb16").png(),
+        () => image.toColourspace("cmyk").jpeg(),
+        () => image.webp(),
+      ];
+      const file = await files[i % files.length]!().toBuffer();
+      await writeFile(at("mixed", `${i}.${(await sharp(file).metadata()).format}`), file);
+    }
+    await writeFile(at("mixed", "broken.jpg"), "not an image");
+    await writeFile(
+      at("tiny.yaml"),
+      `# Small enough for a test.
+batch: 8
+queue: 16
+imageSize: 16
+architecture:
+  block: basic
+  widths: [4]
+  depths: [1]
+  stem: { width: 4, kernel: 3, stride: 2, maxPool: false }
+`,
+    );
+  });
+  after(() => remove());
+
+  it("an empty folder; one image", async () => {
+    const [empty, one] = await Promise.all([train("empty", "--name", "a"), train("one", "--name", "a")]);
+    refused(empty, /at least 16 images.*are none.*invalid_dataset/);
+    refused(one, /at least 16 images.*there is one.*invalid_dataset/);
+  });
+
+  it("fewer images than a batch; only copies of one image", async () => {
+    const [few, same] = await Promise.all([
+      train("few", "--name", "a", "--batch", "32", "--queue", "64"),
+      train("same", "--name", "a", ...tiny),
+    ]);
+    refused(few, /at least one batch of 32 images but there are 20.*--batch.*invalid_dataset/);
+    refused(same, /all 20 that were compared, of 20, are the same.*invalid_dataset/);
+  });
+
+  it("an unknown flag; contradictory options, all of them named", async () => {
+    const [flag, crossed] = await Promise.all([
+      train("few", "--name", "a", "--tempreature", "1"),
+      train("few", "--name", "a", "--batch", "16", "--queue", "8", "--bn-groups", "3"),
+    ]);
+    refused(flag, /unknown option '--tempreature'.*Did you mean --temperature/s);
+    refused(crossed, /3 BN groups to divide the batch of 16.*queue of 8 to hold at least one batch of 16/s);
+  });
+
+  it("an output folder that cannot be written", async () => {
+    await writeFile(at("file"), "");
+    const blocked = await train("few", "--name", "a", ...tiny, "--run", join("file", "run"));
+    refused(blocked, /write the run.*ENOTDIR.*--run.*invalid_configuration/);
+  });
+
+  it("sizes and colour modes of every kind train; what is no image is named; the settings are kept", async () => {
+    const ended = await train("mixed", "--name", "mixed", ...tiny, "--temperature", "0.3", "--json");
+    assert.equal(ended.code, 0, ended.stderr);
+    assert.match(ended.stderr, /24 images to train on, 1 skipped:\s+broken\.jpg/);
+    const { model, run } = JSON.parse(ended.stdout) as {
+      model: { training: { recipe: { temperature: number } } };
+      run: string;
+    };
+    assert.equal(model.training.recipe.temperature, 0.3);
+
+    // The run that goes on keeps its settings, and weights of another network are refused.
+    const [resumed, init] = await Promise.all([
+      train(
+        "mixed",
+        "--name",
+        "mixed",
+        "--replace",
+        "--resume",
+        "--run",
+        run,
+        "--config",
+        "tiny.yaml",
+        "--architecture",
+        "resnet18",
+      ),
+      train("mixed", "--name", "other", "--init", "mixed", "--architecture", "resnet18", "--batch", "8"),
+    ]);
+    refused(
+      resumed,
+      /hyper-parameters of the run that is resumed but some differ:.*architecture.*invalid_configuration/s,
+    );
+    refused(init, /tensor conv1.weight of \[64,3,3,3\].*another architecture.*invalid_checkpoint/);
+  });
+
+  it("shows views without training", async () => {
+    const ended = await train("few", "--show-views", "views.png", ...tiny);
+    assert.equal(ended.code, 0, ended.stderr);
+    const { format, width, height } = await sharp(at("views.png")).metadata();
+    assert.ok(format === "png" && width! > 800 && height! > 500, `${width}×${height}`);
+    assert.equal(ended.stderr.includes("training"), false);
+  });
+});

@@ -1,0 +1,58 @@
+// What a mechanism remembers from one step to the next, behind one interface for the loop.
+import type { TrainingConfig } from "../config.ts";
+import { createRandom } from "../data/random.ts";
+import type { Values } from "../graph/index.ts";
+import { memoryBank } from "./memory-bank.ts";
+import { negativeQueue } from "./negative-queue.ts";
+
+/** The keys that queries are compared with. */
+export interface Dictionary {
+  /** What a checkpoint keeps, [rows, D]. */
+  readonly keys: Float32Array;
+  /** Row of the queue that the next key replaces; 0 for a memory bank. */
+  readonly pointer: number;
+  /** The negatives of the last step, [K, D]. */
+  readonly negatives: Float32Array;
+  /** Inputs of the graph for step `step` on the images at `indices`. */
+  feeds(indices: ArrayLike<number>, step: number): Values;
+  /** Takes in what the step put out as `keys` [B, D]. */
+  update(indices: ArrayLike<number>, keys: Float32Array): void;
+}
+
+/** Rows of a dictionary: K for a queue, one for each image for a memory bank. */
+export const dictionaryRows = ({ mechanism, queue }: TrainingConfig, images: number): number =>
+  mechanism === "memory-bank" ? images : queue;
+
+// Streams of the seed for the samples of a memory bank; steps, epochs and first values have others.
+const FIRST_STREAM = 2 ** 30;
+
+/** The dictionary of a run over existing keys. End-to-end training fills a queue too, by which it is judged. */
+export function createDictionary(config: TrainingConfig, keys: Float32Array, pointer = 0): Dictionary {
+  const { dim, batch, queue: K, seed, bankMomentum } = config;
+  if (config.mechanism !== "memory-bank") {
+    const queue = negativeQueue(keys, dim, pointer);
+    return {
+      keys,
+      negatives: keys,
+      get pointer() {
+        return queue.pointer;
+      },
+      feeds: () => ({ queue: keys }),
+      update: (_, newKeys) => queue.enqueue(newKeys),
+    };
+  }
+  const bank = memoryBank(keys, dim, bankMomentum);
+  const positives = new Float32Array(batch * dim);
+  const negatives = new Float32Array(K * dim);
+  return {
+    keys,
+    pointer: 0,
+    negatives,
+    feeds(indices, step) {
+      bank.take(indices, positives);
+      bank.sample(createRandom(seed, FIRST_STREAM + step), indices, negatives);
+      return { positives, queue: negatives };
+    },
+    update: (indices, queries) => bank.update(indices, queries),
+  };
+}
