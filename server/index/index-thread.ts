@@ -70,7 +70,11 @@ export function startIndexThread(
     search: (query, k) => call({ op: "search", query, k }),
     inspect: (sample) => call({ op: "inspect", sample }),
     async close() {
+      if (state === "dead") return;
+      // Ending a thread inside a call of the native index would abort the whole process: first it must have answered.
+      const idle = call({ op: "remove", keys: [] }).catch(() => {});
       state = "closing";
+      await idle;
       await calls.drained();
       await worker.terminate();
     },
