@@ -73,7 +73,11 @@ export function startIndexThread(
     searchAmong: (query, keys, k) => call({ op: "search-among", query, keys, k }, [keys.buffer]),
     inspect: (sample) => call({ op: "inspect", sample }),
     async close() {
+      if (state === "dead") return;
+      // Ending a thread inside a call of the native index would abort the whole process: first it must have answered.
+      const idle = call({ op: "remove", keys: [] }).catch(() => {});
       state = "closing";
+      await idle;
       await calls.drained();
       await worker.terminate();
     },
