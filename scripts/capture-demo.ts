@@ -21,6 +21,7 @@ await mkdir(join(packageRoot(), "docs/images"), { recursive: true });
 await writeFile(
   path,
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">
+<title>The demo in a terminal</title>
 <rect width="100%" height="100%" rx="8" fill="#16181d"/>
 <text font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="14" fill="#d8dee9" xml:space="preserve">
 ${text.join("\n")}
