@@ -119,7 +119,7 @@ async function upload(client: Client, images: readonly Sample[]): Promise<void> 
   let stored = 0;
   const worker = async () => {
     for (let next = requests.pop(); next; next = requests.pop()) {
-      stored += await client.upload(next, { label: next[0]!.label });
+      stored += (await client.upload(next, { label: next[0]!.label })).images.length;
       display.update(stored, images.length);
     }
   };

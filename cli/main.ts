@@ -5,7 +5,16 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { AppError } from "../core/errors.ts";
 import { packageRoot } from "../core/paths.ts";
+import { ablate } from "./ablate.ts";
+import { activate } from "./activate.ts";
+import { add } from "./add.ts";
 import { demo } from "./demo.ts";
+import { embed } from "./embed.ts";
+import { evaluate } from "./evaluate.ts";
+import { index } from "./index.ts";
+import { keys } from "./keys.ts";
+import { rollback } from "./rollback.ts";
+import { search } from "./search.ts";
 import { serve } from "./serve.ts";
 import { train } from "./train.ts";
 
@@ -17,7 +26,16 @@ const program = new Command("moco-search")
   .showHelpAfterError("(add --help for the options and an example)")
   .addCommand(demo)
   .addCommand(train)
-  .addCommand(serve);
+  .addCommand(evaluate)
+  .addCommand(add)
+  .addCommand(ablate)
+  .addCommand(serve)
+  .addCommand(index)
+  .addCommand(search)
+  .addCommand(embed)
+  .addCommand(activate)
+  .addCommand(rollback)
+  .addCommand(keys);
 
 try {
   await program.parseAsync();

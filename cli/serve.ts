@@ -14,12 +14,13 @@ export const serve = new Command("serve")
   .option("--model <name>", "model that a new data folder starts with (default: default)")
   .option("--host <address>", "address to listen on (default: 127.0.0.1)")
   .option("--port <number>", "port to listen on, 0 for a free one (default: 3000)")
-  .option("--device <name>", "where the encoder computes: cpu, webgpu, cuda, coreml or dml (default: cpu)")
+  .option("--device <name>", "where the encoder computes: auto, cpu, webgpu, cuda, coreml or dml (default: cpu)")
   .option("--threads <number>", "threads of the encoder (default: all cores)")
+  .option("--require-keys", "demand API keys on this machine too, as behind a reverse proxy")
   .option("--log-level <level>", "silent, fatal, error, warn, info, debug or trace, on stderr (default: warn)")
   .option("--json", "print one line of JSON when the server is ready")
   .addHelpText("after", "\nExample:\n  $ moco-search serve --data ./photos-index --port 8080")
-  .action(async ({ json, ...flags }: { json?: true } & Record<string, string>) => {
+  .action(async ({ json, ...flags }: { json?: true } & Record<string, string | true>) => {
     const config = parseConfig(flags, process.env);
     if (!json) console.log(`Loading the model; data is in ${config.data} …`);
     const server = await start(config);

@@ -165,17 +165,19 @@ async function toRgb(image: Sharp, { width, height, fit }: ImageShape): Promise<
 
 /**
  * A small WebP of an image file: at most `size` pixels on its longer side, never enlarged, EXIF orientation applied.
+ * Images of up to 64 × 64 pixels keep every pixel as it is.
  *
  * @throws AppError as {@link decodeImage}.
  */
 export async function makeThumbnail(bytes: Uint8Array, size: number): Promise<Buffer> {
   const { image } = open(bytes);
   try {
+    const { width, height } = await image.metadata();
     return await image
       .autoOrient()
       .toColourspace("srgb")
       .resize({ width: size, height: size, fit: "inside", withoutEnlargement: true })
-      .webp({ quality: 80 })
+      .webp({ quality: 80, lossless: Math.max(width, height) <= 64 })
       .toBuffer();
   } catch (error) {
     throw asAppError(error);

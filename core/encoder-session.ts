@@ -1,14 +1,21 @@
 // An exported encoder, opened: prepared pixels in, unit-norm embeddings out. Training's checks and the server's encoder
 // process use the same session.
 import { cpus } from "node:os";
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
 import { decodeImage, type Region } from "./decode.ts";
 import { AppError } from "./errors.ts";
+import { refuseExternalData } from "./external-data.ts";
 import type { EncoderInput } from "./model-card.ts";
 import { type Model, readOnnx } from "./model-folder.ts";
 
 /** Execution providers of onnxruntime-node by the names used in options. */
 export type Device = "cpu" | "webgpu" | "cuda" | "coreml" | "dml";
+
+/** What to do where a device cannot be used. */
+const HOW_TO: Partial<Record<Device, string>> = {
+  cuda: ". Install the NVIDIA driver, CUDA 12 and cuDNN 9, and then onnxruntime's CUDA libraries: npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12",
+  webgpu: ". Install a Vulkan driver and its loader (libvulkan1).",
+};
 
 /** An open encoder of one model. */
 export interface EncoderSession {
@@ -58,6 +65,7 @@ export async function openEncoder(
 ): Promise<EncoderSession> {
   const { card } = model;
   const onnx = await readOnnx(model);
+  refuseExternalData(onnx, card.name);
   const session = await createSession(onnx, model, device, threads);
   const embed = async (pixels: Uint8Array, count: number): Promise<Float32Array> => {
     const input = new Tensor("float32", normalisePixels(pixels, count, card.input), [
@@ -85,6 +93,14 @@ export async function openEncoder(
 }
 
 async function createSession(onnx: Buffer, model: Model, device: Device, threads: number): Promise<InferenceSession> {
+  // Asked for a provider that this build lacks, onnxruntime-node would use the CPU without a word.
+  const built = listSupportedBackends().map(({ name }) => name);
+  if (!built.includes(device)) {
+    throw new AppError(
+      "device_unavailable",
+      `The device "${device}" does not exist on this system. There are ${built.join(", ")}.`,
+    );
+  }
   let session: InferenceSession;
   try {
     session = await InferenceSession.create(onnx, {
@@ -92,13 +108,19 @@ async function createSession(onnx: Buffer, model: Model, device: Device, threads
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 3,
+      // Threads that wait do not spin: while a swap re-embeds, two encoders share the cores.
+      extra: { session: { intra_op: { allow_spinning: "0" } } },
     });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     if (device !== "cpu" && /provider|backend|adapter|device/i.test(reason)) {
-      throw new AppError("device_unavailable", `The device "${device}" cannot be used here: ${reason}`, {
-        cause: error,
-      });
+      throw new AppError(
+        "device_unavailable",
+        `The device "${device}" cannot be used here: ${reason}${HOW_TO[device] ?? ""}`,
+        {
+          cause: error,
+        },
+      );
     }
     throw new AppError("invalid_model", `Model "${model.card.name}" cannot be loaded: ${reason}`, { cause: error });
   }

@@ -124,7 +124,8 @@ export function createCollection({ store, generations }: { store: Store; generat
   };
 }
 
-function answeredBy({ number, card: { name, version, sha256 } }: Generation): AnsweredBy {
+/** Names a generation in an answer. */
+export function answeredBy({ number, card: { name, version, sha256 } }: Generation): AnsweredBy {
   return { generation: number, model: { name, version, sha256 } };
 }
 

@@ -12,6 +12,11 @@ const path = z.string().min(1, "expected a path");
 const number = z.coerce.number("expected a number");
 const count = number.int("expected a whole number").min(1, "expected 1 or more");
 
+const flag = z.union([
+  z.boolean(),
+  z.enum(["true", "false", "1", "0"], "expected true or false").transform((text) => text === "true" || text === "1"),
+]);
+
 /** Every option with its default. */
 export const configSchema = z.strictObject({
   /** Folder of everything that is stored. */
@@ -28,8 +33,8 @@ export const configSchema = z.strictObject({
     .min(0, "expected 0 to 65535")
     .max(65535, "expected 0 to 65535")
     .default(3000),
-  /** Where the encoder computes. */
-  device: z.enum(["cpu", "webgpu", "cuda", "coreml", "dml"]).default("cpu"),
+  /** Where the encoder computes; `auto`: on the platform's accelerator where it can, on the CPU otherwise. */
+  device: z.enum(["auto", "cpu", "webgpu", "cuda", "coreml", "dml"]).default("cpu"),
   /** Threads of one encoder run. */
   threads: count.default(() => cpus().length),
   /** Largest batch of one encoder run. */
@@ -42,6 +47,16 @@ export const configSchema = z.strictObject({
   maxRequestBytes: count.default(256 * MEGABYTE),
   /** Image files in one request. */
   maxImages: count.default(256),
+  /** Demands API keys on loopback too, as behind a reverse proxy. Other addresses always demand them. */
+  requireKeys: flag.default(false),
+  /** Requests a minute from one client where API keys are demanded; 0 for no limit. */
+  rateLimit: number.int("expected a whole number").min(0, "expected 0 or more").default(6000),
+  /** Reverse proxies in front, whose word for a client's address is taken. */
+  trustProxies: number.int("expected a whole number").min(0, "expected 0 or more").default(0),
+  /** Seconds in which a client must have sent a whole request. */
+  requestSeconds: number.gt(0, "expected more than 0").default(300),
+  /** Seconds after which a run of the encoder is taken to hang, and its process is started again. */
+  runSeconds: number.gt(0, "expected more than 0").default(60),
   /** Seconds that requests under way get when the server stops. */
   drainSeconds: number.min(0, "expected 0 or more").default(10),
   /** What is written to the log: JSON lines on stderr. */

@@ -5,12 +5,15 @@ import type { AddressInfo } from "node:net";
 import { pino } from "pino";
 import { AppError, hasErrno } from "../core/errors.ts";
 import { readModel } from "../core/model-folder.ts";
+import { isLoopback } from "./access.ts";
 import { createApp } from "./app.ts";
 import { createCollection } from "./collection.ts";
 import { type Config, type Options, parseConfig } from "./config.ts";
 import { encoderKey, openGeneration } from "./generation/generation.ts";
 import { createGenerations, type Generations } from "./generation/generations.ts";
 import { createSwaps } from "./generation/swaps.ts";
+import { createCollectionMap } from "./map/collection-map.ts";
+import { createMetrics } from "./metrics.ts";
 import { createModelCatalogue } from "./models.ts";
 import type { GenerationRecord } from "./store/generation-records.ts";
 import { openStore, type Store } from "./store/store.ts";
@@ -25,29 +28,49 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+const PARTS = { openStore, createGenerations, openGeneration };
+
+/** What a server is made of, for tests that put a faulty part in. */
+export type Parts = typeof PARTS;
+
 /**
  * Starts the server and returns once it can answer: the active model is loaded and its index filled. Meanwhile
  * `/livez` and `/readyz` answer already.
  *
  * @throws AppError `invalid_configuration`, or why the model cannot be opened; then nothing is left running.
  */
-export async function start(options: Options = {}): Promise<RunningServer> {
+export async function start(options: Options = {}, replaced: Partial<Parts> = {}): Promise<RunningServer> {
+  const parts = { ...PARTS, ...replaced };
   const config = parseConfig(options);
-  const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: false }));
-  const store = await openStore(config.data);
-  const generations = createGenerations();
-  const open = (record: GenerationRecord) => openGeneration(record, store, config, logger);
-  const swaps = createSwaps({ store, generations, modelsFolder: config.models, open, logger });
   let closing = false;
+  const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: false }));
+  const store = await parts.openStore(config.data);
+  const generations = parts.createGenerations();
+  const metrics = createMetrics({
+    generation: () => generations.serving?.number,
+    images: store.images.count,
+    contents: store.images.countContents,
+    waiting: () => generations.serving?.waiting ?? 0,
+    ready: () => !closing && notReadyReason(generations) === undefined,
+  });
+  const open = (record: GenerationRecord) => parts.openGeneration(record, store, config, { logger, metrics });
+  const swaps = createSwaps({ store, generations, modelsFolder: config.models, open, logger });
   const app = createApp({
     collection: createCollection({ store, generations }),
+    readMap: createCollectionMap({ store, generations }),
     models: createModelCatalogue(config.models, generations, swaps),
     swaps,
     notReadyReason: () => (closing ? "The server is stopping." : notReadyReason(generations)),
+    metrics,
     limits: config,
+    ...(demandsKeys(config) ? { apiKeys: store.apiKeys, rateLimit: config.rateLimit } : { rateLimit: 0 }),
+    trustProxies: config.trustProxies,
     logger,
   });
-  const server = createServer(app);
+  // A client that sends too slowly is cut off; Node looks for such clients this often.
+  const server = createServer({ connectionsCheckingInterval: 1000 }, app);
+  server.requestTimeout = config.requestSeconds * 1000;
+  server.headersTimeout = Math.min(config.requestSeconds, 20) * 1000;
 
   const close = async (): Promise<void> => {
     if (closing) return;
@@ -59,6 +82,7 @@ export async function start(options: Options = {}): Promise<RunningServer> {
   };
 
   try {
+    if (demandsKeys(config) && store.apiKeys.list().length === 0) throw keysMissing(config);
     await listen(server, config);
     const active = await firstGeneration(store, config);
     const generation = await open(active);
@@ -75,6 +99,14 @@ export async function start(options: Options = {}): Promise<RunningServer> {
   const url = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
   return { url, model: generations.active().card.name, close };
 }
+
+const demandsKeys = ({ host, requireKeys }: Config) => requireKeys || !isLoopback(host);
+
+const keysMissing = ({ host, data }: Config) =>
+  new AppError(
+    "invalid_configuration",
+    `Others can reach ${host}, so the server demands API keys, and there is none. Make one first: moco-search keys create --role admin --data ${data}`,
+  );
 
 /** The generation that was active last, or in a new data folder one of the default model. */
 async function firstGeneration(store: Store, { models, model }: Config): Promise<GenerationRecord> {

@@ -4,7 +4,7 @@ import type { ModelCard } from "../core/model-card.ts";
 import { listModels, readModel } from "../core/model-folder.ts";
 import { encoderKey } from "./generation/generation.ts";
 import type { Generations } from "./generation/generations.ts";
-import type { Swaps } from "./generation/swaps.ts";
+import type { Swaps, SwapView } from "./generation/swaps.ts";
 
 /** `active`: its encoder answers; `loading`: a swap to it runs; `available`: it can be activated. */
 export type ModelState = "active" | "loading" | "available";
@@ -14,9 +14,22 @@ export type ModelView =
   | { readonly name: string; readonly state: ModelState; readonly card: ModelCard }
   | { readonly name: string; readonly state: "invalid"; readonly reason: string };
 
+/** A model as a generation serves it. */
+export interface ServedModel {
+  readonly generation: number;
+  readonly card: ModelCard;
+}
+
 export interface ModelCatalogue {
   /** `active` is what serves, even where models/ has another model of that name by now. */
-  list(): Promise<{ active: { generation: number; card: ModelCard } | null; models: ModelView[] }>;
+  list(): Promise<{
+    active: ServedModel | null;
+    /** What a rollback goes back to. */
+    previous: ServedModel | null;
+    /** The swap that runs. */
+    swap: SwapView | null;
+    models: ModelView[];
+  }>;
   /** @throws AppError `model_not_found`, `invalid_model`. */
   get(name: string): Promise<ModelView>;
 }
@@ -35,12 +48,16 @@ export function createModelCatalogue(modelsFolder: string, generations: Generati
         if ("error" in entry) return { name: entry.name, state: "invalid", reason: entry.error.message };
         return { name: entry.name, state: stateOf(entry.model.card), card: entry.model.card };
       });
-      const serving = generations.serving;
-      return { active: serving ? { generation: serving.number, card: serving.card } : null, models };
+      const { serving } = generations;
+      return { active: served(serving), previous: served(swaps.previous()), swap: swaps.running() ?? null, models };
     },
     async get(name) {
       const { card } = await readModel(modelsFolder, name);
       return { name, state: stateOf(card), card };
     },
   };
+}
+
+function served(generation: { readonly number: number; readonly card: ModelCard } | undefined): ServedModel | null {
+  return generation ? { generation: generation.number, card: generation.card } : null;
 }

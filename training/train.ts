@@ -92,8 +92,8 @@ export type TrainResult = { readonly checkpoint: string } & (
   | { readonly model: undefined; readonly metrics: StepMetrics | undefined }
 );
 
-/** A run given in minutes fixes its number of steps after this share of them; the first few steps are slower. */
-const TIMED = { share: 0.08, slowSteps: 3, leastSteps: 8 };
+/** A run given in minutes fits its number of steps to the time that is left, from this step on; the first are slower. */
+const TIMED = { slowSteps: 3, leastSteps: 8 };
 
 /**
  * Trains an encoder and writes `models/<name>/`.
@@ -155,6 +155,8 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
   let totalSteps =
     resumed?.progress.totalSteps ?? ("epochs" in budget ? Math.ceil(budget.epochs * batches.perEpoch) : undefined);
   const budgetSeconds = "minutes" in budget ? budget.minutes * 60 : Number.POSITIVE_INFINITY;
+  // A run that is resumed keeps the length that it had: the same schedule, the same bytes.
+  const fitted = !totalSteps;
   const secondsBefore = resumed?.progress.seconds ?? 0;
   const began = performance.now();
   const clock = () => (performance.now() - began) / 1000;
@@ -192,9 +194,9 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
 
     const timed = t - first;
     if (timed === TIMED.slowSteps) timedFrom = clock();
-    if (!totalSteps && timed >= TIMED.leastSteps && secondsBefore + clock() > TIMED.share * budgetSeconds) {
+    if (fitted && timed >= TIMED.leastSteps) {
       const perStep = (clock() - timedFrom) / (timed - TIMED.slowSteps);
-      totalSteps = t + Math.max(1, Math.floor((budgetSeconds - secondsBefore - clock()) / perStep));
+      totalSteps = t + Math.max(0, Math.round((budgetSeconds - secondsBefore - clock()) / perStep));
     }
     const metrics: StepMetrics = {
       step: t,

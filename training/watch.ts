@@ -57,7 +57,7 @@ export interface Watch {
 }
 
 /** A measurement may take this share of the time between two of them. */
-const MOST_TIME = 1 / 30;
+const MOST_TIME = 1 / 20;
 
 /** Begins to watch a run, or goes on with what its log says. */
 export async function watchRun(options: WatchOptions): Promise<Watch> {
@@ -84,6 +84,7 @@ export async function watchRun(options: WatchOptions): Promise<Watch> {
       queueSize: config.queue,
       images: dataset.count,
       imagesSeen: now.step * config.batch,
+      imagesSeenBefore: (now.step - since.length) * config.batch,
     };
     const { step, epoch, seconds, imagesPerSecond } = now;
     const judged = verdict([...epochs, metrics]);
@@ -110,7 +111,7 @@ export async function watchRun(options: WatchOptions): Promise<Watch> {
       return log.lines.findLast((line) => line.kind === "step");
     },
     async step(metrics, state, queue) {
-      since.push(metrics);
+      since = [...since, metrics].slice(-perEpoch); // not every epoch is measured
       await log.append({ kind: "step", ...metrics });
       const ended = metrics.step % perEpoch === 0 && performance.now() - measuredAt >= pause;
       if (ended || metrics.step === metrics.totalSteps) await measure(metrics, state, queue);

@@ -12,11 +12,13 @@ import { createPreparer } from "./preparer.ts";
 export interface Progress {
   readonly done: number;
   readonly total: number;
+  /** Embedded a second, since the backfill began. */
+  readonly imagesPerSecond: number;
+  readonly secondsLeft?: number;
 }
 
-const CHUNK = 64;
-/** Chunks under way: while one computes, the next is read and decoded. */
-const LANES = 2;
+/** Contents read from the database at a time. */
+const PAGE = 256;
 /** A candidate whose encoder stops is waited for this often, a second each, before the swap fails. */
 const ENCODER_RETRIES = 30;
 
@@ -31,60 +33,67 @@ export async function backfill(
   { store, generations }: { store: Store; generations: Generations },
   { signal, onProgress }: { signal: AbortSignal; onProgress: (progress: Progress) => void },
 ): Promise<void> {
+  const began = performance.now();
+  let embedded = 0;
   do {
     candidate.missed.clear();
-    let cursor = 0;
     let done = 0;
-    let failed = false;
-    const lane = async (): Promise<void> => {
-      while (!failed) {
-        signal.throwIfAborted();
-        const contents = store.images.contentsAfter(cursor, CHUNK);
-        if (contents.length === 0) return;
-        cursor = contents.at(-1)!.number;
-        const lacking = contents.filter(({ number }) => !store.embeddings.has(candidate.encoder, number));
-        if (lacking.length > 0) await giveWay(generations, () => embedChunk(candidate, lacking, store, signal));
-        else await new Promise(setImmediate);
-        done += contents.length;
-        onProgress({ done, total: Math.max(done, store.images.countContents()) });
+    const failed = new AbortController();
+    const underWay = new Set<Promise<void>>();
+    const advance = () => {
+      const total = Math.max(++done, store.images.countContents());
+      const imagesPerSecond = embedded / ((performance.now() - began) / 1000);
+      const secondsLeft = embedded > 0 ? (total - done) / imagesPerSecond : undefined;
+      onProgress({ done, total, imagesPerSecond, ...(secondsLeft === undefined ? {} : { secondsLeft }) });
+    };
+    const bring = async (content: Content): Promise<void> => {
+      await generations.pace.background(async () => {
+        if (failed.signal.aborted || signal.aborted) return;
+        await embedAndStore(candidate, content, store, signal);
+        embedded++;
+      });
+      advance();
+    };
+    for (let cursor = 0; !failed.signal.aborted; ) {
+      signal.throwIfAborted();
+      const contents = store.images.contentsAfter(cursor, PAGE);
+      if (contents.length === 0) break;
+      cursor = contents.at(-1)!.number;
+      for (const content of contents) {
+        if (store.embeddings.has(candidate.encoder, content.number)) {
+          advance();
+          continue;
+        }
+        const work: Promise<void> = bring(content)
+          .catch((error) => failed.abort(error))
+          .finally(() => underWay.delete(work));
+        underWay.add(work);
       }
-    };
-    const stop = (error: unknown) => {
-      failed = true;
-      throw error;
-    };
-    const lanes = await Promise.allSettled(Array.from({ length: LANES }, () => lane().catch(stop)));
-    throwFirst(lanes);
+      // The next page is read while the last images of this one are under way.
+      while (underWay.size > PAGE / 2) await Promise.race(underWay);
+      await new Promise(setImmediate);
+    }
+    await Promise.all(underWay);
+    failed.signal.throwIfAborted();
+    signal.throwIfAborted();
   } while (candidate.missed.size > 0);
 }
 
-/** Runs `work`; where requests came meanwhile, rests as long as it took, so that they get half of the machine. */
-async function giveWay(generations: Generations, work: () => Promise<void>): Promise<void> {
-  const usesBefore = generations.uses;
-  const startedAt = performance.now();
-  await work();
-  if (generations.uses > usesBefore) await sleep(performance.now() - startedAt);
-}
-
-async function embedChunk(
+async function embedAndStore(
   candidate: Generation,
-  contents: readonly Content[],
+  content: Content,
   store: Store,
   signal: AbortSignal,
 ): Promise<void> {
-  const settled = await Promise.allSettled(contents.map((content) => embedContent(candidate, content, store, signal)));
-  throwFirst(settled);
-  const embeddings = settled.flatMap((result) => (result.status === "fulfilled" && result.value) || []);
+  const embedding = await embedContent(candidate, content, store, signal);
+  if (!embedding) return;
   // A content that was deleted meanwhile is not written, and so not added to the index either.
   await store.write(
-    () => embeddings.filter((embedding) => store.embeddings.add(candidate.encoder, embedding)),
-    (written) => void candidate.index.add(written),
+    () => store.embeddings.add(candidate.encoder, embedding),
+    (written) => {
+      if (written) void candidate.index.add([embedding]);
+    },
   );
-}
-
-function throwFirst(settled: ReadonlyArray<PromiseSettledResult<unknown>>): void {
-  const failure = settled.find((result) => result.status === "rejected");
-  if (failure) throw failure.reason;
 }
 
 async function embedContent(

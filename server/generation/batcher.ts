@@ -17,6 +17,8 @@ export interface BatcherOptions {
   readonly maxBatch: number;
   /** Live images that may wait, in decoding or in the queue, before more are refused. */
   readonly maxWaiting: number;
+  /** Told how long each image waited for its batch. */
+  readonly onQueued?: (seconds: number) => void;
 }
 
 export interface Batcher {
@@ -33,6 +35,7 @@ export interface Batcher {
 
 interface QueuedImage {
   readonly pixels: Uint8Array;
+  readonly since: number;
   readonly resolve: (embedding: Float32Array) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -46,7 +49,14 @@ export function batchSizes(maxBatch: number): number[] {
 }
 
 /** Makes a {@link Batcher}. */
-export function createBatcher({ imageBytes, dimensions, run, maxBatch, maxWaiting }: BatcherOptions): Batcher {
+export function createBatcher({
+  imageBytes,
+  dimensions,
+  run,
+  maxBatch,
+  maxWaiting,
+  onQueued,
+}: BatcherOptions): Batcher {
   const queues: Record<Priority, QueuedImage[]> = { live: [], background: [] };
   let runs = 0;
   let waiting = 0;
@@ -63,7 +73,10 @@ export function createBatcher({ imageBytes, dimensions, run, maxBatch, maxWaitin
     runs++;
     try {
       const pixels = new Uint8Array(images.length * imageBytes);
-      for (const [i, image] of images.entries()) pixels.set(image.pixels, i * imageBytes);
+      for (const [i, { pixels: own, since }] of images.entries()) {
+        pixels.set(own, i * imageBytes);
+        onQueued?.((performance.now() - since) / 1000);
+      }
       const embeddings = await run(pixels, images.length);
       for (const [i, image] of images.entries()) {
         const embedding = embeddings.slice(i * dimensions, (i + 1) * dimensions);
@@ -81,7 +94,7 @@ export function createBatcher({ imageBytes, dimensions, run, maxBatch, maxWaitin
   const embed: Batcher["embed"] = async (prepare, priority) => {
     const pixels = await prepare();
     return new Promise((resolve, reject) => {
-      queues[priority].push({ pixels, resolve, reject });
+      queues[priority].push({ pixels, since: performance.now(), resolve, reject });
       // Images that become ready in one turn of the event loop go together.
       setImmediate(send);
     });

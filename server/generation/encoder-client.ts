@@ -35,9 +35,14 @@ const unavailable = () =>
 /**
  * Starts an encoder and returns once the model is open and checked.
  *
+ * @param options.runSeconds A run that takes longer hangs: the process is ended and started again.
  * @throws AppError `invalid_model` or `device_unavailable` as `openEncoder` finds; then nothing is left running.
  */
-export async function startEncoder(model: Model, options: EncoderOptions, logger: Logger): Promise<EncoderClient> {
+export async function startEncoder(
+  model: Model,
+  { runSeconds, ...options }: EncoderOptions & { readonly runSeconds: number },
+  logger: Logger,
+): Promise<EncoderClient> {
   const calls = createPendingCalls<Float32Array>();
   let child: ChildProcess | undefined;
   let closing = false;
@@ -50,8 +55,11 @@ export async function startEncoder(model: Model, options: EncoderOptions, logger
     const exited = once(process, "exit");
     const opened = new Promise<void>((resolve, reject) => {
       process.on("message", (message: FromEncoder) => {
-        if ("ready" in message) resolve();
-        else if ("refused" in message) reject(fromPlainError(message.refused));
+        if ("ready" in message) {
+          const { device, fellBack } = message;
+          logger.info({ model: model.card.name, device, ...(fellBack && { fellBack }) }, "the encoder is open");
+          resolve();
+        } else if ("refused" in message) reject(fromPlainError(message.refused));
         else if ("error" in message) calls.reject(message.id, fromPlainError(message.error));
         else calls.resolve(message.id, message.embeddings);
       });
@@ -99,8 +107,13 @@ export async function startEncoder(model: Model, options: EncoderOptions, logger
     run(pixels, count) {
       if (!child) return Promise.reject(unavailable());
       const { id, answer } = calls.open();
-      child.send({ id, pixels, count } satisfies ToEncoder);
-      return answer;
+      const process = child;
+      const watchdog = setTimeout(() => {
+        logger.error({ pid: process.pid, runSeconds }, "the encoder hangs; ending its process");
+        process.kill("SIGKILL");
+      }, runSeconds * 1000);
+      process.send({ id, pixels, count } satisfies ToEncoder);
+      return answer.finally(() => clearTimeout(watchdog));
     },
     async close() {
       closing = true;

@@ -5,7 +5,8 @@ import type { Model } from "../../core/model-folder.ts";
 
 /** How an encoder computes. */
 export interface EncoderOptions {
-  readonly device: Device;
+  /** `auto`: the platform's accelerator where it can be used, the CPU otherwise. */
+  readonly device: Device | "auto";
   /** Threads of one run. */
   readonly threads: number;
 }
@@ -17,7 +18,7 @@ export type ToEncoder =
 
 /** From the encoder: `ready` or `refused` once, then an answer to each batch: [count, D]. */
 export type FromEncoder =
-  | { readonly ready: true }
+  | { readonly ready: true; readonly device: Device; readonly fellBack?: string }
   | { readonly refused: PlainError }
   | { readonly id: number; readonly embeddings: Float32Array }
   | { readonly id: number; readonly error: PlainError };

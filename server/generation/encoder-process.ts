@@ -1,7 +1,9 @@
 // The process that one generation's encoder lives in: it computes and nothing else, so that a run never blocks the
 // server and a swap returns all memory.
-import { type EncoderSession, openEncoder } from "../../core/encoder-session.ts";
-import { type FromEncoder, type ToEncoder, toPlainError } from "./encoder-messages.ts";
+import { type Device, type EncoderSession, openEncoder } from "../../core/encoder-session.ts";
+import { AppError } from "../../core/errors.ts";
+import type { Model } from "../../core/model-folder.ts";
+import { type EncoderOptions, type FromEncoder, type ToEncoder, toPlainError } from "./encoder-messages.ts";
 
 let session: Promise<EncoderSession> | undefined;
 
@@ -15,9 +17,10 @@ process.on("disconnect", () => process.exit(0));
 
 process.on("message", async (message: ToEncoder) => {
   if ("open" in message) {
-    session = openEncoder(message.open, message.options);
-    session.then(
-      () => send({ ready: true }),
+    const opened = openOn(message.open, message.options);
+    session = opened.then(({ session }) => session);
+    opened.then(
+      ({ device, fellBack }) => send({ ready: true, device, ...(fellBack && { fellBack }) }),
       (error) => send({ refused: toPlainError(error) }),
     );
     return;
@@ -28,3 +31,20 @@ process.on("message", async (message: ToEncoder) => {
     send({ id: message.id, error: toPlainError(error) });
   }
 });
+
+const ACCELERATORS: Partial<Record<NodeJS.Platform, Device>> = { linux: "cuda", darwin: "coreml", win32: "dml" };
+
+/** Opens the model on its device; `fellBack` says why `auto` did not use the accelerator. */
+async function openOn(
+  model: Model,
+  { device, threads }: EncoderOptions,
+): Promise<{ session: EncoderSession; device: Device; fellBack?: string }> {
+  if (device !== "auto") return { session: await openEncoder(model, { device, threads }), device };
+  const accelerator = ACCELERATORS[process.platform] ?? "cpu";
+  try {
+    return { session: await openEncoder(model, { device: accelerator, threads }), device: accelerator };
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "device_unavailable") throw error;
+    return { session: await openEncoder(model, { threads }), device: "cpu", fellBack: error.message };
+  }
+}

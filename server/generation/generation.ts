@@ -3,6 +3,8 @@
 import type { Logger } from "pino";
 import type { EncoderInput, ModelCard } from "../../core/model-card.ts";
 import { sha256 } from "../../core/model-folder.ts";
+import { startIndexThread } from "../index/index-thread.ts";
+import type { Metrics, Stage } from "../metrics.ts";
 import type { GenerationRecord } from "../store/generation-records.ts";
 import type { Store } from "../store/store.ts";
 import { batchSizes, createBatcher, type Priority } from "./batcher.ts";
@@ -23,6 +25,8 @@ export interface Generation {
   readonly missed: Set<number>;
   /** Process id of the encoder; undefined while it is being started again. */
   readonly pid: number | undefined;
+  /** Live images on their way to an embedding. */
+  readonly waiting: number;
   /** Embeds one image; see `Batcher.embed` for errors. */
   embed(prepare: Prepare, priority: Priority): Promise<Float32Array>;
   /** Runs every batch size that will be served once. */
@@ -39,6 +43,8 @@ export interface GenerationOptions extends EncoderOptions {
   readonly maxBatch: number;
   /** Live images that may wait for the encoder. */
   readonly maxWaiting: number;
+  /** A run of the encoder that takes longer hangs. */
+  readonly runSeconds: number;
 }
 
 /**
@@ -57,17 +63,36 @@ export function encoderKey({ sha256: onnx, input }: ModelCard): string {
 export async function openGeneration(
   { number, card, encoder }: GenerationRecord,
   store: Store,
-  { maxBatch, maxWaiting, ...encoderOptions }: GenerationOptions,
-  parentLogger: Logger,
+  { maxBatch, maxWaiting, device, threads, runSeconds }: GenerationOptions,
+  { logger: parentLogger, metrics }: { logger: Logger; metrics: Metrics },
+  startThread: typeof startIndexThread = startIndexThread,
 ): Promise<Generation> {
   const logger = parentLogger.child({ generation: number });
-  const client = await startEncoder(store.models.model(card), encoderOptions, logger);
+  const client = await startEncoder(store.models.model(card), { device, threads, runSeconds }, logger);
   const imageBytes = card.input.width * card.input.height * 3;
-  const batcher = createBatcher({ imageBytes, dimensions: card.dimensions, run: client.run, maxBatch, maxWaiting });
+  const timed = async <T>(stage: Stage, action: () => Promise<T>): Promise<T> => {
+    const began = performance.now();
+    const value = await action();
+    metrics.stage(stage, (performance.now() - began) / 1000);
+    return value;
+  };
+  const batcher = createBatcher({
+    imageBytes,
+    dimensions: card.dimensions,
+    run(pixels, count) {
+      metrics.batch(count);
+      return timed("encode", () => client.run(pixels, count));
+    },
+    maxBatch,
+    maxWaiting,
+    onQueued: (seconds) => metrics.stage("queue", seconds),
+  });
   const index = createLiveIndex({
     dimensions: card.dimensions,
     storedAfter: (content, limit) => store.embeddings.after(encoder, content, limit),
     logger,
+    onSearched: (seconds) => metrics.stage("search", seconds),
+    startThread,
   });
   let users = 0;
   let whenUnused = () => {};
@@ -81,7 +106,10 @@ export async function openGeneration(
     get pid() {
       return client.pid;
     },
-    embed: (prepare, priority) => batcher.embed(() => prepare(card.input), priority),
+    get waiting() {
+      return batcher.waiting;
+    },
+    embed: (prepare, priority) => batcher.embed(() => timed("decode", () => prepare(card.input)), priority),
     async warm() {
       for (const count of batchSizes(maxBatch)) await client.run(new Uint8Array(count * imageBytes).fill(128), count);
     },

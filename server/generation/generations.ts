@@ -1,6 +1,7 @@
 // The generations that are open, and which of them answers.
 import { AppError } from "../../core/errors.ts";
 import type { Generation } from "./generation.ts";
+import { createPace, type Pace } from "./pace.ts";
 
 export interface Generations {
   /**
@@ -15,8 +16,8 @@ export interface Generations {
   open(): Generation[];
   /** The generation that was active before, kept up to date so that a rollback is instant. */
   readonly previous: Generation | undefined;
-  /** Requests so far; tells whether anyone is using the server. */
-  readonly uses: number;
+  /** Of background work beside the requests. */
+  readonly pace: Pace;
   /** Pins a request to the active generation from its start to its end. */
   use<T>(action: (generation: Generation) => Promise<T>): Promise<T>;
   /** From now on images and deletes go to the candidate too. */
@@ -33,7 +34,7 @@ export function createGenerations(): Generations {
   let active: Generation | undefined;
   let candidate: Generation | undefined;
   let previous: Generation | undefined;
-  let uses = 0;
+  const pace = createPace();
 
   const getActive = (): Generation => {
     if (!active) throw new AppError("not_ready", "The model is being loaded. Try again in a few seconds.");
@@ -50,13 +51,8 @@ export function createGenerations(): Generations {
     get previous() {
       return previous;
     },
-    get uses() {
-      return uses;
-    },
-    use(action) {
-      uses++;
-      return getActive().use(action);
-    },
+    pace,
+    use: async (action) => pace.live(() => getActive().use(action)),
     setCandidate(generation) {
       candidate = generation;
     },

@@ -45,11 +45,14 @@ export function createLiveIndex({
   dimensions,
   storedAfter,
   logger,
+  onSearched,
   startThread = startIndexThread,
 }: {
   dimensions: number;
   storedAfter: (content: number, limit: number) => StoredEmbedding[];
   logger: Logger;
+  /** Told how long each search took. */
+  onSearched?: (seconds: number) => void;
   startThread?: typeof startIndexThread;
 }): LiveIndex {
   let serving: IndexThread | undefined;
@@ -119,6 +122,13 @@ export function createLiveIndex({
     throw new AppError("index_unavailable", "The index is being built. Try again in a few seconds.");
   };
 
+  const timed = async (search: (thread: IndexThread) => Promise<FoundKeys>): Promise<FoundKeys> => {
+    const began = performance.now();
+    const found = await search(getServing());
+    onSearched?.((performance.now() - began) / 1000);
+    return found;
+  };
+
   const tell = async <T>(act: (thread: IndexThread) => Promise<T>): Promise<T | undefined> => {
     const threads = [serving, filling].filter((thread) => thread !== undefined);
     const [answer] = await Promise.allSettled(threads.map(act));
@@ -137,8 +147,8 @@ export function createLiveIndex({
       if (!size || closed || rebuilding || size.tombstones < Math.max(TOMBSTONES, size.keys)) return;
       rebuild().catch((error) => logger.error({ err: error }, "the index could not be rebuilt"));
     },
-    search: async (query, k) => getServing().search(query, k),
-    searchAmong: async (query, keys, k) => getServing().searchAmong(query, keys, k),
+    search: (query, k) => timed((thread) => thread.search(query, k)),
+    searchAmong: (query, keys, k) => timed((thread) => thread.searchAmong(query, keys, k)),
     inspect: async (sample) => getServing().inspect(sample),
     rebuild,
     async close() {

@@ -1,6 +1,7 @@
 // Swaps as users see them: begin, follow, cancel, roll back. One at a time.
 import { AppError, type ErrorCode } from "../../core/errors.ts";
 import { readModel } from "../../core/model-folder.ts";
+import type { GenerationRecord } from "../store/generation-records.ts";
 import type { SwapRecord } from "../store/swap-records.ts";
 import type { Progress } from "./backfill.ts";
 import { encoderKey } from "./generation.ts";
@@ -27,6 +28,8 @@ export interface Swaps {
   rollback(): Promise<SwapView>;
   /** @throws AppError `swap_not_found`. */
   get(id: string): SwapView;
+  /** The generation that a rollback goes back to. */
+  previous(): GenerationRecord | undefined;
   /** The swap that runs. */
   running(): SwapView | undefined;
   /**
@@ -131,6 +134,7 @@ export function createSwaps(deps: SwapDeps): Swaps {
       return run(swap);
     },
     get,
+    previous: () => store.generations.inState("retired"),
     running,
     cancel(id) {
       const swap = get(id);

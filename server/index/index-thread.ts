@@ -27,11 +27,16 @@ export interface IndexThread {
  * Starts a thread with an empty index.
  *
  * @param died Called once when the thread ends without {@link IndexThread.close}.
+ * @param start What starts the worker; tests keep it to end it themselves.
  */
-export function startIndexThread(dimensions: number, died: (reason: Error) => void): IndexThread {
+export function startIndexThread(
+  dimensions: number,
+  died: (reason: Error) => void,
+  start: typeof startWorker = startWorker,
+): IndexThread {
   const calls = createPendingCalls<IndexAnswer>();
   const workerData: IndexWorkerData = { dimensions };
-  const worker = startWorker(siblingModule(import.meta.url, "index-worker"), { workerData });
+  const worker = start(siblingModule(import.meta.url, "index-worker"), { workerData });
   let state: "running" | "closing" | "dead" = "running";
   let reason = new Error("the index thread ended");
 

@@ -4,6 +4,9 @@ import { AppError } from "../../core/errors.ts";
 
 export type SqliteDatabase = Database.Database;
 
+/** Name of the database in a data folder. */
+export const DATABASE_FILE = "moco-search.db";
+
 // Each version of the database adds its statements to the one before.
 //
 // A content is one distinct sequence of bytes; an image is one upload of a content. Embeddings belong to contents, so
@@ -59,7 +62,7 @@ const VERSIONS = [
     updated_at TEXT NOT NULL
   ) STRICT;
 `,
-  // Uploads with an Idempotency-Key: what each file became.
+  // Uploads with an Idempotency-Key: what each file became. API keys.
   `
   CREATE TABLE keyed_uploads (
     key        TEXT NOT NULL,
@@ -70,6 +73,13 @@ const VERSIONS = [
     PRIMARY KEY (key, position)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX keyed_uploads_by_age ON keyed_uploads (created_at);
+  CREATE TABLE api_keys (
+    id         TEXT PRIMARY KEY,
+    hash       TEXT NOT NULL UNIQUE,
+    role       TEXT NOT NULL CHECK (role IN ('read', 'write', 'admin')),
+    name       TEXT NOT NULL,
+    created_at TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
 `,
 ];
 

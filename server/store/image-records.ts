@@ -79,7 +79,12 @@ export function createImageRecords(database: SqliteDatabase) {
   const contentsAfter = database.prepare<[number, number], Content>(
     "SELECT number, sha256 FROM contents WHERE number > ? ORDER BY number LIMIT ?",
   );
+  // Multiplied by 2^32 over the golden ratio (Knuth), consecutive numbers scatter evenly: the same sample every time.
+  const sampleContents = database
+    .prepare<[number], number>("SELECT number FROM contents ORDER BY (number * 2654435769) % 4294967296 LIMIT ?")
+    .pluck();
   const countContents = database.prepare<[], number>("SELECT count(*) FROM contents").pluck();
+  const countImages = database.prepare<[], number>("SELECT count(*) FROM images").pluck();
   const insertContent = database.prepare(
     "INSERT INTO contents (sha256, type, width, height, bytes) VALUES (@sha256, @type, @width, @height, @bytes)",
   );
@@ -120,6 +125,9 @@ export function createImageRecords(database: SqliteDatabase) {
     contentOf: (id: string): Content | undefined => contentOfImage.get(id),
     contentNumber: (sha256: string): number | undefined => contentNumber.get(sha256),
     contentsAfter: (number: number, limit: number): Content[] => contentsAfter.all(number, limit),
+    count: (): number => countImages.get()!,
+    /** Numbers of up to `limit` contents, spread evenly over all. */
+    sampleContents: (limit: number): number[] => sampleContents.all(limit),
     countContents: (): number => countContents.get()!,
 
     /** Writes the image, and its content where the bytes are new. Returns the content's number. */

@@ -1,7 +1,8 @@
 // The data folder: SQLite, image files and copies of encoders. What is acknowledged is on disk here.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { lockDataFolder, openDatabase } from "./database.ts";
+import { type ApiKeys, createApiKeys } from "./api-keys.ts";
+import { DATABASE_FILE, lockDataFolder, openDatabase } from "./database.ts";
 import { createEmbeddingRecords, type EmbeddingRecords } from "./embedding-records.ts";
 import { createGenerationRecords, type GenerationRecords } from "./generation-records.ts";
 import { type ImageFiles, openImageFiles } from "./image-files.ts";
@@ -17,6 +18,7 @@ export interface Store {
   readonly embeddings: EmbeddingRecords;
   readonly generations: GenerationRecords;
   readonly swaps: SwapRecords;
+  readonly apiKeys: ApiKeys;
   readonly keyedUploads: KeyedUploads;
   readonly files: ImageFiles;
   readonly models: ModelFiles;
@@ -34,7 +36,7 @@ export async function openStore(folder: string): Promise<Store> {
   await mkdir(folder, { recursive: true });
   const unlock = lockDataFolder(join(folder, "lock"));
   try {
-    const database = openDatabase(join(folder, "moco-search.db"));
+    const database = openDatabase(join(folder, DATABASE_FILE));
     const images = createImageRecords(database);
     const generations = createGenerationRecords(database);
     const files = await openImageFiles(join(folder, "files"));
@@ -46,6 +48,7 @@ export async function openStore(folder: string): Promise<Store> {
       embeddings: createEmbeddingRecords(database),
       generations,
       swaps: createSwapRecords(database),
+      apiKeys: createApiKeys(database),
       keyedUploads: createKeyedUploads(database),
       files,
       models,

@@ -82,6 +82,6 @@ describe("openEncoder", () => {
     withFolder(async (folder) => {
       const onnx = Buffer.from("not a model");
       const model = await writeModel(folder, { ...CARD, sha256: sha256(onnx) }, { onnx });
-      await assert.rejects(openEncoder(model), { code: "invalid_model", message: /cannot be loaded/ });
+      await assert.rejects(openEncoder(model), { code: "invalid_model", message: /is not an ONNX file/ });
     }));
 });

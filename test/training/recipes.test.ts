@@ -54,7 +54,7 @@ describe("recipes", () => {
     assert.equal(auto({ images: 1_000_000 }).config.keyMomentum, 0.999);
     assert.equal(auto({ device: "cuda" }).config.architecture, "resnet18");
     assert.equal(auto({ memory: 2 ** 30 }).config.batch, 64);
-    assert.match(auto({}).reasons.queue!, /queue of 4096 keys: .* of the images/);
+    assert.match(auto({}).reasons.queue!, /queue of 4096 keys: .* of the 50000 images/);
     const { reasons } = settle(auto({}), { queue: 512 });
     assert.ok(reasons.some((reason) => reason.startsWith("views of 32×32")));
     assert.ok(!reasons.some((reason) => reason.startsWith("queue")));

@@ -9,8 +9,9 @@ import { openEncoder } from "../../core/encoder-session.ts";
 import { AppError, type ErrorCode } from "../../core/errors.ts";
 import { readModel, sha256 } from "../../core/model-folder.ts";
 import { loadCheckpoint, saveCheckpoint } from "../../training/checkpoint.ts";
+import type { TrainingConfig } from "../../training/config.ts";
 import { readWeights } from "../../training/publish.ts";
-import { type StepMetrics, train } from "../../training/train.ts";
+import { type StepMetrics, type TrainEvent, train } from "../../training/train.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { TINY_CONFIG, tinyTraining, writePictures } from "../support/tiny-training.ts";
 
@@ -79,6 +80,25 @@ describe("train", () => {
     }
     assert.equal(last.verdict.state, "learning", last.verdict.message);
     assert.match(await readFile(join(folder, "run", "report.html"), "utf8"), /learning/);
+  });
+
+  /** The state of the last verdict of a training with these hyper-parameters. */
+  const lastVerdict = async (config: Partial<TrainingConfig>, epochs: number) => {
+    let state: string | undefined;
+    const onEvent = (event: TrainEvent) => {
+      if (event.kind === "epoch") state = event.epoch.verdict.state;
+    };
+    await train(tinyTraining(folder, { budget: { epochs }, config, onEvent }));
+    return state;
+  };
+
+  it("recognises a training that has collapsed from steps too large, the key encoder at its heels", async () => {
+    const hasty = { learningRate: 3, keyMomentum: 0, queue: 8, schedule: { kind: "cosine", warmup: 0 } } as const;
+    assert.equal(await lastVerdict(hasty, 6), "collapsed");
+  });
+
+  it("recognises a queue that holds most of the collection", async () => {
+    assert.equal(await lastVerdict({ queue: 48 }, 1), "queue too large");
   });
 
   it("ends in the same bytes where it is killed at a random step and resumed", async () => {

@@ -1,5 +1,5 @@
 // A path that the user gave → the source that it names.
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { AppError, hasErrno } from "../../core/errors.ts";
 import { isImageName, openFolder, openImageFile } from "./folder-source.ts";
@@ -9,7 +9,8 @@ import type { Source } from "./source.ts";
 import { isTarName, openTar } from "./tar-source.ts";
 
 /**
- * Opens a folder, a `.tar`, `.tar.gz` or `.tgz` archive, an idx(.gz) file or a single image file.
+ * Opens a folder, a `.tar`, `.tar.gz` or `.tgz` archive, a folder inside one (`images.tar.gz#train`), an idx(.gz) file or a
+ * single image file.
  *
  * @param path Absolute.
  * @param named True where the names of its images begin with its own name, to tell several sources apart.
@@ -27,6 +28,10 @@ export function openSource(path: string, options: { named: boolean }): Source {
 function open(path: string, { named }: { named: boolean }): Source {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (!stats) {
+    const [, archive, inside] = /^(.+)#([^#]+)$/.exec(path) ?? [];
+    if (archive && isTarName(archive) && existsSync(archive)) {
+      return openTar(archive, named ? `${basename(inside!)}/` : "", inside!);
+    }
     throw new AppError(
       "invalid_dataset",
       `Expected a folder of images, a .tar(.gz) archive or an idx file at ${path} but there is nothing.`,

@@ -14,25 +14,34 @@ export function isTarName(name: string): boolean {
   return /\.(tar|tar\.gz|tgz)$/.test(name);
 }
 
-/** The image files of a tar archive, in its order; hidden files are left out. A name is `prefix` and the path in it. */
-export function openTar(path: string, prefix: string): Source {
+/**
+ * The image files of a tar archive, in its order; hidden files are left out. A name is `prefix` and the path in the
+ * archive, below the folder `inside` where that is given.
+ */
+export function openTar(path: string, prefix: string, inside?: string): Source {
   const { size, mtimeMs } = statSync(path);
   return {
     fingerprint: `${size}\0${mtimeMs}`,
     count: undefined,
-    images: () => readTar(path, prefix),
+    images: () => readTar(path, prefix, inside ? `${posix.normalize(inside).replace(/\/+$/, "")}/` : ""),
   };
 }
 
-async function* readTar(path: string, prefix: string): AsyncGenerator<SourceImage> {
+async function* readTar(path: string, prefix: string, inside: string): AsyncGenerator<SourceImage> {
   const archive = extract();
   const fed = pipeline(Readable.from(readBytes(path)), archive);
   fed.catch(() => {}); // reading `archive` meets the same failure
   try {
     for await (const entry of archive) {
       const { type, size = 0 } = entry.header;
-      const name = posix.normalize(entry.header.name);
-      if ((type !== "file" && type !== "contiguous-file") || !isImageName(name) || isHidden(name)) {
+      const whole = posix.normalize(entry.header.name);
+      const name = whole.slice(inside.length);
+      if (
+        !whole.startsWith(inside) ||
+        (type !== "file" && type !== "contiguous-file") ||
+        !isImageName(name) ||
+        isHidden(name)
+      ) {
         entry.resume();
         continue;
       }

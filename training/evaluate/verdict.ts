@@ -18,8 +18,9 @@ export interface EpochMetrics {
   readonly queueSize: number;
   /** N: images in the collection. */
   readonly images: number;
-  /** Images seen from the start of training to the end of this epoch. */
+  /** Images seen from the start of training to the end of this epoch, and to its beginning. */
   readonly imagesSeen: number;
+  readonly imagesSeenBefore: number;
   /** kNN top-1, 0..1, where there are labels. */
   readonly knn?: number | undefined;
 }
@@ -56,7 +57,7 @@ export function verdict(history: readonly EpochMetrics[]): Verdict {
   return (
     diverged(now) ??
     queueTooLarge(now) ??
-    queueFilling(now, history.at(-2)) ??
+    queueFilling(now) ??
     collapsed(now) ??
     batchNormLeak(now, history) ??
     tooEasy(now) ??
@@ -83,8 +84,8 @@ function queueTooLarge({ queueSize, images }: EpochMetrics): Verdict | undefined
   };
 }
 
-function queueFilling(now: EpochMetrics, before: EpochMetrics | undefined): Verdict | undefined {
-  if ((before?.imagesSeen ?? 0) >= now.queueSize) return undefined;
+function queueFilling(now: EpochMetrics): Verdict | undefined {
+  if (now.imagesSeenBefore >= now.queueSize) return undefined;
   const filled = Math.min(1, now.imagesSeen / now.queueSize);
   return {
     state: "queue filling",
@@ -159,7 +160,7 @@ function learning(now: EpochMetrics, history: readonly EpochMetrics[]): Verdict 
 
 /** The epochs that began with a full queue; losses before that cannot be compared with them. */
 function filled(history: readonly EpochMetrics[]): readonly EpochMetrics[] {
-  return history.filter(({ queueSize }, i) => (history[i - 1]?.imagesSeen ?? 0) >= queueSize);
+  return history.filter(({ queueSize, imagesSeenBefore }) => imagesSeenBefore >= queueSize);
 }
 
 function percent(share: number): string {

@@ -3,7 +3,7 @@ import { add } from "./ops/elementwise.ts";
 import { filled, type GradientContext, type Node, sameShape, type Tensor, topologicalOrder } from "./tensor.ts";
 
 /** Takes the first form of every gradient that has several. */
-export const firstForm: GradientContext = { choose: (_, forms) => Object.values(forms)[0]!() };
+export const firstForm: GradientContext = { choose: (_, operands, forms) => Object.values(forms)[0]!(...operands) };
 
 /**
  * The gradient of `loss` (shape `[]`) with respect to each tensor of `wrt`, with the tensor's shape.

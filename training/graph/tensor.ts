@@ -29,10 +29,13 @@ export type GradientRule = (
   context: GradientContext,
 ) => Array<Tensor | undefined>;
 
+/** One way to compute something from its operands. */
+export type Form = (...operands: readonly Tensor[]) => Tensor;
+
 /** Lets a rule offer several forms of the same gradient and have the best one for the machine at hand chosen. */
 export interface GradientContext {
   /** Builds the form chosen for `signature` (operator and shapes); the first listed where nothing is known. */
-  choose(signature: string, forms: Readonly<Record<string, () => Tensor>>): Tensor;
+  choose(signature: string, operands: readonly Tensor[], forms: Readonly<Record<string, Form>>): Tensor;
 }
 
 /** An ONNX operator applied to tensors, or `Input` or `Constant`. */

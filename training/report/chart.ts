@@ -17,7 +17,7 @@ export interface ChartOptions {
   readonly include?: readonly number[];
 }
 
-const COLOURS = ["#3b7dd8", "#e08a2e"];
+const COLOURS = ["#3b7dd8", "#e08a2e", "#2f9e5b"];
 const SIZE = { width: 400, height: 210, marginLeft: 46, marginBottom: 34 };
 
 /** The chart as SVG text; the axes take the colour of the text around it. */
@@ -27,14 +27,14 @@ export async function lineChart(series: readonly Series[], { x, format, include 
   const document = new DOMParser().parseFromString("<html></html>", "text/html") as never; // the browser's stand-in
   const marks = series.flatMap(({ points, dots }, i) => {
     const channels = { x: "x", y: "y", stroke: COLOURS[i % COLOURS.length]! };
-    const line = Plot.lineY(points, { ...channels, strokeWidth: dots ? 1.5 : 1, strokeOpacity: dots ? 1 : 0.6 });
+    const line = Plot.lineY(points, { ...channels, strokeWidth: 1.5 });
     return dots ? [line, Plot.dot(points, { ...channels, fill: channels.stroke, r: 2 })] : [line];
   });
   const chart = Plot.plot({
     ...SIZE,
     document,
     style: { background: "none" },
-    x: { label: x, nice: true },
+    x: { label: x, domain: [0, Math.max(...series.flatMap(({ points }) => points.map((point) => point.x)))] },
     y: { label: null, grid: true, nice: true, ...(format && { tickFormat: format }) },
     marks: [...marks, Plot.ruleY(include, { strokeOpacity: 0.25, strokeDasharray: "3" })],
   });

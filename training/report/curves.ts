@@ -26,7 +26,7 @@ export async function curves(lines: readonly LogLine[]): Promise<string> {
       "Own key found",
       "share of the queries whose key scores above all negatives",
       [along("while training", "accuracy"), over("with running statistics", (e) => e.evaluationAccuracy)],
-      { format: "%" },
+      { format: ".0%", include: [0] },
     ),
     figure("kNN", "share of the images whose neighbours have their label", [over("kNN", (e) => e.knn)], {
       format: "%",

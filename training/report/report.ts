@@ -23,6 +23,11 @@ export interface ReportContent {
   readonly neighbourhoods: readonly Neighbourhood[];
 }
 
+const VIEWS =
+  "Each row: an image as it is kept, then random views of it. Two views of an image should still show the same thing; that they belong together is all that training is told.";
+const NEIGHBOURS =
+  "Each row: an image, then those of a sample of the collection whose features are most similar to its own.";
+
 /** Writes the report, in place of an earlier one. */
 export async function writeReport(path: string, content: ReportContent): Promise<void> {
   await replaceFile(path, await reportHtml(content));
@@ -33,6 +38,10 @@ export async function reportHtml(content: ReportContent): Promise<string> {
   const { name, config, reasons, dataset, lines, views, neighbourhoods } = content;
   const epochs = lines.filter((line) => line.kind === "epoch");
   const last = epochs.at(-1);
+  const sheets = [sheet("Views", VIEWS, views)];
+  if (neighbourhoods.length > 0) {
+    sheets.push(sheet("Nearest neighbours", NEIGHBOURS, await neighboursSheet(dataset, neighbourhoods)));
+  }
   const sections = [
     `<h1>${escaped(name)}</h1>`,
     last
@@ -47,10 +56,7 @@ export async function reportHtml(content: ReportContent): Promise<string> {
       ["machine", machineName()],
     ]),
     last ? `<section class="charts">${await curves(lines)}</section>` : "",
-    neighbourhoods.length > 0
-      ? `<h2>Nearest neighbours</h2><p>Each row: an image, then those whose features are most similar to its own.</p>${picture(await neighboursSheet(dataset, neighbourhoods), "images and their nearest neighbours")}`
-      : "",
-    `<h2>Views</h2><p>Each row: an image as it is kept, then random views of it. Two views of an image should still show the same thing; that they belong together is all that training is told.</p>${picture(views, "images and views of them")}`,
+    `<section class="sheets">${sheets.join("")}</section>`,
     last ? `<h2>Verdicts</h2>${verdictTable(epochs)}` : "",
     `<h2>Configuration</h2><ul>${reasons.map((reason) => `<li>${escaped(reason)}</li>`).join("")}</ul>`,
     `<details><summary>All of it</summary><pre>${escaped(JSON.stringify(config, null, 2))}</pre></details>`,
@@ -101,8 +107,9 @@ function verdictTable(epochs: readonly Epoch[]): string {
 
 const good = ({ verdict }: Epoch) => ["learning", "queue filling"].includes(verdict.state);
 
-function picture(png: Uint8Array, alt: string): string {
-  return `<img alt="${alt}" src="data:image/png;base64,${Buffer.from(png).toString("base64")}">`;
+function sheet(title: string, explained: string, png: Uint8Array): string {
+  const source = `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
+  return `<div><h2>${title}</h2><p>${explained}</p><img alt="${title}" src="${source}"></div>`;
 }
 
 function duration(seconds: number): string {

@@ -10,6 +10,7 @@ h2 + p { margin: 0 0 12px; max-width: 80ch; opacity: .75; }
 .good { border-color: #2f9e5b; } .bad { border-color: #d9463b; }
 dl { display: flex; flex-wrap: wrap; gap: 12px 32px; margin: 18px 0 24px; }
 dt { font-size: 12px; opacity: .7; } dd { margin: 0; font-size: 17px; font-variant-numeric: tabular-nums; }
+.sheets { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 0 32px; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(340px, 1fr)); gap: 20px; }
 figure { margin: 0; padding: 12px; border: 1px solid var(--line); border-radius: 8px; }
 figcaption { display: flex; flex-wrap: wrap; gap: 0 14px; font-weight: 600; }

@@ -116,7 +116,7 @@ describe("swaps", () => {
         assert.match(swap.error.detail, detail);
         assert.equal((await active()).generation, 1);
         assert.equal((await search(3)).matches.length, 10);
-        assert.deepEqual(encoderPids(), pids);
+        await until(() => encoderPids().join() === pids.join()); // the candidate's process ends
         assert.equal((await activate(server, "other")).state, "active");
       });
     }
@@ -205,3 +205,12 @@ describe("swaps", () => {
     if (swap.state === "failed") assert.equal((await activate(server, "other")).state, "active");
   });
 });
+
+/** Waits until `holds`, ten seconds at most. */
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!holds()) {
+    assert.ok(Date.now() < deadline, "still not so after ten seconds");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -112,6 +112,32 @@ describe("openDataset", () => {
       });
     }));
 
+  it("reads a folder inside an archive", () =>
+    withFolder(async (folder) => {
+      const one = await png(1, 1, 1);
+      const files = {
+        "./set/train/cat/1.png": one,
+        "set/train/dog/2.png": one,
+        "set/trainer/3.png": one,
+        "set/test/cat/4.png": one,
+      };
+      await writeFiles(folder, { "x.tar": await tar(files), "odd#name.tar": await tar({ "1.png": one }) });
+      await look(folder, ["x.tar#set/train"], ({ names, labels }) => {
+        assert.deepEqual(names, ["cat/1.png", "dog/2.png"]);
+        assert.deepEqual(labels, ["cat", "dog"]);
+      });
+      await look(folder, ["x.tar#set/test/"], ({ names }) => assert.deepEqual(names, ["cat/4.png"]));
+      await look(folder, ["odd#name.tar"], ({ names }) => assert.deepEqual(names, ["1.png"]));
+      await assert.rejects(
+        look(folder, ["x.tar#nothing"], () => {}),
+        /there are none/,
+      );
+      await assert.rejects(
+        look(folder, ["missing.tar#set"], () => {}),
+        /there is nothing/,
+      );
+    }));
+
   it("reads tar archives, plain and gzipped", () =>
     withFolder(async (folder) => {
       const archive = await tar({

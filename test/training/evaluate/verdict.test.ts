@@ -10,11 +10,12 @@ const healthy: EpochMetrics = {
   queueSize: 4096,
   images: 50_000,
   imagesSeen: 50_000,
+  imagesSeenBefore: 0,
 };
 
 /** Epochs of 50,000 images, from the first on, that differ from a healthy one as said. */
 const epochs = (...changes: Partial<EpochMetrics>[]) =>
-  changes.map((change, i) => ({ ...healthy, imagesSeen: 50_000 * (i + 1), ...change }));
+  changes.map((change, i) => ({ ...healthy, imagesSeen: 50_000 * (i + 1), imagesSeenBefore: 50_000 * i, ...change }));
 
 describe("verdict", () => {
   const expect = (history: EpochMetrics[], state: string, message: RegExp) => {
@@ -27,9 +28,18 @@ describe("verdict", () => {
   it("says that the queue is filling in the epochs that begin before it is full", () => {
     expect(epochs({ loss: 5 }), "queue filling", /rise of the loss is expected/);
     expect(epochs({ queueSize: 20_000, imagesSeen: 5000 }), "queue filling", /\(25\.0 %\)/);
-    const seen = [5000, 10_000, 15_000].map((imagesSeen) => ({ ...healthy, queueSize: 12_000, imagesSeen }));
+    const seen = [5000, 10_000, 15_000].map((imagesSeen) => ({
+      ...healthy,
+      queueSize: 12_000,
+      imagesSeen,
+      imagesSeenBefore: imagesSeen - 5000,
+    }));
     expect(seen, "queue filling", /\(100\.0 %\)/);
-    expect([...seen, { ...healthy, queueSize: 12_000, imagesSeen: 20_000 }], "learning", /loss/);
+    expect(
+      [...seen, { ...healthy, queueSize: 12_000, imagesSeen: 20_000, imagesSeenBefore: 15_000 }],
+      "learning",
+      /loss/,
+    );
   });
 
   it("does not call it a collapse while the queue is filling", () => {

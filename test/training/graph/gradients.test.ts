@@ -118,11 +118,11 @@ describe("gradients against finite differences", () => {
     extra: fc.nat(4),
     wider: fc.nat(2),
   });
-  for (const form of ["first", "second", "third", "fourth", "fifth"] as const) {
-    const index = ["first", "second", "third", "fourth", "fifth"].indexOf(form);
-    const choose: g.GradientContext["choose"] = (_, forms) => {
+  for (const form of ["first", "second"] as const) {
+    const index = ["first", "second"].indexOf(form);
+    const choose: g.GradientContext["choose"] = (_, operands, forms) => {
       const built = Object.values(forms);
-      return built[Math.min(index, built.length - 1)]!();
+      return built[Math.min(index, built.length - 1)]!(...operands);
     };
     it(`conv2d, ${form} form of each gradient`, () =>
       fc.assert(

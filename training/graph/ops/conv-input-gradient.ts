@@ -1,5 +1,5 @@
 // Forms of a convolution's input gradient. All give the same values; which is fastest depends on the shape.
-import { apply, integers, type Shape, type Tensor } from "../tensor.ts";
+import { apply, type Form, integers, type Shape, type Tensor } from "../tensor.ts";
 import { convTranspose2d } from "./conv-transpose.ts";
 import { pad, reshape, slice, transpose } from "./shape.ts";
 
@@ -9,23 +9,16 @@ interface ConvShape {
   readonly groups: number;
 }
 
-/** The gradient with respect to x of `xShape` [N, C, H, W], from g [N, O, h, w]; the generally best form first. */
-export function inputGradientForms(
-  xShape: Shape,
-  weight: Tensor,
-  g: Tensor,
-  conv: ConvShape,
-): Record<string, () => Tensor> {
+/** The gradient with respect to x of `xShape` [N, C, H, W], of the weight and g [N, O, h, w]; the generally best form first. */
+export function inputGradientForms(xShape: Shape, wShape: Shape, conv: ConvShape): Record<string, Form> {
   const [, , height, width] = xShape as [number, number, number, number];
-  const [, , kh, kw] = weight.shape as [number, number, number, number];
-  const transposed = () => convTranspose2d(g, weight, { ...conv, height, width });
+  const [, , kh, kw] = wShape as [number, number, number, number];
+  const transposed: Form = (weight, g) => convTranspose2d(g!, weight!, { ...conv, height, width });
   if (conv.padding > Math.min(kh, kw) - 1) return { transposed };
-  if (conv.stride > 1) {
-    if (conv.groups > 1) return { transposed };
-    const inPhases = () => phases(xShape, weight, g, conv);
-    return kh * kw === 1 ? { transposed, phases: inPhases } : { phases: inPhases, transposed };
-  }
-  return { flipped: () => flippedConv(xShape, weight, g, conv), transposed };
+  if (conv.stride === 1) return { flipped: (weight, g) => flippedConv(xShape, weight!, g!, conv) };
+  if (conv.groups > 1) return { transposed };
+  const inPhases: Form = (weight, g) => phases(xShape, weight!, g!, conv);
+  return kh * kw === 1 ? { transposed, phases: inPhases } : { phases: inPhases, transposed };
 }
 
 /** At stride 1 the input gradient is itself a convolution: of g with the weights flipped and their channels exchanged. */

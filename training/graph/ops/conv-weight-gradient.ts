@@ -1,6 +1,8 @@
 // Forms of a convolution's weight gradient. All give the same values; which is fastest depends on the shape.
-import { apply, type Shape, type Tensor } from "../tensor.ts";
-import { pad, reshape, slice, transpose } from "./shape.ts";
+import { apply, type Form, type Shape, type Tensor } from "../tensor.ts";
+import { reduceSum } from "./broadcast.ts";
+import { matmul, transposed } from "./matmul.ts";
+import { concat, pad, reshape, slice, transpose } from "./shape.ts";
 
 interface ConvShape {
   readonly stride: number;
@@ -8,14 +10,11 @@ interface ConvShape {
   readonly groups: number;
 }
 
-/** The gradient with respect to the weight of `wShape` [O, C/groups, kH, kW], from x [N, C, H, W] and g [N, O, h, w]. */
-export function weightGradientForms(
-  x: Tensor,
-  wShape: Shape,
-  g: Tensor,
-  conv: ConvShape,
-): Record<string, () => Tensor> {
-  return { convolution: () => asConvolution(x, wShape, g, conv) };
+/** The gradient with respect to the weight of `wShape` [O, C/groups, kH, kW], of x [N, C, H, W] and g [N, O, h, w]. */
+export function weightGradientForms(wShape: Shape, conv: ConvShape): Record<string, Form> {
+  const convolution: Form = (x, g) => asConvolution(x!, wShape, g!, conv);
+  const products: Form = (x, g) => asProducts(x!, wShape, g!, conv);
+  return conv.groups > 1 ? { products, convolution } : { convolution, products };
 }
 
 /**
@@ -47,4 +46,20 @@ function asConvolution(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, g
     },
   });
   return transpose(all, [1, 0, 2, 3]);
+}
+
+/** Of each image one product of g [O, h·w] with what every tap of the kernel reads [C·kH·kW, h·w]; then the sum. */
+function asProducts(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, groups }: ConvShape): Tensor {
+  const [n, c] = x.shape as [number, number];
+  const [, o, h, w] = g.shape as [number, number, number, number];
+  const [, cPerGroup, kh, kw] = wShape as [number, number, number, number];
+  const padded = padding === 0 ? x : pad(x, [0, 0, padding, padding], [0, 0, padding, padding]);
+  const read = (ky: number, kx: number) => {
+    const rows = slice(padded, 2, ky, ky + (h - 1) * stride + 1, stride);
+    return reshape(slice(rows, 3, kx, kx + (w - 1) * stride + 1, stride), [n, c, 1, h * w]);
+  };
+  const taps = Array.from({ length: kh * kw }, (_, i) => read(Math.floor(i / kw), i % kw));
+  const columns = reshape(concat(taps, 2), [n, groups, cPerGroup * kh * kw, h * w]);
+  const products = matmul(reshape(g, [n, groups, o / groups, h * w]), transposed(columns));
+  return reshape(reduceSum(products, [0]), wShape);
 }

@@ -49,8 +49,8 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}, bia
       group: groups,
     },
     gradient: ([g], { choose }) => [
-      choose(`conv2d input gradient ${signature}`, inputGradientForms(x.shape, weight, g!, shape)),
-      choose(`conv2d weight gradient ${signature}`, weightGradientForms(x, weight.shape, g!, shape)),
+      choose(`conv2d input gradient ${signature}`, [weight, g!], inputGradientForms(x.shape, weight.shape, shape)),
+      choose(`conv2d weight gradient ${signature}`, [x, g!], weightGradientForms(weight.shape, shape)),
       bias && reduceSum(g!, [0, 2, 3]),
     ],
   });

@@ -1,5 +1,5 @@
 // Operators that move values without changing them.
-import { apply, integers, type Shape, sizeOf, type Tensor } from "../tensor.ts";
+import { apply, type GradientRule, integers, type Shape, sizeOf, type Tensor } from "../tensor.ts";
 
 /** The same values in another shape; one size may be -1 and is worked out. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
@@ -41,22 +41,18 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   });
 }
 
-/** The part `start`..`end` (exclusive) of one axis. */
-export function slice(x: Tensor, axis: number, start: number, end: number): Tensor {
+/** The part `start`..`end` (exclusive) of one axis, every `step`-th value of it; no gradient rule where `step` > 1. */
+export function slice(x: Tensor, axis: number, start: number, end: number, step = 1): Tensor {
   const size = x.shape[axis]!;
   if (!(0 <= start && start < end && end <= size)) {
     throw new RangeError(`slice: ${start}..${end} is not inside axis ${axis} of [${x.shape}]`);
   }
-  if (start === 0 && end === size) return x;
-  return apply("Slice", [x, integers([start]), integers([end]), integers([axis])], {
-    shape: x.shape.map((v, i) => (i === axis ? end - start : v)),
-    gradient: ([g]) => [
-      pad(
-        g!,
-        x.shape.map((_, i) => (i === axis ? start : 0)),
-        x.shape.map((_, i) => (i === axis ? size - end : 0)),
-      ),
-    ],
+  if (start === 0 && end === size && step === 1) return x;
+  const around = (here: number) => x.shape.map((_, i) => (i === axis ? here : 0));
+  const gradient: GradientRule = ([g]) => [pad(g!, around(start), around(size - end))];
+  return apply("Slice", [x, ...[start, end, axis, step].map((v) => integers([v]))], {
+    shape: x.shape.map((v, i) => (i === axis ? Math.ceil((end - start) / step) : v)),
+    ...(step === 1 && { gradient }),
   });
 }
 

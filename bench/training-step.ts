@@ -1,0 +1,118 @@
+// Our side of the comparison: the step of MoCo on ready-made views, timed in this process.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createRandom } from "../training/data/random.ts";
+import { firstForm, type GradientContext, input, sizeOf } from "../training/graph/index.ts";
+import { noiseKeys } from "../training/moco/negative-queue.ts";
+import { mocoStep } from "../training/moco/step.ts";
+import { projectionHead } from "../training/network/heads.ts";
+import { initialValues } from "../training/network/initialise.ts";
+import { resnet } from "../training/network/resnet.ts";
+import { sgd } from "../training/optimizer.ts";
+import { compileStateful } from "../training/state-buffers.ts";
+import { tunedForms } from "../training/tune.ts";
+
+/** Shapes of a comparison: a ResNet of basic blocks on 32×32 images with the CIFAR stem. */
+export interface Case {
+  readonly widths: readonly number[];
+  readonly blocks: number;
+  readonly batch: number;
+}
+
+/** The cases by name. */
+export const CASES: Readonly<Record<string, Case>> = {
+  "resnet18-cifar": { widths: [64, 128, 256, 512], blocks: 2, batch: 64 },
+  small: { widths: [32, 64, 128, 256], blocks: 1, batch: 128 },
+};
+
+const SIDE = 32;
+const QUEUE = 4096;
+const DIM = 128;
+const WARM_UP = 2;
+
+/** Times `steps` steps after two that are not. `profile` is text, filled where asked for. */
+export async function timeStep(
+  { widths, blocks, batch: B }: Case,
+  options: { steps: number; threads: number; provider: string; tune: boolean; profile?: boolean },
+): Promise<{ median: number; best: number; rssMb: number; profile: string }> {
+  const { steps, threads, provider } = options;
+  const architecture = {
+    block: "basic" as const,
+    widths: [...widths],
+    depths: widths.map(() => blocks),
+    stem: { width: widths[0]!, kernel: 3, stride: 1, maxPool: false },
+  };
+  const build = (context: GradientContext) =>
+    mocoStep(
+      (x, scope) => projectionHead(resnet(x, scope, architecture), scope, "linear", DIM),
+      input("xq", [B, 3, SIDE, SIDE]),
+      input("xk", [B, 3, SIDE, SIDE]),
+      { B, K: QUEUE, m: 0.99, T: 0.1, dim: DIM, bnGroups: 1 },
+      sgd({ momentum: 0.9, weightDecay: 5e-4 }),
+      context,
+    );
+  const engine = { threads, providers: [provider] };
+  const step = build(options.tune ? await tunedForms(build, engine) : firstForm);
+  const random = createRandom(1);
+  const state = new Map<string, Float32Array>(
+    [...step.next].map(([name, { shape }]) => [name, new Float32Array(sizeOf(shape))]),
+  );
+  for (const spec of step.tensors) {
+    for (const net of ["q", "k"]) state.set(`${net}.${spec.name}`, initialValues(spec, createRandom(2)));
+  }
+  const folder = options.profile ? mkdtempSync(join(tmpdir(), "profile-")) : undefined;
+  const { loss, keys } = step.outputs;
+  const graph = await compileStateful({ loss, keys }, step.next, state, {
+    ...engine,
+    ...(folder && { profile: join(folder, "step") }),
+  });
+  const view = Float32Array.from({ length: B * 3 * SIDE * SIDE }, () => random.uniform(-2, 2));
+  const feeds = {
+    xq: view,
+    xk: view,
+    queue: noiseKeys(QUEUE, DIM, random),
+    learningRate: Float32Array.of(0.03),
+    step: Float32Array.of(1),
+  };
+  const seconds: number[] = [];
+  for (let i = 0; i < steps + WARM_UP; i++) {
+    const start = performance.now();
+    await graph.step(feeds);
+    if (i >= WARM_UP) seconds.push((performance.now() - start) / 1000);
+  }
+  await graph.release();
+  seconds.sort((a, b) => a - b);
+  const profile = folder ? readProfile(folder, steps + WARM_UP) : "";
+  if (folder) rmSync(folder, { recursive: true });
+  return {
+    median: B / seconds[seconds.length >> 1]!,
+    best: B / seconds[0]!,
+    rssMb: Math.floor(process.resourceUsage().maxRSS / 1000),
+    profile,
+  };
+}
+
+interface ProfileEvent {
+  readonly cat: string;
+  readonly name: string;
+  readonly dur: number;
+  readonly args: { readonly op_name: string; readonly input_type_shape: ReadonlyArray<Record<string, number[]>> };
+}
+
+/** Milliseconds a step by operator, and the ten costliest nodes, from onnxruntime's profile. */
+function readProfile(folder: string, steps: number): string {
+  const [file] = readdirSync(folder);
+  const events = (JSON.parse(readFileSync(join(folder, file!), "utf8")) as ProfileEvent[]).filter(
+    ({ cat, name }) => cat === "Node" && name.endsWith("_kernel_time"),
+  );
+  const costliest = (key: (event: ProfileEvent) => string, count: number) => {
+    const sums = new Map<string, number>();
+    for (const event of events) sums.set(key(event), (sums.get(key(event)) ?? 0) + event.dur / 1000 / steps);
+    const sorted = [...sums].sort((a, b) => b[1] - a[1]).slice(0, count);
+    return sorted.map(([what, ms]) => `${ms.toFixed(2).padStart(9)} ms  ${what}`).join("\n");
+  };
+  const shapes = (event: ProfileEvent) =>
+    event.args.input_type_shape.map((entry) => `[${Object.values(entry)[0]}]`).join(" ");
+  return `${costliest((e) => e.args.op_name, 20)}\n\n${costliest((e) => `${e.name.replace("_kernel_time", "")} ${shapes(e)}`, 10)}`;
+}

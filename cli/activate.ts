@@ -1,0 +1,19 @@
+// moco-search activate: moves a running server to another model.
+import { Command } from "commander";
+import { createClient, type ServerFlags, serverOptions } from "./client.ts";
+import { followSwap } from "./swap-command.ts";
+
+/** `moco-search activate`. */
+export const activate = new Command("activate")
+  .summary("move a running server to another model")
+  .description(
+    "Begins a swap on a running server and follows it to the end: every stored image is embedded again, checked, and then the new model answers. Nothing is interrupted, and Ctrl-C ends only the following.",
+  )
+  .argument("<model>", "name of a model in the server's models folder")
+  .option("--json", "print the swap's end as one line of JSON")
+  .addHelpText("after", "\nExample:\n  $ moco-search activate photos");
+for (const option of serverOptions()) activate.addOption(option);
+activate.action(async (model: string, { server, key, json }: ServerFlags & { json?: true }) => {
+  const client = createClient(server, key);
+  await followSwap(client, await client.activate(model), { json });
+});

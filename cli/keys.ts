@@ -1,0 +1,69 @@
+// moco-search keys: API keys of a data folder, also while a server uses it.
+import { Command, Option } from "commander";
+import { AppError } from "../core/errors.ts";
+import { openApiKeys, ROLES, type Role } from "../server/index.ts";
+
+interface Flags {
+  readonly data: string;
+  readonly json?: true;
+}
+
+const dataOption = () =>
+  new Option("--data <folder>", "the server's data folder").default("./data").env("MOCO_SEARCH_DATA");
+
+/** Runs `action` with the keys of a folder. */
+function withKeys<T>({ data }: Flags, action: (keys: ReturnType<typeof openApiKeys>["keys"]) => T): T {
+  const { keys, close } = openApiKeys(data);
+  try {
+    return action(keys);
+  } finally {
+    close();
+  }
+}
+
+/** `moco-search keys`. */
+export const keys = new Command("keys")
+  .summary("make, list and revoke API keys")
+  .description("API keys of a server: read allows searching, write changing images, admin changing the model too.")
+  .addHelpText("after", "\nExample:\n  $ moco-search keys create --role write --name importer");
+
+keys
+  .command("create")
+  .summary("make a key and print it, this once")
+  .addOption(new Option("--role <role>", "what it allows").choices(ROLES).makeOptionMandatory())
+  .option("--name <name>", "what you call it", "")
+  .addOption(dataOption())
+  .option("--json", "print the key as one line of JSON")
+  .addHelpText("after", "\nExample:\n  $ moco-search keys create --role admin")
+  .action((flags: Flags & { role: Role; name: string }) => {
+    const made = withKeys(flags, (keys) => keys.create(flags.role, flags.name));
+    console.error("Keep this key: it is not stored and cannot be shown again.");
+    console.log(flags.json ? JSON.stringify(made) : made.key);
+  });
+
+keys
+  .command("list")
+  .summary("list the keys, without what is secret")
+  .addOption(dataOption())
+  .option("--json", "print the list as one line of JSON")
+  .addHelpText("after", "\nExample:\n  $ moco-search keys list")
+  .action((flags: Flags) => {
+    const all = withKeys(flags, (keys) => keys.list());
+    if (flags.json) console.log(JSON.stringify(all));
+    else
+      for (const { id, role, createdAt, name } of all) console.log(`${id}  ${role.padEnd(5)}  ${createdAt}  ${name}`);
+  });
+
+keys
+  .command("revoke")
+  .summary("refuse a key from now on")
+  .argument("<id>", "the key's id, as listed")
+  .addOption(dataOption())
+  .option("--json", "print the outcome as one line of JSON")
+  .addHelpText("after", "\nExample:\n  $ moco-search keys revoke 1f2e3d4c5b6a")
+  .action((id: string, flags: Flags) => {
+    if (!withKeys(flags, (keys) => keys.revoke(id))) {
+      throw new AppError("invalid_configuration", `There is no key ${JSON.stringify(id)}. See: moco-search keys list`);
+    }
+    console.log(flags.json ? JSON.stringify({ revoked: id }) : `Revoked ${id}.`);
+  });

@@ -1,0 +1,52 @@
+// The audit: what was acknowledged against what is there.
+import type { Findings } from "./findings.ts";
+import type { Http } from "./http.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Oracle } from "./oracle.ts";
+
+/** Images of an audit that are searched for, beside those stored since the last one. */
+const SAMPLE = 200;
+const PARALLEL = 4;
+
+/**
+ * Compares the list of images with the ledger, and searches for images by their right embedding: each must be found
+ * with the score of an embedding that is right. Nothing else may use the server meanwhile.
+ *
+ * @param whole Searches for every image.
+ */
+export async function audit(
+  {
+    http,
+    ledger,
+    findings,
+    oracles,
+  }: { http: Http; ledger: Ledger; findings: Findings; oracles: ReadonlyMap<string, Oracle> },
+  { whole = false }: { whole?: boolean } = {},
+): Promise<void> {
+  const listed = new Map((await http.list()).map(({ id, metadata }) => [id, metadata.picture]));
+  for (const id of ledger.stored.keys()) if (!listed.has(id)) findings.found("lostImages", `image ${id} is not listed`);
+  for (const [id, picture] of listed) {
+    if (ledger.stored.has(id) || ledger.leaving.has(id)) continue;
+    if (!ledger.deleted.has(id) && ledger.uncertain.has(picture)) continue;
+    findings.found("resurrectedImages", `image ${id} of picture ${picture} is listed`);
+  }
+
+  const name = await http.activeModel();
+  const oracle = oracles.get(name);
+  if (!oracle) return findings.found("failedOutsideKills", `model ${name} is active and should have been refused`);
+  const ids = [...ledger.stored.keys()];
+  const step = whole ? 1 : Math.max(1, Math.floor(ids.length / SAMPLE));
+  const asked = [...new Set([...ledger.takeRecent(), ...ids.filter((_, i) => i % step === 0)])];
+  const lane = async (first: number) => {
+    for (let i = first; i < asked.length; i += PARALLEL) {
+      const id = asked[i]!;
+      const vector = [...oracle.embedding(ledger.stored.get(id)!)];
+      const { matches } = await http.searchJson({ vector }, 20);
+      const match = matches.find((match) => match.id === id);
+      if (!match) findings.found("lostImages", `image ${id} is stored but is not found`);
+      else if (match.score < 1 - 1e-3)
+        findings.found("wrongEmbeddings", `image ${id} scores ${match.score} with itself`);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, (_, i) => lane(i)));
+}

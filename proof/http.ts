@@ -1,0 +1,90 @@
+// The few requests that the proof makes. A call rejects with a RequestError unless the answer has the expected status.
+
+/** An answer that was not expected, or none. */
+export class RequestError extends Error {}
+
+export interface Match {
+  readonly id: string;
+  readonly score: number;
+  readonly metadata: { readonly picture: number };
+}
+
+export interface Answer {
+  readonly generation: number;
+  readonly model: { readonly name: string };
+  readonly matches: readonly Match[];
+}
+
+export interface SwapAnswer {
+  readonly id: string;
+  readonly state: string;
+  readonly error?: { readonly detail: string };
+}
+
+/** Calls to the server that is at `url()` now. */
+export function createHttp(url: () => string) {
+  const call = async (method: string, path: string, status: number, body?: FormData | object): Promise<unknown> => {
+    const isForm = body instanceof FormData;
+    const init: RequestInit = { method, signal: AbortSignal.timeout(30_000) };
+    if (body) init.body = isForm ? body : JSON.stringify(body);
+    if (body && !isForm) init.headers = { "Content-Type": "application/json" };
+    const response = await fetch(new URL(path, url()), init).catch((error) => {
+      throw new RequestError(`${method} ${path}: ${error.cause?.code ?? error}`);
+    });
+    const text = await response.text().catch((error) => {
+      throw new RequestError(`${method} ${path}: ${error}`);
+    });
+    if (response.status !== status) throw new RequestError(`${method} ${path}: ${response.status} ${text}`);
+    return text ? JSON.parse(text) : undefined;
+  };
+  const form = (files: readonly Buffer[], fields: Record<string, unknown>) => {
+    const body = new FormData();
+    for (const file of files) body.append("image", new Blob([new Uint8Array(file)]), "image.png");
+    for (const [name, value] of Object.entries(fields)) body.append(name, JSON.stringify(value));
+    return body;
+  };
+  return {
+    /** Returns the ids in the order of the files. */
+    async upload(files: readonly Buffer[], metadata: readonly object[]): Promise<string[]> {
+      const { images } = (await call("POST", "/v1/images", 201, form(files, { metadata }))) as {
+        images: Array<{ id: string }>;
+      };
+      if (images.length !== files.length) throw new RequestError("POST /v1/images: not every file was stored");
+      return images.map(({ id }) => id);
+    },
+    remove: async (id: string): Promise<void> => void (await call("DELETE", `/v1/images/${id}`, 204)),
+    search: async (file: Buffer, k: number): Promise<Answer> =>
+      (await call("POST", "/v1/search", 200, form([file], { k }))) as Answer,
+    searchJson: async (query: { id: string } | { vector: number[] }, k: number): Promise<Answer> =>
+      (await call("POST", "/v1/search", 200, { ...query, k })) as Answer,
+    async embed(file: Buffer): Promise<{ model: { name: string }; embedding: number[] }> {
+      const { model, embeddings } = (await call("POST", "/v1/embeddings", 200, form([file], {}))) as {
+        model: { name: string };
+        embeddings: number[][];
+      };
+      return { model, embedding: embeddings[0]! };
+    },
+    async list(): Promise<Array<{ id: string; metadata: { picture: number } }>> {
+      const images: Array<{ id: string; metadata: { picture: number } }> = [];
+      for (let cursor = ""; ; ) {
+        const query = cursor ? `&cursor=${cursor}` : "";
+        const page = (await call("GET", `/v1/images?limit=1000${query}`, 200)) as {
+          images: typeof images;
+          nextCursor?: string;
+        };
+        images.push(...page.images);
+        if (!page.nextCursor) return images;
+        cursor = page.nextCursor;
+      }
+    },
+    async activeModel(): Promise<string> {
+      return ((await call("GET", "/v1/models", 200)) as { active: { card: { name: string } } }).active.card.name;
+    },
+    async activate(name: string): Promise<SwapAnswer> {
+      return ((await call("POST", `/v1/models/${name}/activate`, 202)) as { swap: SwapAnswer }).swap;
+    },
+    swap: async (id: string): Promise<SwapAnswer> => (await call("GET", `/v1/swaps/${id}`, 200)) as SwapAnswer,
+  };
+}
+
+export type Http = ReturnType<typeof createHttp>;

@@ -1,0 +1,115 @@
+// The proof's hold on the server's process: start, hold at a state, kill, start again.
+import { type ChildProcess, execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { siblingModule } from "../core/paths.ts";
+import { startProcess } from "../core/processes.ts";
+import type { Options } from "../server/index.ts";
+import type { Guard } from "./guards.ts";
+import type { FromServer, ToServer } from "./server-process.ts";
+
+/** What a kill takes away: the whole server, all its encoder processes, or all its index threads. */
+export type Target = "server" | "encoder" | "index";
+
+export interface ServerHandle {
+  /** Base address; another one after each start. */
+  readonly url: string;
+  /** Resident memory of the server and its encoder processes, MB. */
+  rssMb(): number;
+  /** Stops the next swap where it enters `state`; resolves when it has. */
+  holdAt(state: string): Promise<void>;
+  /** Lets a held swap go on. */
+  go(): void;
+  /** kill -9; resolves when the server is ready again. A killed server is started again. */
+  kill(target: Target): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts the server under proof. */
+export async function startServer(
+  options: Options,
+  { without, slow = false }: { without?: Guard | undefined; slow?: boolean } = {},
+): Promise<ServerHandle> {
+  let child: ChildProcess;
+  let url = "";
+  const say = (message: ToServer) => child.send(message);
+
+  const open = async () => {
+    child = startProcess(siblingModule(import.meta.url, "server-process"), {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    say({ start: options, slow, ...(without ? { without } : {}) });
+    const [answer] = (await once(child, "message")) as [FromServer];
+    if (!("url" in answer)) throw new Error(`The server did not start: ${JSON.stringify(answer)}`);
+    url = answer.url;
+  };
+
+  const processes = () =>
+    execFileSync("ps", ["-A", "-o", "pid=,ppid=,rss=,args="], { encoding: "utf8" })
+      .trim()
+      .split("\n")
+      .map((line) => ({ args: line, numbers: line.trim().split(/\s+/, 3).map(Number) }))
+      .map(({ args, numbers: [pid, parent, rss] }) => ({ args, pid: pid!, parent: parent!, rss: rss! }))
+      .filter(
+        ({ args, pid, parent }) => pid === child.pid || (parent === child.pid && args.includes("encoder-process")),
+      );
+
+  const killEncoders = () => {
+    for (const { pid } of processes()) {
+      if (pid === child.pid) continue;
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended by itself meanwhile.
+      }
+    }
+  };
+
+  const ready = async () => {
+    const deadline = Date.now() + 60_000;
+    for (let calm = 0; calm < 3; ) {
+      const answer = await fetch(`${url}/readyz`).catch(() => undefined);
+      calm = answer?.ok ? calm + 1 : 0;
+      if (Date.now() > deadline) throw new Error("The server was not ready again within a minute");
+      await sleep(50);
+    }
+  };
+
+  await open();
+  return {
+    get url() {
+      return url;
+    },
+    rssMb: () => processes().reduce((sum, { rss }) => sum + rss, 0) / 1024,
+    async holdAt(state) {
+      const current = child;
+      const held = new Promise<void>((resolve) => {
+        const listen = (message: FromServer) => {
+          if (!("held" in message)) return;
+          current.off("message", listen);
+          resolve();
+        };
+        current.on("message", listen);
+      });
+      say({ hold: state });
+      await held;
+    },
+    go: () => void say({ go: true }),
+    async kill(target) {
+      if (target === "index") say({ killIndexes: true });
+      else if (target === "encoder") killEncoders();
+      else {
+        const exited = once(child, "exit");
+        child.kill("SIGKILL");
+        await exited;
+        await open();
+      }
+      await ready();
+    },
+    async close() {
+      const exited = once(child, "exit");
+      child.disconnect();
+      await exited;
+    },
+  };
+}

@@ -1,0 +1,40 @@
+// Deleting with a way back: the server is only told when the time to undo is over, or when the page is left.
+
+/**
+ * @param {object} options
+ * @param {(id: string, error: Error) => void} options.failed Called where the server did not delete.
+ */
+export function createDeletions({ api, toast, failed }) {
+  /** Images whose time to undo runs: id → what closes their message. */
+  const waiting = new Map();
+
+  const tell = async (id, options) => {
+    waiting.delete(id);
+    try {
+      await api.delete(`/v1/images/${encodeURIComponent(id)}`, options);
+    } catch (error) {
+      if (error.code !== "image_not_found") failed(id, error);
+    }
+  };
+
+  window.addEventListener("pagehide", () => {
+    for (const [id, close] of [...waiting]) {
+      close();
+      void tell(id, { keepalive: true });
+    }
+  });
+
+  return {
+    /** True for an image that is on its way out. */
+    has: (id) => waiting.has(id),
+    /** @param {() => void} undone Called where the user wants it back. */
+    begin(id, name, undone) {
+      const undo = () => {
+        waiting.delete(id);
+        undone();
+      };
+      const close = toast(`Deleted ${name || "1 image"}`, { label: "Undo", run: undo }, () => void tell(id));
+      waiting.set(id, close);
+    },
+  };
+}

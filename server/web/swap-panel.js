@@ -1,0 +1,85 @@
+// A swap, watched: its states in order, how far it is, and what the gate found.
+import { button, el } from "./dom.js";
+
+const STEPS = [
+  ["loading", "Load", "The new encoder starts in a process of its own."],
+  ["warming", "Warm up", "It runs once at every batch size."],
+  ["backfilling", "Embed again", "Every stored image gets the new encoder's embedding; uploads get both."],
+  ["verifying", "Verify", "The gate: nothing missing, the index exact enough, the embeddings not collapsed."],
+  ["ready", "Switch", "One pointer moves, model and index together."],
+  ["active", "Active", "The new model answers."],
+];
+
+/** Whether a swap has ended. */
+export function isOver({ state }) {
+  return ["active", "retired", "failed", "cancelled"].includes(state);
+}
+
+/**
+ * @param {{ cancel: () => void, close: () => void }} actions
+ */
+export function swapPanel({ cancel, close }) {
+  const title = el("h2", { id: "swap-title" });
+  const steps = el("ol", { class: "steps" });
+  const progress = el("progress", { "aria-label": "Images embedded again" });
+  const text = el("p", { role: "status" });
+  const report = el("dl", { class: "report", hidden: true });
+  const cancelButton = button("Cancel", cancel);
+  const closeButton = button("Close", close, { hidden: true });
+  const element = el(
+    "section",
+    { class: "panel swap", "aria-labelledby": "swap-title" },
+    el("div", { class: "row" }, title, cancelButton, closeButton),
+    steps,
+    progress,
+    text,
+    report,
+  );
+  let reached = 0;
+
+  return {
+    element,
+    show(swap) {
+      const { kind, model, state, error } = swap;
+      element.dataset.state = state;
+      title.textContent = `${kind === "rollback" ? "Rolling back to" : "Activating"} ${model.name}`;
+      const at = STEPS.findIndex(([name]) => name === state);
+      if (at >= 0) reached = at;
+      steps.replaceChildren(
+        ...STEPS.map(([name, label], i) => {
+          const isDone = i < reached || state === "active" || state === "retired";
+          const kind = isDone ? "done" : i === reached ? "now" : "later";
+          return el("li", { class: kind, "aria-current": name === state ? "step" : undefined }, label);
+        }),
+      );
+      const { done, total } = swap.progress ?? {};
+      progress.hidden = state !== "backfilling" || !total;
+      if (total) {
+        progress.max = total;
+        progress.value = done;
+      }
+      text.textContent =
+        state === "failed"
+          ? `Not activated; the model before still answers. ${error?.detail ?? ""}`
+          : state === "cancelled"
+            ? "Cancelled; the model before still answers."
+            : state === "backfilling" && total
+              ? `${STEPS[reached][2]} ${done.toLocaleString()} of ${total.toLocaleString()}.`
+              : STEPS[reached][2];
+      showReport(swap.report);
+      cancelButton.hidden = isOver(swap);
+      closeButton.hidden = !isOver(swap);
+    },
+  };
+
+  function showReport(found) {
+    report.hidden = !found;
+    if (!found) return;
+    const facts = [
+      ["Images in the new index", found.contents.toLocaleString()],
+      ["Recall@10 of the index", `${(found.recallAt10 * 100).toFixed(1)} %`],
+      ["Spread of the embeddings", found.spread.toFixed(3)],
+    ];
+    report.replaceChildren(...facts.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))));
+  }
+}

@@ -1,0 +1,307 @@
+// The page in a browser, on a real server: each flow at desktop and phone width.
+import assert from "node:assert/strict";
+import { cp, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Page } from "playwright-core";
+import { readSamples } from "../../cli/demo/samples.ts";
+import { packageRoot } from "../../core/paths.ts";
+import { type RunningServer, start } from "../../server/index.ts";
+import { SIZES, startBrowser, type TestBrowser } from "../support/browser.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { writeTinyModel } from "../support/tiny-model.ts";
+
+interface File {
+  readonly name: string;
+  readonly mimeType: string;
+  readonly buffer: Buffer;
+}
+
+describe("the page", () => {
+  let browser: TestBrowser;
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let server: RunningServer;
+  let samples: Array<File & { label: string }>;
+  let servers = 0;
+
+  /** A server with an empty data folder of its own. */
+  const startServer = () =>
+    start({
+      data: join(folder.folder, `data-${++servers}`),
+      models: join(folder.folder, "models"),
+      port: 0,
+      threads: 1,
+      maxBatch: 8,
+      logLevel: "silent",
+    });
+
+  before(async () => {
+    folder = await temporaryFolder();
+    const models = join(folder.folder, "models");
+    const trained = join(packageRoot(), "models", "default");
+    if (await stat(trained).catch(() => undefined)) await cp(trained, join(models, "default"), { recursive: true });
+    else await writeTinyModel(models, "default");
+    await writeTinyModel(models, "other", { seed: 2, dimensions: 24 });
+    const all = await readSamples(join(packageRoot(), "samples"), "collection");
+    samples = all
+      .filter((_, i) => i % 20 === 0)
+      .map(({ name, label, bytes }) => ({
+        label,
+        name: name.replaceAll(/[\\/]/g, "-"),
+        mimeType: "image/png",
+        buffer: Buffer.from(bytes),
+      }));
+    server = await startServer();
+    for (const label of new Set(samples.map((sample) => sample.label))) {
+      const form = new FormData();
+      for (const { name, buffer } of samples.filter((sample) => sample.label === label)) {
+        form.append("image", new Blob([Uint8Array.from(buffer)]), name);
+      }
+      form.append("metadata", JSON.stringify({ label }));
+      const response = await fetch(`${server.url}/v1/images`, { method: "POST", body: form });
+      assert.equal(response.status, 201);
+    }
+    browser = await startBrowser();
+  });
+
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+    await folder.remove();
+  });
+
+  /** Gives files to the picker that a button opens. */
+  const pick = async (page: Page, name: string, files: File | File[]) => {
+    const chooser = page.waitForEvent("filechooser");
+    await page.getByRole("button", { name, exact: true }).click();
+    await (await chooser).setFiles(files);
+  };
+
+  const assertAccessible = async (page: Page) => {
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    const bad = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+    assert.deepEqual(
+      bad.map(({ id, nodes }) => [id, nodes[0]?.html]),
+      [],
+    );
+  };
+
+  const assertNoSidewaysScroll = async (page: Page) => {
+    const excess = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+    assert.equal(excess, 0);
+  };
+
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    describe(`at ${size} width`, () => {
+      const open = (hash = "", url = server.url) => browser.open(`${url}/${hash}`, { viewport });
+
+      const controls = async (page: Page) => {
+        if (size === "phone") await page.getByText("Threshold and filter").click();
+      };
+
+      it("searches with a picked image, and again with a result", async () => {
+        const { page, problems } = await open();
+        await page.getByRole("heading", { name: "Find images that look alike" }).waitFor();
+        await page.locator(".wall img").first().waitFor();
+        await assertAccessible(page);
+        await pick(page, "Choose an image", samples[0]!);
+        const tiles = page.locator(".results .tile");
+        await tiles.first().waitFor();
+        assert.match((await tiles.first().textContent())!, /1\.000/);
+        assert.match(
+          (await page.locator(".results .summary").textContent())!,
+          /60 matches in \d+ ms · model default, generation 1/,
+        );
+        await assertAccessible(page);
+        await assertNoSidewaysScroll(page);
+        const [id] = await Promise.all([tiles.nth(1).getAttribute("data-id"), tiles.nth(1).locator("a").click()]);
+        await page.waitForURL(`**/#/search?id=${id}`);
+        await page.locator(`.results [data-id="${id}"]`).waitFor({ state: "detached" });
+        assert.deepEqual(problems, []);
+      });
+
+      it("narrows by threshold, by metadata, by a box and by examples", async () => {
+        const { page, problems } = await open();
+        await pick(page, "Choose an image", samples[0]!);
+        const tiles = page.locator(".results .tile");
+        await tiles.nth(59).waitFor({ state: "attached" });
+        await controls(page);
+        await page.locator("#threshold").fill("0.95");
+        const some = await tiles.count();
+        assert.ok(some >= 1 && some < 60, `${some} pass the threshold`);
+        await page.getByRole("button", { name: "Show all" }).click();
+        assert.equal(await tiles.count(), 60);
+
+        const facet = page.locator(".facet").first();
+        const value = (await facet.textContent())!.split(/\s/)[0]!;
+        await facet.click();
+        await page.locator(".results[aria-busy]").waitFor({ state: "detached" });
+        const names = new Set(await page.locator(".results .name").allTextContents());
+        assert.deepEqual([...names], [value]);
+        await facet.click();
+        await tiles.nth(59).waitFor({ state: "attached" });
+
+        const canvas = page.getByRole("application", { name: "Query image" });
+        await canvas.focus();
+        for (const key of ["ArrowLeft", "Shift+ArrowRight", "Enter"]) await page.keyboard.press(key);
+        await page.getByRole("button", { name: "Search the whole image" }).waitFor();
+        const box = (await canvas.boundingBox())!;
+        await page.mouse.move(box.x + 10, box.y + 10);
+        await page.mouse.down();
+        await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2, { steps: 3 });
+        const searched = page.waitForResponse("**/v1/search");
+        await page.mouse.up();
+        assert.equal((await searched).status(), 200);
+        await page.getByRole("button", { name: "Search the whole image" }).click();
+
+        const embedded = page.waitForResponse("**/v1/embeddings");
+        await tiles.nth(3).getByRole("button", { name: "More like this" }).click();
+        assert.equal((await embedded).status(), 200);
+        await tiles.nth(5).getByRole("button", { name: "Less like this" }).click();
+        await page.getByText("2 examples moved the query.").waitFor();
+        await page.locator(".results[aria-busy]").waitFor({ state: "detached" });
+        await assertAccessible(page);
+        assert.deepEqual(problems, []);
+      });
+
+      it("says what is wrong with an image that cannot be read", async () => {
+        const { page } = await open();
+        const broken = { name: "broken.png", mimeType: "image/png", buffer: samples[0]!.buffer.subarray(0, 90) };
+        await pick(page, "Choose an image", broken);
+        await page.getByRole("heading", { name: "The image cannot be decoded" }).waitFor();
+        await pick(page, "Choose another image", samples[1]!);
+        await page.locator(".results .tile").first().waitFor();
+      });
+
+      it("fills an empty collection, names the file that was refused, deletes and undoes", async () => {
+        const empty = await startServer();
+        try {
+          const { page, problems } = await open("#/collection", empty.url);
+          await page.getByRole("heading", { name: "No images yet" }).waitFor();
+          await assertAccessible(page);
+          const broken = { name: "broken.png", mimeType: "image/png", buffer: samples[0]!.buffer.subarray(0, 90) };
+          await pick(page, "Add images", [...samples.slice(0, 20), broken]);
+          await page.getByText("Added 20 images · 1 file was refused").waitFor();
+          assert.match((await page.locator(".failures").textContent())!, /^broken\.png Expected a whole image file/);
+          const tiles = page.locator(".tile:visible");
+          assert.equal(await tiles.count(), 20);
+          await assertAccessible(page);
+          await assertNoSidewaysScroll(page);
+
+          const stored = async () => {
+            const { images } = (await (await fetch(`${empty.url}/v1/images`)).json()) as { images: unknown[] };
+            return images.length;
+          };
+          const remove = async () => {
+            await tiles.first().hover();
+            await tiles
+              .first()
+              .getByRole("button", { name: /^Delete/ })
+              .click();
+          };
+          await remove();
+          assert.equal(await tiles.count(), 19);
+          await page.getByRole("button", { name: "Undo" }).click();
+          assert.equal(await tiles.count(), 20);
+          assert.equal(await stored(), 20);
+          await remove();
+          assert.equal(await stored(), 20); // not yet
+          await page.goto("about:blank"); // leaving is not undoing
+          while ((await stored()) > 19) await new Promise((resolve) => setTimeout(resolve, 50));
+          assert.deepEqual(problems, []);
+        } finally {
+          await empty.close();
+        }
+      });
+
+      it("browses the collection and its near-duplicates", async () => {
+        const { page, problems } = await open("#/collection");
+        await page.getByText("100 images. Select one").waitFor();
+        assert.equal(await page.locator(".tile").count(), 100);
+        await page.getByRole("button", { name: "Near-duplicates" }).click();
+        await page.locator("#alike").fill("0.9");
+        await page.locator(".duplicates .tile").first().waitFor();
+        await assertAccessible(page);
+        assert.deepEqual(problems, []);
+      });
+
+      it("shows the collection as a map and searches from there", async () => {
+        const { page, problems } = await open("#/map");
+        const map = page.getByRole("application", { name: "Map of the collection" });
+        await map.waitFor({ timeout: 60_000 });
+        await page.getByText("100 images as model default sees them").waitFor();
+        assert.equal(await page.locator(".legend li").count(), 10);
+        await assertAccessible(page);
+        await assertNoSidewaysScroll(page);
+        await page.getByRole("button", { name: "Zoom in" }).click();
+        await map.focus();
+        for (const key of ["ArrowLeft", "+", "0", "Enter"]) await page.keyboard.press(key);
+        await page.waitForURL("**/#/search?id=*");
+        await page.locator(".results .tile").first().waitFor();
+        assert.deepEqual(problems, []);
+      });
+
+      it("shows a swap live, the report, both models' answers, and rolls back", async () => {
+        const { page, problems } = await open("#/models");
+        const seen = new Set<string>();
+        page.on("response", async (response) => {
+          if (!/\/v1\/swaps\//.test(response.url())) return;
+          const swap = await response.json().catch(() => ({}));
+          seen.add(swap.state);
+        });
+        await page.getByRole("button", { name: "Activate other" }).click();
+        await page.getByRole("heading", { name: "Activating other" }).waitFor();
+        await page.getByText("The new model answers.").waitFor({ timeout: 60_000 });
+        await page.getByRole("heading", { name: "Before and after" }).waitFor();
+        assert.equal(await page.locator(".comparison tbody tr").count(), 4);
+        assert.match((await page.locator(".report").textContent())!, /Recall@10/i);
+        assert.equal(await page.locator("#status").textContent(), "other");
+        assert.ok(seen.has("active"), [...seen].join(", "));
+        await assertAccessible(page);
+        await assertNoSidewaysScroll(page);
+        await page.getByRole("button", { name: "Roll back to default" }).click();
+        await page.getByRole("heading", { name: "Rolling back to default" }).waitFor();
+        await page.getByText("The new model answers.").waitFor({ timeout: 60_000 });
+        await page.locator(".card.active", { hasText: "default" }).waitFor();
+        assert.deepEqual(problems, []);
+      });
+    });
+  }
+
+  it("asks nothing of any other address and runs under its own policy", async () => {
+    const { page } = await browser.open("about:blank");
+    const others: string[] = [];
+    page.on("request", (request) => {
+      if (!request.url().startsWith(server.url)) others.push(request.url());
+    });
+    const answer = await page.goto(server.url);
+    assert.match(answer!.headers()["content-security-policy"]!, /default-src 'self'/);
+    await page.locator(".wall img").first().waitFor();
+    assert.deepEqual(others, []);
+  });
+
+  it("tells that the server has stopped, and goes on when it is back", async () => {
+    const { page } = await browser.open(server.url);
+    await page.locator(".wall img").first().waitFor();
+    await page.route("**/v1/**", (route) => route.abort());
+    await page.route("**/readyz", (route) => route.abort());
+    await page.getByRole("link", { name: "Models" }).first().click();
+    await page.getByText("The server does not answer. Start it with").waitFor();
+    await page.unrouteAll();
+    await page.locator("#banner").waitFor({ state: "hidden" });
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.locator(".card.active").waitFor();
+  });
+
+  it("asks for the key of a server that wants one", async () => {
+    const { page } = await browser.open(`${server.url}/#/models`);
+    await page.route("**/v1/**", (route) => {
+      if (route.request().headers().authorization === "Bearer secret") return route.continue();
+      return route.fulfill({ status: 401, contentType: "application/problem+json", body: '{"title":"No key"}' });
+    });
+    await page.getByRole("link", { name: "Collection" }).click();
+    await page.getByLabel("API key").fill("secret");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.locator(".tile img.loaded").first().waitFor();
+  });
+});

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as g from "../../training/graph/index.ts";
+import { tunedForms } from "../../training/tune.ts";
+
+describe("tuning", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tune-"));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const x = g.input("x", [2, 16, 6, 6]);
+  const weight = g.input("w", [16, 16, 3, 3]);
+  const y = g.reduceSum(g.conv2d(x, weight, { stride: 2, padding: 1 }));
+  const build = (context: g.GradientContext) => g.gradients(y, [x, weight], context);
+
+  it("asks once: what the file says is taken as it is", async () => {
+    const file = join(folder, "deep", "tuning.json");
+    await tunedForms(build, { file, threads: 1 });
+    const [machine, choices] = Object.entries(JSON.parse(await readFile(file, "utf8")))[0] as [string, object];
+    assert.match(machine, /^onnxruntime [\d.]+.*, cpu, .*1 threads$/);
+    assert.equal(Object.keys(choices).length, 2);
+
+    const told = Object.fromEntries(
+      Object.keys(choices).map((key) => [key, /weight/.test(key) ? "products" : "transposed"]),
+    );
+    await writeFile(file, JSON.stringify({ [machine]: told }));
+    const [dx, dw] = build(await tunedForms(build, { file, threads: 1 })) as [g.Tensor, g.Tensor];
+    assert.match(g.printGraph({ dx }), /ConvTranspose\(/);
+    assert.match(g.printGraph({ dw }), /MatMul\(/);
+  });
+
+  it("times anew where the file cannot be read, and works where it cannot be written", async () => {
+    const file = join(folder, "tuning.json");
+    await writeFile(file, "{ broken");
+    await tunedForms(build, { file, threads: 1 });
+    assert.equal(Object.keys(JSON.parse(await readFile(file, "utf8"))).length, 1);
+    const context = await tunedForms(build, { file: join(file, "below-a-file", "tuning.json"), threads: 1 });
+    assert.equal(build(context).length, 2);
+  });
+});

@@ -1,0 +1,42 @@
+// The same network before training: what its architecture alone is good for.
+import { normalisePixels } from "../../core/encoder-session.ts";
+import type { EncoderInput } from "../../core/model-card.ts";
+import type { TrainingConfig } from "../config.ts";
+import { createRandom } from "../data/random.ts";
+import { embeddingEncoder } from "../encoder.ts";
+import { compile, input } from "../graph/index.ts";
+import { initialValues } from "../network/initialise.ts";
+import { evaluationScope } from "../network/scope.ts";
+import type { Embed } from "./embed-dataset.ts";
+
+const BATCH = 64;
+
+/**
+ * An encoder of this architecture with freshly drawn weights.
+ *
+ * @param card The input that `embed` is given images in.
+ */
+export async function untrainedEncoder(
+  config: TrainingConfig,
+  card: EncoderInput,
+): Promise<{ embed: Embed; close(): Promise<void> }> {
+  const random = createRandom(config.seed);
+  const drawn: Record<string, Float32Array> = {};
+  const scope = evaluationScope((spec) => {
+    drawn[spec.name] = initialValues(spec, random);
+    return input(spec.name, spec.shape);
+  });
+  const area = 3 * card.width * card.height;
+  const x = input("pixels", [BATCH, 3, card.height, card.width]);
+  const graph = await compile({ embedding: embeddingEncoder(x, scope, config) });
+  return {
+    async embed(pixels, count) {
+      const whole = new Uint8Array(BATCH * area); // a smaller batch is filled up
+      whole.set(pixels);
+      const { embedding } = await graph.run({ pixels: normalisePixels(whole, BATCH, card), ...drawn });
+      const D = embedding!.length / BATCH;
+      return (embedding as Float32Array).slice(0, count * D);
+    },
+    close: () => graph.release(),
+  };
+}

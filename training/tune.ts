@@ -1,0 +1,114 @@
+// Finds the fastest form of each gradient on this machine, once per shape, and remembers it in a file.
+import { readFile } from "node:fs/promises";
+import { cpus, homedir } from "node:os";
+import { join } from "node:path";
+import { env } from "onnxruntime-node";
+import { z } from "zod";
+import { replaceFile } from "../core/files.ts";
+import {
+  type CompileOptions,
+  compile,
+  type Form,
+  firstForm,
+  type GradientContext,
+  input,
+  reduceSum,
+  sizeOf,
+  type Tensor,
+} from "./graph/index.ts";
+
+const choicesSchema = z.record(z.string(), z.string());
+
+/** A gradient with several forms, as a graph asked for it. */
+interface Question {
+  readonly operands: readonly Tensor[];
+  readonly forms: Readonly<Record<string, Form>>;
+}
+
+/** Runs of a form that are timed, after one that is not; the fastest counts, since others use the machine too. */
+const TIMED_RUNS = 4;
+
+/**
+ * A context that takes the fastest form of every gradient that `build` asks for. What the file does not know is timed,
+ * which takes seconds; where a form cannot run or the file cannot be written, the others are used and nothing is kept.
+ *
+ * @param build Emits the gradients with the given context; its result is not used.
+ * @param file JSON, machine → signature → form. @default {@link tuningFile}
+ */
+export async function tunedForms(
+  build: (context: GradientContext) => unknown,
+  { file = tuningFile(), ...options }: CompileOptions & { file?: string } = {},
+): Promise<GradientContext> {
+  const questions = new Map<string, Question>();
+  build({
+    choose(signature, operands, forms) {
+      if (Object.keys(forms).length > 1) questions.set(signature, { operands, forms });
+      return firstForm.choose(signature, operands, forms);
+    },
+  });
+  const known = await readChoices(file);
+  const machine = machineName(options);
+  const choices = { ...known[machine] };
+  const open = [...questions].filter(([signature, { forms }]) => !(choices[signature]! in forms));
+  for (const [signature, question] of open) choices[signature] = await fastest(question, options);
+  if (open.length > 0) {
+    const content = `${JSON.stringify({ ...known, [machine]: choices }, null, 2)}\n`;
+    await replaceFile(file, content).catch(() => {}); // a cache: without it the next run times again
+  }
+  return {
+    choose(signature, operands, forms) {
+      const form = forms[choices[signature] ?? ""];
+      return form ? form(...operands) : firstForm.choose(signature, operands, forms);
+    },
+  };
+}
+
+/** Where choices are kept: `tuning.json` in the user's cache folder. */
+export function tuningFile(): string {
+  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "moco-search", "tuning.json");
+}
+
+/** Name of the form with the shortest run. */
+async function fastest({ operands, forms }: Question, options: CompileOptions): Promise<string> {
+  const names = operands.map((_, i) => `operand${i}`);
+  const feeds = Object.fromEntries(operands.map(({ shape }, i) => [names[i]!, noise(sizeOf(shape))]));
+  let best = { name: Object.keys(forms)[0]!, milliseconds: Infinity };
+  for (const [name, form] of Object.entries(forms)) {
+    // The sum keeps the output small: an output's fresh pages would be timed too.
+    const sum = reduceSum(form(...operands.map(({ shape, dtype }, i) => input(names[i]!, shape, dtype))));
+    const graph = await compile({ sum }, options).catch(() => undefined); // not on this provider
+    if (!graph) continue;
+    for (let run = 0; run <= TIMED_RUNS; run++) {
+      const start = performance.now();
+      await graph.run(feeds);
+      const milliseconds = performance.now() - start;
+      if (run > 0 && milliseconds < best.milliseconds) best = { name, milliseconds };
+    }
+    await graph.release();
+  }
+  return best.name;
+}
+
+/** What a choice depends on besides the shape. */
+function machineName({ providers = ["cpu"], threads = 0 }: CompileOptions): string {
+  const processors = cpus();
+  return [
+    `onnxruntime ${env.versions.node}`,
+    providers.join("+"),
+    processors[0]?.model ?? "unknown processor",
+    `${threads || processors.length} threads`,
+  ].join(", ");
+}
+
+async function readChoices(file: string): Promise<Record<string, Record<string, string>>> {
+  try {
+    return z.record(z.string(), choicesSchema).parse(JSON.parse(await readFile(file, "utf8")));
+  } catch {
+    return {}; // not there yet, or not ours
+  }
+}
+
+/** Values in −1..1 of no particular meaning: zeros might be skipped. */
+function noise(size: number): Float32Array {
+  return Float32Array.from({ length: size }, (_, i) => Math.sin(i));
+}
