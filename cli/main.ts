@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { AppError } from "../core/errors.ts";
 import { packageRoot } from "../core/paths.ts";
+import { ablate } from "./ablate.ts";
 import { activate } from "./activate.ts";
 import { add } from "./add.ts";
 import { demo } from "./demo.ts";
@@ -27,6 +28,7 @@ const program = new Command("moco-search")
   .addCommand(train)
   .addCommand(evaluate)
   .addCommand(add)
+  .addCommand(ablate)
   .addCommand(serve)
   .addCommand(index)
   .addCommand(search)

@@ -3,35 +3,25 @@
 //   moco-search train photos/ --name photos --minutes 1        (one minute on the CPU)
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import sharp from "sharp";
 import { AppError } from "../core/errors.ts";
 import { asWriteFailure } from "../core/files.ts";
 import { readModel } from "../core/model-folder.ts";
 import { packageRoot } from "../core/paths.ts";
-import { DEVICE_NAMES, type DeviceName, findDevice } from "../training/device.ts";
 import { type PrepareOptions, prepare } from "../training/prepare.ts";
 import { readWeights } from "../training/publish.ts";
-import { type Budget, RECIPE_NAMES, type RecipeName } from "../training/recipes.ts";
 import { viewsSheet } from "../training/report/contact-sheet.ts";
-import { merge, type Settings } from "../training/settle.ts";
 import { train as runTraining, type TrainEvent } from "../training/train.ts";
-import { positive } from "./numbers.ts";
 import { showProgress } from "./progress.ts";
-import { hyperparameterOptions, readSettings, settingsOf } from "./train/hyperparameters.ts";
+import { addTrainingOptions, budgetOf, settingsFrom, type TrainingFlags } from "./train/options.ts";
 
-interface Flags {
+interface Flags extends TrainingFlags {
   readonly name?: string;
-  readonly recipe: RecipeName;
-  readonly config?: string;
-  readonly device: DeviceName;
   readonly showViews?: string;
-  readonly epochs?: number;
-  readonly minutes?: number;
   readonly init?: string;
   readonly resume?: true;
   readonly replace?: true;
-  readonly threads?: number;
   readonly run?: string;
   readonly models: string;
   readonly json?: true;
@@ -45,36 +35,19 @@ export const train = new Command("train")
   )
   .argument("<images...>", "folders, archives or files of images")
   .option("--name <name>", "name of the model to write")
-  .addOption(new Option("--recipe <name>", "where hyper-parameters come from").choices(RECIPE_NAMES).default("auto"))
-  .option("--config <file>", "hyper-parameters as JSON or YAML; flags go before it, and it before the recipe")
-  .option("--epochs <number>", "passes over the collection", positive)
-  .option(
-    "--minutes <number>",
-    "train for about this long; the schedule is fitted to it (default: 30 with the recipe auto, 200 epochs with others)",
-    positive,
-  )
   .option("--init <model>", "begin from the weights of this model")
   .option("--resume", "go on from the last checkpoint of this name")
   .option("--replace", "replace a model of the same name")
-  .addOption(new Option("--device <name>", "where to compute").choices(DEVICE_NAMES).default("auto"))
-  .option("--threads <number>", "threads (default: all cores)", positive)
   .option("--run <folder>", "folder of config, metrics and checkpoints (default: ./runs/<name>)")
   .option("--models <folder>", "folder that models are written to", join(packageRoot(), "models"))
   .option("--show-views <image>", "write a sheet of views to look at, such as views.png, and do not train")
   .option("--json", "print the outcome as one line of JSON")
-  .addHelpText("after", "\nExample:\n  $ moco-search train photos/ --name photos --minutes 30")
-  .optionsGroup("Hyper-parameters:");
-for (const option of hyperparameterOptions()) train.addOption(option);
+  .addHelpText("after", "\nExample:\n  $ moco-search train photos/ --name photos --minutes 30");
+addTrainingOptions(train, "30 minutes with the recipe auto, 200 epochs with others");
 train.action(async (images: string[], flags: Flags & Record<string, unknown>) => {
-  if (flags.epochs && flags.minutes) {
-    throw new AppError("invalid_configuration", "Expected --epochs or --minutes but received both. Give one of them.");
-  }
-  const file: Settings = flags.config ? await readSettings(flags.config) : {};
+  const budget = budgetOf(flags);
   const settings: PrepareOptions = {
-    images,
-    recipe: flags.recipe,
-    config: merge(file, settingsOf(flags)) as Settings,
-    device: await findDevice(flags.device),
+    ...(await settingsFrom(images, flags)),
     ...(flags.init && { init: await readWeights(await readModel(flags.models, flags.init)) }),
   };
   if (flags.showViews) return showViews(settings, flags.showViews);
@@ -92,11 +65,6 @@ train.action(async (images: string[], flags: Flags & Record<string, unknown>) =>
     stop.abort();
     process.once("SIGINT", () => process.exit(130));
   });
-  const budget: Budget | undefined = flags.epochs
-    ? { epochs: flags.epochs }
-    : flags.minutes
-      ? { minutes: flags.minutes }
-      : undefined;
   const runFolder = resolve(flags.run ?? join("runs", name));
   const display = trainingDisplay();
   const result = await runTraining({

@@ -1,7 +1,7 @@
 // Bad input of `moco-search train`, through the command line: a sentence, a code, and an exit code that is not 0.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -154,7 +154,7 @@ architecture:
   it("shows views without training", async () => {
     const ended = await train("few", "--show-views", "views.png", ...tiny);
     assert.equal(ended.code, 0, ended.stderr);
-    const { format, width, height } = await sharp(at("views.png")).metadata();
+    const { format, width, height } = await sharp(await readFile(at("views.png"))).metadata();
     assert.ok(format === "png" && width! > 800 && height! > 500, `${width}×${height}`);
     assert.equal(ended.stderr.includes("training"), false);
   });

@@ -10,7 +10,7 @@ import { type CompiledGraph, compile, input, l2Normalise, type Tensor, type Valu
 import { contrastiveAccuracy, mocoLogits } from "../moco/loss.ts";
 import { allocateViewMatrices, drawView, type ViewRecipe } from "../moco/view-matrices.ts";
 import { view, viewFeeds } from "../moco/views.ts";
-import { evaluationScope } from "../network/scope.ts";
+import { evaluationScope, type Scope } from "../network/scope.ts";
 import { IMAGENET_NORMALISATION } from "../preprocessing.ts";
 import { alignment, effectiveRank, spread, uniformity } from "./health.ts";
 import { knn } from "./knn.ts";
@@ -155,10 +155,11 @@ export async function createMonitor(
 /** queries and keys [B, D] of two views, and the contrastive accuracy [] against the queue. */
 function pairsGraph(config: TrainingConfig, B: number): Record<string, Tensor> {
   const images = storedImages(config, B);
-  const projection = (encoder: string, name: string) =>
-    l2Normalise(projectionEncoder(viewOf(config, images, name), evaluation(encoder), config));
-  const queries = projection("q", "query");
-  const keys = projection(config.mechanism === "moco" ? "k" : "q", "key"); // the others have one encoder
+  const projection = (encoder: Scope, name: string) =>
+    l2Normalise(projectionEncoder(viewOf(config, images, name), encoder, config));
+  const queryEncoder = evaluation("q");
+  const queries = projection(queryEncoder, "query");
+  const keys = projection(config.mechanism === "moco" ? evaluation("k") : queryEncoder, "key"); // the others have one
   const queue = input("queue", [config.queue, config.dim]);
   return { queries, keys, accuracy: contrastiveAccuracy(mocoLogits(queries, keys, queue, config.temperature)) };
 }
@@ -171,7 +172,16 @@ function featuresGraph(config: TrainingConfig, B: number): Record<string, Tensor
 const storedImages = ({ storedSize: S0 }: TrainingConfig, B: number) => input("images", [B, S0, S0, 3], "uint8");
 const viewOf = ({ imageSize }: TrainingConfig, images: Tensor, name: string) =>
   view(images, name, imageSize, IMAGENET_NORMALISATION);
-const evaluation = (encoder: string) => evaluationScope(({ name, shape }) => input(`${encoder}.${name}`, shape));
+
+/** The encoder `q` or `k` as it is used. It may encode several views: its tensors are inputs once. */
+function evaluation(encoder: string): Scope {
+  const tensors = new Map<string, Tensor>();
+  return evaluationScope(({ name, shape }) => {
+    const tensor = tensors.get(name) ?? input(`${encoder}.${name}`, shape);
+    tensors.set(name, tensor);
+    return tensor;
+  });
+}
 
 /** Labels of the sample where they can say something: more than one, and most of them more than once. */
 function usefulLabels(dataset: Dataset, indices: Uint32Array): string[] | undefined {

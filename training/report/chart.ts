@@ -17,7 +17,7 @@ export interface ChartOptions {
   readonly include?: readonly number[];
 }
 
-const COLOURS = ["#3b7dd8", "#e08a2e"];
+const COLOURS = ["#3b7dd8", "#e08a2e", "#2f9e5b"];
 const SIZE = { width: 400, height: 210, marginLeft: 46, marginBottom: 34 };
 
 /** The chart as SVG text; the axes take the colour of the text around it. */

@@ -1,0 +1,52 @@
+// The options that every command that trains has.
+import { type Command, Option } from "commander";
+import { AppError } from "../../core/errors.ts";
+import { DEVICE_NAMES, type DeviceName, findDevice } from "../../training/device.ts";
+import type { PrepareOptions } from "../../training/prepare.ts";
+import { type Budget, RECIPE_NAMES, type RecipeName } from "../../training/recipes.ts";
+import { merge, type Settings } from "../../training/settle.ts";
+import { positive } from "../numbers.ts";
+import { hyperparameterOptions, readSettings, settingsOf } from "./hyperparameters.ts";
+
+/** The values of {@link addTrainingOptions}; hyper-parameters stand beside them by their flags' names. */
+export interface TrainingFlags extends Readonly<Record<string, unknown>> {
+  readonly recipe: RecipeName;
+  readonly config?: string;
+  readonly device: DeviceName;
+  readonly epochs?: number;
+  readonly minutes?: number;
+  readonly threads?: number;
+}
+
+/** @param budget How long it takes where the user does not say, in words. */
+export function addTrainingOptions(command: Command, budget: string): void {
+  command
+    .addOption(new Option("--recipe <name>", "where hyper-parameters come from").choices(RECIPE_NAMES).default("auto"))
+    .option("--config <file>", "hyper-parameters as JSON or YAML; flags go before it, and it before the recipe")
+    .option("--epochs <number>", "passes over the collection", positive)
+    .option(
+      "--minutes <number>",
+      `train for about this long; the schedule is fitted to it (default: ${budget})`,
+      positive,
+    )
+    .addOption(new Option("--device <name>", "where to compute").choices(DEVICE_NAMES).default("auto"))
+    .option("--threads <number>", "threads (default: all cores)", positive)
+    .optionsGroup("Hyper-parameters:");
+  for (const option of hyperparameterOptions()) command.addOption(option);
+}
+
+/** How long to train, where the user said so. */
+export function budgetOf({ epochs, minutes }: TrainingFlags): Budget | undefined {
+  if (epochs && minutes) {
+    throw new AppError("invalid_configuration", "Expected --epochs or --minutes but received both. Give one of them.");
+  }
+  if (epochs) return { epochs };
+  return minutes ? { minutes } : undefined;
+}
+
+/** What the user set, and the device found. */
+export async function settingsFrom(images: readonly string[], flags: TrainingFlags): Promise<PrepareOptions> {
+  const file: Settings = flags.config ? await readSettings(flags.config) : {};
+  const config = merge(file, settingsOf(flags)) as Settings;
+  return { images, recipe: flags.recipe, config, device: await findDevice(flags.device) };
+}
