@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, hasErrno } from "./errors.ts";
-import { syncFolder, temporaryName, writeDurably } from "./files.ts";
+import { sync, temporaryName, writeDurably } from "./files.ts";
 import { type ModelCard, modelCardSchema, modelNameSchema } from "./model-card.ts";
 
 /** Beside encoder.onnx: the encoder's trainable tensors, from which another training can start. Not every model has it. */
@@ -133,7 +133,7 @@ export async function writeModel(
     await writeDurably(join(temporary, "encoder.onnx"), files.onnx);
     if (files.weights) await writeDurably(join(temporary, WEIGHTS_FILE), files.weights);
     await writeDurably(join(temporary, "model.json"), `${JSON.stringify(checked, null, 2)}\n`);
-    await syncFolder(temporary);
+    await sync(temporary);
     if (replace) await rename(target, retired).catch(ignoreMissing);
     await rename(temporary, target);
   } catch (error) {
@@ -144,7 +144,7 @@ export async function writeModel(
     }
     throw error;
   }
-  await syncFolder(modelsFolder);
+  await sync(modelsFolder);
   await rm(retired, { recursive: true, force: true });
   return readModel(modelsFolder, card.name);
 }

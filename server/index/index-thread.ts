@@ -19,6 +19,10 @@ export interface IndexThread {
   /** Exact search over `keys` alone. The array is given away. */
   searchAmong(query: Float32Array, keys: Float64Array<ArrayBuffer>, k: number): Promise<FoundKeys>;
   inspect(sample: number): Promise<IndexReport>;
+  /** Writes a snapshot to a new file; see `HnswIndex.write`. */
+  write(path: string): Promise<IndexSize>;
+  /** Begins anew from a snapshot: its vectors are dead nodes until they are added. Where it fails nothing changes. */
+  restore(path: string): Promise<IndexSize>;
   /** Ends the thread once the calls under way are answered. */
   close(): Promise<void>;
 }
@@ -72,6 +76,8 @@ export function startIndexThread(
     search: (query, k) => call({ op: "search", query, k }),
     searchAmong: (query, keys, k) => call({ op: "search-among", query, keys, k }, [keys.buffer]),
     inspect: (sample) => call({ op: "inspect", sample }),
+    write: (path) => call({ op: "write", path }),
+    restore: (path) => call({ op: "restore", path }),
     async close() {
       if (state === "dead") return;
       // Ending a thread inside a call of the native index would abort the whole process: first it must have answered.

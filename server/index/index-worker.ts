@@ -9,7 +9,8 @@ export type IndexRequest =
   | { readonly op: "remove"; readonly keys: readonly number[] }
   | { readonly op: "search"; readonly query: Float32Array; readonly k: number }
   | { readonly op: "search-among"; readonly query: Float32Array; readonly keys: Float64Array; readonly k: number }
-  | { readonly op: "inspect"; readonly sample: number };
+  | { readonly op: "inspect"; readonly sample: number }
+  | { readonly op: "write" | "restore"; readonly path: string };
 
 /** Found keys, best first, with their scores. */
 export interface FoundKeys {
@@ -30,7 +31,7 @@ export interface IndexWorkerData {
 }
 
 const { dimensions } = workerData as IndexWorkerData;
-const index = createHnswIndex(dimensions);
+let index = createHnswIndex(dimensions);
 
 function answer(request: IndexRequest): IndexAnswer {
   switch (request.op) {
@@ -48,6 +49,12 @@ function answer(request: IndexRequest): IndexAnswer {
       return pack(index.searchAmong(request.query, request.keys, request.k));
     case "inspect":
       return index.inspect(request.sample);
+    case "write":
+      index.write(request.path);
+      return index.size();
+    case "restore":
+      index = createHnswIndex(dimensions, {}, request.path);
+      return index.size();
   }
 }
 
