@@ -4,7 +4,7 @@ import { siblingModule } from "../../core/paths.ts";
 import { startWorker } from "../../core/processes.ts";
 import { createPendingCalls } from "../pending-calls.ts";
 import type { IndexReport } from "./hnsw.ts";
-import type { FoundKeys, IndexAnswer, IndexReply, IndexRequest, IndexWorkerData } from "./index-worker.ts";
+import type { FoundKeys, IndexAnswer, IndexCall, IndexReply, IndexRequest, IndexWorkerData } from "./index-worker.ts";
 import type { IndexSize } from "./vector-index.ts";
 
 /**
@@ -49,9 +49,11 @@ export function startIndexThread(
       cause: reason,
     });
 
-  worker.on("message", (reply: IndexReply) => {
-    if ("answer" in reply) calls.resolve(reply.id, reply.answer);
-    else calls.reject(reply.id, new Error(`The index failed: ${reply.error}`));
+  worker.on("message", (replies: readonly IndexReply[]) => {
+    for (const reply of replies) {
+      if ("answer" in reply) calls.resolve(reply.id, reply.answer);
+      else calls.reject(reply.id, new Error(`The index failed: ${reply.error}`));
+    }
   });
   worker.on("error", (error) => {
     reason = error;
@@ -63,10 +65,19 @@ export function startIndexThread(
     if (!expected) died(reason);
   });
 
+  let unsent: IndexCall[] = [];
+  let given: ArrayBuffer[] = [];
+  const send = () => {
+    worker.postMessage(unsent, given);
+    unsent = [];
+    given = [];
+  };
   const call = <T extends IndexAnswer>(request: IndexRequest, transfer: ArrayBuffer[] = []): Promise<T> => {
     if (state === "dead") return Promise.reject(unavailable());
     const { id, answer } = calls.open();
-    worker.postMessage({ id, request }, transfer);
+    // The calls of one turn of the event loop go together.
+    if (unsent.push({ id, request }) === 1) setImmediate(send);
+    given.push(...transfer);
     return answer as Promise<T>;
   };
 

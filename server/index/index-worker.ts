@@ -1,4 +1,4 @@
-// The thread that an index lives in: calls come in, answers with the same number go out.
+// The thread that an index lives in: lists of calls come in, lists of answers with the same numbers go out.
 import { parentPort, workerData } from "node:worker_threads";
 import { createHnswIndex, type IndexReport } from "./hnsw.ts";
 import type { IndexSize, Match } from "./vector-index.ts";
@@ -20,7 +20,13 @@ export interface FoundKeys {
 
 export type IndexAnswer = IndexSize | FoundKeys | IndexReport;
 
-/** What the thread sends: the call's number and its answer, or why there is none. */
+/** One call, by its number. */
+export interface IndexCall {
+  readonly id: number;
+  readonly request: IndexRequest;
+}
+
+/** The call's number and its answer, or why there is none. */
 export type IndexReply =
   | { readonly id: number; readonly answer: IndexAnswer }
   | { readonly id: number; readonly error: string };
@@ -65,12 +71,13 @@ function pack(matches: readonly Match[]): FoundKeys {
   };
 }
 
-parentPort!.on("message", ({ id, request }: { id: number; request: IndexRequest }) => {
-  let reply: IndexReply;
+function reply({ id, request }: IndexCall): IndexReply {
   try {
-    reply = { id, answer: answer(request) };
+    return { id, answer: answer(request) };
   } catch (error) {
-    reply = { id, error: error instanceof Error ? error.message : String(error) };
+    return { id, error: error instanceof Error ? error.message : String(error) };
   }
-  parentPort!.postMessage(reply);
-});
+}
+
+// A message costs about as much as a search: calls come, and answers go, many in one.
+parentPort!.on("message", (calls: readonly IndexCall[]) => parentPort!.postMessage(calls.map(reply)));
