@@ -31,7 +31,13 @@ export async function fire(
     headers: { "Content-Type": type },
     body,
   }));
-  const { requests: rate, latency, errors, non2xx } = await autocannon({ url, requests, connections, duration: seconds });
-  if (errors + non2xx > 0) throw new Error(`Expected only answers of 2xx but ${errors} failed and ${non2xx} had another`);
+  const {
+    requests: rate,
+    latency,
+    errors,
+    non2xx,
+  } = await autocannon({ url, requests, connections, duration: seconds });
+  if (errors + non2xx > 0)
+    throw new Error(`Expected only answers of 2xx but ${errors} failed and ${non2xx} had another`);
   return { requestsPerSecond: rate.average, p50: latency.p50, p99: latency.p99 };
 }
