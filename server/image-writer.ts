@@ -35,7 +35,7 @@ export function createImageWriter({ store, generations }: { store: Store; genera
     const lacks = (encoder: number) => !embeddings.has(encoder) && !hasStored(image.sha256, encoder);
     const embedFor = async (generation: Generation) => {
       try {
-        embeddings.set(generation.encoder, await generation.use(() => generation.embed(prepare, "live")));
+        embeddings.set(generation.encoder, await generation.use(() => generation.embed(prepare)));
       } catch (error) {
         // Only the generation that answers can refuse an image; another one gets it from its backfill.
         if (generation === generations.active()) throw error;

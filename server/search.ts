@@ -108,7 +108,7 @@ function merged(some: FoundKeys, others: FoundKeys): FoundKeys {
 async function embedQuery(query: Query, generation: Generation, store: Store): Promise<Float32Array> {
   if ("image" in query) {
     if (query.region) await checkRegion(query.image, query.region);
-    return generation.embed(createPreparer(query.image, query.region), "live");
+    return generation.embed(createPreparer(query.image, query.region));
   }
   if ("vector" in query) return checkVector(query.vector, generation.card.dimensions);
   if ("id" in query) return embeddingOf(query.id, generation, store);
@@ -128,7 +128,7 @@ async function embeddingOf(id: string, generation: Generation, store: Store): Pr
   const content = store.images.contentOf(id);
   if (!content) throw new AppError("image_not_found", `There is no image ${JSON.stringify(id)}.`);
   const stored = store.embeddings.get(generation.encoder, content.number);
-  return stored ?? generation.embed(createPreparer(await store.files.read(content.sha256)), "live");
+  return stored ?? generation.embed(createPreparer(await store.files.read(content.sha256)));
 }
 
 async function checkRegion(image: Uint8Array, { x, y, width, height }: Region): Promise<void> {

@@ -51,7 +51,7 @@ export async function runSwap(
 
     let switched = false;
     while (!switched) {
-      await backfill(candidate, deps, { signal, onProgress });
+      await backfill(candidate, store, { signal, onProgress });
       await enter("verifying");
       const report = await examine(candidate, store);
       await candidate.warm(); // still alive
