@@ -201,6 +201,7 @@ function failingApp(code: ErrorCode): Express {
     models: failing as AppDeps["models"],
     swaps: failing as AppDeps["swaps"],
     notReadyReason: () => undefined,
+    stopping: new AbortController().signal,
     metrics: createMetrics({
       generation: () => 1,
       images: () => 0,
