@@ -48,6 +48,12 @@ export const configSchema = z.strictObject({
   maxImages: count.default(256),
   /** Demands API keys on loopback too, as behind a reverse proxy. Other addresses always demand them. */
   requireKeys: flag.default(false),
+  /** Key of the metadata that says which images belong together: a swap must not find less of them. */
+  goldenKey: z.string().min(1, "expected a key").optional(),
+  /** Mean average precision on those images may drop by so much in a swap. */
+  allowedDrop: number.min(0, "expected 0 to 1").max(1, "expected 0 to 1").default(0.02),
+  /** Activates each model that appears in the models folder. */
+  autoActivate: flag.default(false),
   /** Requests a minute from one client where API keys are demanded; 0 for no limit. */
   rateLimit: number.int("expected a whole number").min(0, "expected 0 or more").default(6000),
   /** Reverse proxies in front, whose word for a client's address is taken. */

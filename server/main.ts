@@ -14,6 +14,7 @@ import { createGenerations, type Generations } from "./generation/generations.ts
 import { createSwaps } from "./generation/swaps.ts";
 import { createCollectionMap } from "./map/collection-map.ts";
 import { createMetrics } from "./metrics.ts";
+import { type ModelWatcher, watchModels } from "./model-watcher.ts";
 import { createModelCatalogue } from "./models.ts";
 import type { GenerationRecord } from "./store/generation-records.ts";
 import { openStore, type Store } from "./store/store.ts";
@@ -42,7 +43,7 @@ export type Parts = typeof PARTS;
 export async function start(options: Options = {}, replaced: Partial<Parts> = {}): Promise<RunningServer> {
   const parts = { ...PARTS, ...replaced };
   const config = parseConfig(options);
-  let closing = false;
+  const stopping = new AbortController();
   const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: false }));
   const store = await parts.openStore(config.data);
   const generations = parts.createGenerations();
@@ -51,16 +52,22 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     images: store.images.count,
     contents: store.images.countContents,
     waiting: () => generations.serving?.waiting ?? 0,
-    ready: () => !closing && notReadyReason(generations) === undefined,
+    ready: () => !stopping.signal.aborted && notReadyReason(generations) === undefined,
   });
   const open = (record: GenerationRecord) => parts.openGeneration(record, store, config, { logger, metrics });
-  const swaps = createSwaps({ store, generations, modelsFolder: config.models, open, logger });
+  const swaps = createSwaps({ store, generations, modelsFolder: config.models, gate: config, open, logger });
+  let watcher: ModelWatcher | undefined;
   const app = createApp({
     collection: createCollection({ store, generations }),
     readMap: createCollectionMap({ store, generations }),
-    models: createModelCatalogue(config.models, generations, swaps),
+    models: createModelCatalogue(config.models, {
+      generations,
+      swaps,
+      appearedAt: (card) => watcher?.appearedAt(card),
+    }),
     swaps,
-    notReadyReason: () => (closing ? "The server is stopping." : notReadyReason(generations)),
+    notReadyReason: () => (stopping.signal.aborted ? "The server is stopping." : notReadyReason(generations)),
+    stopping: stopping.signal,
     metrics,
     limits: config,
     ...(demandsKeys(config) ? { apiKeys: store.apiKeys, rateLimit: config.rateLimit } : { rateLimit: 0 }),
@@ -73,10 +80,10 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
   server.headersTimeout = Math.min(config.requestSeconds, 20) * 1000;
 
   const close = async (): Promise<void> => {
-    if (closing) return;
-    closing = true;
+    if (stopping.signal.aborted) return;
+    stopping.abort();
     await drain(server, config.drainSeconds);
-    await swaps.close();
+    await Promise.all([swaps.close(), watcher?.close()]);
     await generations.closeAll();
     store.close();
   };
@@ -94,6 +101,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     throw error;
   }
   swaps.resume();
+  watcher = watchModels(config.models, { swaps, logger }, config);
   logger.info({ model: generations.active().card.name }, "ready");
   const { address, family, port } = server.address() as AddressInfo;
   const url = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;

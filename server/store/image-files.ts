@@ -13,6 +13,8 @@ export interface ImageFiles {
    */
   put(sha256: string, bytes: Uint8Array): Promise<void>;
   read(sha256: string): Promise<Buffer>;
+  /** Where the bytes are, for another process to read. */
+  path(sha256: string): string;
   remove(sha256: string): Promise<void>;
   /** Removes what a crash left: temporary files, and files for which `isKnown` is false. Returns how many. */
   sweep(isKnown: (sha256: string) => boolean): Promise<number>;
@@ -33,6 +35,7 @@ export async function openImageFiles(folder: string): Promise<ImageFiles> {
         throw asStorageError(error);
       }
     },
+    path: pathOf,
     read: (sha256) => readFile(pathOf(sha256)),
     remove: (sha256) => rm(pathOf(sha256), { force: true }),
     async sweep(isKnown) {
