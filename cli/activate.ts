@@ -10,10 +10,11 @@ export const activate = new Command("activate")
     "Begins a swap on a running server and follows it to the end: every stored image is embedded again, checked, and then the new model answers. Nothing is interrupted, and Ctrl-C ends only the following.",
   )
   .argument("<model>", "name of a model in the server's models folder")
+  .option("--force", "activate it where it finds less than the active model; a broken model stays refused")
   .option("--json", "print the swap's end as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search activate photos");
 for (const option of serverOptions()) activate.addOption(option);
-activate.action(async (model: string, { server, key, json }: ServerFlags & { json?: true }) => {
+activate.action(async (model: string, { server, key, json, force }: ServerFlags & { json?: true; force?: true }) => {
   const client = createClient(server, key);
-  await followSwap(client, await client.activate(model), { json });
+  await followSwap(client, await client.activate(model, { force }), { json });
 });

@@ -2,6 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Option } from "commander";
 import { AppError, ERRORS, type ErrorCode } from "../core/errors.ts";
+import type { SwapView } from "../server/generation/swaps.ts";
+import { hasEnded } from "../server/store/swap-records.ts";
+import { readEvents } from "./event-stream.ts";
 
 /** A stored image that a search found. */
 export interface Match {
@@ -31,15 +34,6 @@ export interface UploadAnswer {
   readonly errors: ReadonlyArray<{ readonly index: number; readonly code: string; readonly detail: string }>;
 }
 
-/** A swap as the server tells it. */
-export interface Swap {
-  readonly id: string;
-  readonly state: string;
-  readonly model: { readonly name: string };
-  readonly progress?: { readonly done: number; readonly total: number };
-  readonly error?: { readonly detail?: string };
-}
-
 /** What narrows a search. */
 export interface SearchOptions {
   readonly minScore?: number | undefined;
@@ -53,9 +47,12 @@ export interface Client {
   upload(files: readonly ImageFile[], metadata: unknown, key?: string): Promise<UploadAnswer>;
   search(file: ImageFile, k: number, options?: SearchOptions): Promise<SearchAnswer>;
   embed(files: readonly ImageFile[]): Promise<EmbedAnswer>;
-  activate(model: string): Promise<Swap>;
-  rollback(): Promise<Swap>;
-  swap(id: string): Promise<Swap>;
+  /** @param options.force Activates a model that finds less than the active one. */
+  activate(model: string, options?: { readonly force?: boolean | undefined }): Promise<SwapView>;
+  rollback(): Promise<SwapView>;
+  swap(id: string): Promise<SwapView>;
+  /** A swap whenever it has changed, up to its end; follows it through restarts of the server. */
+  follow(id: string): AsyncGenerator<SwapView>;
 }
 
 /** An image file's name and content. */
@@ -102,6 +99,8 @@ export function createClient(url: string, key?: string): Client {
       throw new AppError(code, `${answer.title}: ${answer.detail}`);
     }
   };
+  const getSwap = async (id: string) =>
+    (await call("GET", `/v1/swaps/${encodeURIComponent(id)}`)) as unknown as SwapView;
   return {
     async upload(files, metadata, idempotencyKey) {
       const form = multipart(files);
@@ -117,11 +116,29 @@ export function createClient(url: string, key?: string): Client {
       return (await call("POST", "/v1/search", form)) as unknown as SearchAnswer;
     },
     embed: async (files) => (await call("POST", "/v1/embeddings", multipart(files))) as unknown as EmbedAnswer,
-    async activate(model) {
-      return (await call("POST", `/v1/models/${encodeURIComponent(model)}/activate`)).swap as Swap;
+    async activate(model, { force = false } = {}) {
+      const path = `/v1/models/${encodeURIComponent(model)}/activate${force ? "?force=true" : ""}`;
+      return (await call("POST", path)).swap as SwapView;
     },
-    rollback: async () => (await call("POST", "/v1/rollback")).swap as Swap,
-    swap: async (id) => (await call("GET", `/v1/swaps/${encodeURIComponent(id)}`)) as unknown as Swap,
+    rollback: async () => (await call("POST", "/v1/rollback")).swap as SwapView,
+    swap: getSwap,
+    async *follow(id) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          const { ok, body } = await ask("GET", `/v1/swaps/${encodeURIComponent(id)}/events`);
+          // Where there are no events, the swap itself or the reason why there is none.
+          for await (const swap of ok && body ? readEvents<SwapView>(body) : [await getSwap(id)]) {
+            yield swap;
+            if (hasEnded(swap)) return;
+            attempt = 0;
+          }
+        } catch (error) {
+          const isServersWord = error instanceof AppError && error.code !== "not_ready";
+          if (isServersWord || attempt >= ATTEMPTS) throw error;
+        }
+        await sleep(1000);
+      }
+    },
   };
 }
 

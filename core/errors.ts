@@ -23,6 +23,7 @@ export const ERRORS = {
   model_not_found: { status: 404, title: "There is no such model" },
   swap_not_found: { status: 404, title: "There is no such swap" },
   invalid_model: { status: 422, title: "The model cannot be used" },
+  worse_model: { status: 422, title: "The model finds less than the active one" },
   no_embedding: { status: 422, title: "The model has no embedding for this image" },
   model_exists: { status: 409, title: "A model of that name exists" },
   swap_in_progress: { status: 409, title: "Another swap is running" },

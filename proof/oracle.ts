@@ -9,7 +9,7 @@ export interface Oracle {
   embedding(picture: number): Float32Array;
   /** Cosine similarity of two pictures. */
   score(a: number, b: number): number;
-  /** Images a second of the bare encoder, without decoding. */
+  /** Images decoded and encoded a second, with nothing stored or indexed. */
   readonly imagesPerSecond: number;
 }
 
@@ -23,8 +23,8 @@ export async function createOracle(model: Model, pictures: readonly Buffer[]): P
   let seconds = 0;
   for (let from = 0; from < pictures.length; from += BATCH) {
     const files = pictures.slice(from, from + BATCH);
-    const pixels = Buffer.concat(await Promise.all(files.map((file) => decodeForEncoder(file, input))));
     const began = performance.now();
+    const pixels = Buffer.concat(await Promise.all(files.map((file) => decodeForEncoder(file, input))));
     embeddings.set(await encoder.embed(pixels, files.length), from * dimensions);
     seconds += (performance.now() - began) / 1000;
   }

@@ -75,12 +75,18 @@ function partsOf(slow: boolean): Pick<Parts, "openStore" | "openGeneration"> {
         startIndexThread(dimensions, died, startKillable),
       );
       if (!slow) return generation;
-      const embed: typeof generation.embed = async (prepare, priority) => {
-        const embedding = await generation.embed(prepare, priority);
-        if (priority === "background") await sleep(SLOW_EMBED_MS);
-        return embedding;
+      const startBackgroundEncoder: typeof generation.startBackgroundEncoder = async () => {
+        const encoder = await generation.startBackgroundEncoder();
+        return {
+          ...encoder,
+          async embedFiles(paths) {
+            const embeddings = await encoder.embedFiles(paths);
+            await sleep(SLOW_EMBED_MS);
+            return embeddings;
+          },
+        };
       };
-      return Object.create(generation, { embed: { value: embed } });
+      return Object.create(generation, { startBackgroundEncoder: { value: startBackgroundEncoder } });
     },
   };
 }

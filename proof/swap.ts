@@ -18,6 +18,8 @@ const { values } = parseArgs({
     json: { type: "boolean", default: false },
     swaps: { type: "string", default: "20" },
     images: { type: "string", default: "5000" },
+    /** Leaves the kills out. */
+    "no-kills": { type: "boolean", default: false },
     /** Twice: folders of two models. Without it two are trained for a quarter of a minute each. */
     model: { type: "string", multiple: true },
   },
@@ -40,7 +42,7 @@ try {
     collapsed: await writeTinyModel(originals, "collapsed", { collapsed: true }),
     images: Number(values.images),
     swaps: Number(values.swaps),
-    kills: ALL_KILLS,
+    kills: values["no-kills"] ? [] : ALL_KILLS,
     idleMs: 3000,
     tell,
   });

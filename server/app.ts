@@ -31,6 +31,8 @@ export interface AppDeps {
   readonly models: ModelCatalogue;
   readonly swaps: Swaps;
   readonly notReadyReason: NotReadyReason;
+  /** Aborted when the server stops: streams end. */
+  readonly stopping: AbortSignal;
   readonly metrics: Metrics;
   readonly limits: UploadLimits;
   /** The keys that are demanded; without them only this machine is served. */
@@ -49,6 +51,7 @@ export function createApp({
   models,
   swaps,
   notReadyReason,
+  stopping,
   metrics,
   limits,
   logger,
@@ -76,7 +79,7 @@ export function createApp({
   app.use(embeddingRoutes(collection, limits));
   app.use(duplicateRoutes(collection));
   app.use(imageRoutes(collection, limits));
-  app.use(modelRoutes(models, swaps));
+  app.use(modelRoutes(models, swaps, stopping));
   app.use(mapRoutes(readMap));
   app
     .route("/openapi.json")

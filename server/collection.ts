@@ -91,7 +91,7 @@ export function createCollection({ store, generations }: { store: Store; generat
   return {
     embed: (images) =>
       generations.use(async (generation) => {
-        const embeddings = await Promise.all(images.map((bytes) => generation.embed(createPreparer(bytes), "live")));
+        const embeddings = await Promise.all(images.map((bytes) => generation.embed(createPreparer(bytes))));
         return { ...answeredBy(generation), dimensions: generation.card.dimensions, embeddings };
       }),
     add: (bytes, metadata, key) => generations.use(() => writer.add(bytes, metadata, key)),

@@ -26,25 +26,26 @@ export function createImageWriter({ store, generations }: { store: Store; genera
 
   /**
    * Embeds the image with every open generation and writes it. The active generation must have the embedding at the
-   * moment of the commit: where another became active meanwhile, that one embeds the image too.
+   * moment of the commit: where another became active meanwhile, that one embeds the image too. Which one is active is
+   * read from the database: a switch may stand before this write in the same transaction.
    */
   const embedAndWrite = async (bytes: Uint8Array, image: NewImage, key?: UploadKey): Promise<ImageRecord> => {
     const prepare = createPreparer(bytes);
     const embeddings = new Map<number, Float32Array>();
-    const lacks = ({ encoder }: Generation) => !embeddings.has(encoder) && !hasStored(image.sha256, encoder);
+    const lacks = (encoder: number) => !embeddings.has(encoder) && !hasStored(image.sha256, encoder);
     const embedFor = async (generation: Generation) => {
       try {
-        embeddings.set(generation.encoder, await generation.use(() => generation.embed(prepare, "live")));
+        embeddings.set(generation.encoder, await generation.use(() => generation.embed(prepare)));
       } catch (error) {
         // Only the generation that answers can refuse an image; another one gets it from its backfill.
         if (generation === generations.active()) throw error;
       }
     };
-    let lacking = generations.open().filter(lacks);
+    let lacking = generations.open().filter(({ encoder }) => lacks(encoder));
     for (;;) {
       await Promise.all(lacking.map(embedFor));
       if (store.images.contentNumber(image.sha256) === undefined) await store.files.put(image.sha256, bytes);
-      const record = await write(image, embeddings, key, () => !lacks(generations.active()));
+      const record = await write(image, embeddings, key, () => !lacks(store.generations.activeEncoder()));
       if (record) return record;
       lacking = [generations.active()];
     }
@@ -69,6 +70,10 @@ export function createImageWriter({ store, generations }: { store: Store; genera
         const added = store.images.add(image);
         for (const [encoder, vector] of embeddings) store.embeddings.add(encoder, { content: added.content, vector });
         if (key) store.keyedUploads.add(key, added.record);
+        // Noted inside the transaction: a switch that stands after this write in it must see what its candidate lacks.
+        for (const { encoder, missed } of generations.open()) {
+          if (!store.embeddings.has(encoder, added.content)) missed.add(added.content);
+        }
         return added;
       },
       (added) => {
@@ -83,9 +88,7 @@ export function createImageWriter({ store, generations }: { store: Store; genera
   const tellIndexes = (content: number, embeddings: ReadonlyMap<number, Float32Array>): Promise<void> | undefined => {
     const [active] = generations.open().map((generation) => {
       const vector = embeddings.get(generation.encoder);
-      if (vector) return generation.index.add([{ content, vector }]);
-      if (!store.embeddings.has(generation.encoder, content)) generation.missed.add(content);
-      return undefined;
+      return vector && generation.index.add([{ content, vector }]);
     });
     return active;
   };

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { pino } from "pino";
+import { type Logger, pino } from "pino";
 import { AppError, hasErrno } from "../core/errors.ts";
 import { readModel } from "../core/model-folder.ts";
 import { isLoopback } from "./access.ts";
@@ -14,6 +14,7 @@ import { createGenerations, type Generations } from "./generation/generations.ts
 import { createSwaps } from "./generation/swaps.ts";
 import { createCollectionMap } from "./map/collection-map.ts";
 import { createMetrics } from "./metrics.ts";
+import { type ModelWatcher, watchModels } from "./model-watcher.ts";
 import { createModelCatalogue } from "./models.ts";
 import type { GenerationRecord } from "./store/generation-records.ts";
 import { openStore, type Store } from "./store/store.ts";
@@ -42,7 +43,7 @@ export type Parts = typeof PARTS;
 export async function start(options: Options = {}, replaced: Partial<Parts> = {}): Promise<RunningServer> {
   const parts = { ...PARTS, ...replaced };
   const config = parseConfig(options);
-  let closing = false;
+  const stopping = new AbortController();
   const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: false }));
   const store = await parts.openStore(config.data);
   const generations = parts.createGenerations();
@@ -51,16 +52,22 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     images: store.images.count,
     contents: store.images.countContents,
     waiting: () => generations.serving?.waiting ?? 0,
-    ready: () => !closing && notReadyReason(generations) === undefined,
+    ready: () => !stopping.signal.aborted && notReadyReason(generations) === undefined,
   });
   const open = (record: GenerationRecord) => parts.openGeneration(record, store, config, { logger, metrics });
-  const swaps = createSwaps({ store, generations, modelsFolder: config.models, open, logger });
+  const swaps = createSwaps({ store, generations, modelsFolder: config.models, gate: config, open, logger });
+  let watcher: ModelWatcher | undefined;
   const app = createApp({
     collection: createCollection({ store, generations }),
     readMap: createCollectionMap({ store, generations }),
-    models: createModelCatalogue(config.models, generations, swaps),
+    models: createModelCatalogue(config.models, {
+      generations,
+      swaps,
+      appearedAt: (card) => watcher?.appearedAt(card),
+    }),
     swaps,
-    notReadyReason: () => (closing ? "The server is stopping." : notReadyReason(generations)),
+    notReadyReason: () => (stopping.signal.aborted ? "The server is stopping." : notReadyReason(generations)),
+    stopping: stopping.signal,
     metrics,
     limits: config,
     ...(demandsKeys(config) ? { apiKeys: store.apiKeys, rateLimit: config.rateLimit } : { rateLimit: 0 }),
@@ -73,10 +80,10 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
   server.headersTimeout = Math.min(config.requestSeconds, 20) * 1000;
 
   const close = async (): Promise<void> => {
-    if (closing) return;
-    closing = true;
+    if (stopping.signal.aborted) return;
+    stopping.abort();
     await drain(server, config.drainSeconds);
-    await swaps.close();
+    await Promise.all([swaps.close(), watcher?.close()]);
     await generations.closeAll();
     store.close();
   };
@@ -84,7 +91,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
   try {
     if (demandsKeys(config) && store.apiKeys.list().length === 0) throw keysMissing(config);
     await listen(server, config);
-    const active = await firstGeneration(store, config);
+    const active = await firstGeneration(store, config, logger);
     const generation = await open(active);
     generations.setCandidate(generation); // so that it is closed on failure
     await Promise.all([generation.warm(), generation.index.rebuild()]);
@@ -94,6 +101,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     throw error;
   }
   swaps.resume();
+  watcher = watchModels(config.models, { swaps, logger }, config);
   logger.info({ model: generations.active().card.name }, "ready");
   const { address, family, port } = server.address() as AddressInfo;
   const url = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
@@ -108,16 +116,29 @@ const keysMissing = ({ host, data }: Config) =>
     `Others can reach ${host}, so the server demands API keys, and there is none. Make one first: moco-search keys create --role admin --data ${data}`,
   );
 
-/** The generation that was active last, or in a new data folder one of the default model. */
-async function firstGeneration(store: Store, { models, model }: Config): Promise<GenerationRecord> {
+/** The generation that was active last, or in a new data folder one of the model that is asked for. */
+async function firstGeneration(store: Store, { models, model }: Config, logger: Logger): Promise<GenerationRecord> {
   const active = store.generations.inState("active");
-  if (active) return active;
-  const found = await readModel(models, model);
+  if (active) {
+    if (model !== undefined) await warnOfOther(active, models, model, logger);
+    return active;
+  }
+  const found = await readModel(models, model ?? "default");
   await store.models.put(found);
   return store.write(() => {
     const encoder = store.embeddings.encoderNumber(encoderKey(found.card));
     return store.generations.add(encoder, found.card, "active");
   });
+}
+
+/** The model of a data folder only changes by a swap; who asks for another one at the start must hear that. */
+async function warnOfOther({ card }: GenerationRecord, models: string, model: string, logger: Logger): Promise<void> {
+  const asked = await readModel(models, model).catch(() => undefined);
+  if (asked && encoderKey(asked.card) === encoderKey(card)) return;
+  logger.warn(
+    { active: { name: card.name, version: card.version }, asked: model },
+    `This data folder goes on with the model "${card.name}" of ${card.version}: its images are embedded with that one. To change to "${model}" run, once the server is ready: moco-search activate ${model}`,
+  );
 }
 
 function notReadyReason(generations: Generations): string | undefined {

@@ -9,15 +9,17 @@ import type { Swaps, SwapView } from "./generation/swaps.ts";
 /** `active`: its encoder answers; `loading`: a swap to it runs; `available`: it can be activated. */
 export type ModelState = "active" | "loading" | "available";
 
-/** A model of models/, or why a folder there cannot be used. */
+/** A model of models/, or why a folder there cannot be used. `appearedAt`: since the server started, ISO 8601. */
 export type ModelView =
-  | { readonly name: string; readonly state: ModelState; readonly card: ModelCard }
+  | { readonly name: string; readonly state: ModelState; readonly card: ModelCard; readonly appearedAt?: string }
   | { readonly name: string; readonly state: "invalid"; readonly reason: string };
 
 /** A model as a generation serves it. */
 export interface ServedModel {
   readonly generation: number;
   readonly card: ModelCard;
+  /** Two stored images taken at random score higher once in a thousand times; known from the first swap on. */
+  readonly threshold?: number;
 }
 
 export interface ModelCatalogue {
@@ -35,29 +37,41 @@ export interface ModelCatalogue {
 }
 
 /** Makes the catalogue of a models folder. */
-export function createModelCatalogue(modelsFolder: string, generations: Generations, swaps: Swaps): ModelCatalogue {
+export function createModelCatalogue(
+  modelsFolder: string,
+  {
+    generations,
+    swaps,
+    appearedAt,
+  }: { generations: Generations; swaps: Swaps; appearedAt: (card: ModelCard) => string | undefined },
+): ModelCatalogue {
   const stateOf = (card: ModelCard): ModelState => {
     if (swaps.running()?.model.sha256 === card.sha256) return "loading";
     const serving = generations.serving;
     return serving && encoderKey(serving.card) === encoderKey(card) ? "active" : "available";
+  };
+  const viewOf = (card: ModelCard): ModelView => {
+    const since = appearedAt(card);
+    return { name: card.name, state: stateOf(card), card, ...(since && { appearedAt: since }) };
   };
   return {
     async list() {
       const found = await listModels(modelsFolder);
       const models = found.map((entry): ModelView => {
         if ("error" in entry) return { name: entry.name, state: "invalid", reason: entry.error.message };
-        return { name: entry.name, state: stateOf(entry.model.card), card: entry.model.card };
+        return viewOf(entry.model.card);
       });
       const { serving } = generations;
+      const served = (generation: { readonly number: number; readonly card: ModelCard } | undefined) => {
+        if (!generation) return null;
+        const threshold = swaps.threshold(generation.number);
+        return { generation: generation.number, card: generation.card, ...(threshold !== undefined && { threshold }) };
+      };
       return { active: served(serving), previous: served(swaps.previous()), swap: swaps.running() ?? null, models };
     },
     async get(name) {
       const { card } = await readModel(modelsFolder, name);
-      return { name, state: stateOf(card), card };
+      return viewOf(card);
     },
   };
-}
-
-function served(generation: { readonly number: number; readonly card: ModelCard } | undefined): ServedModel | null {
-  return generation ? { generation: generation.number, card: generation.card } : null;
 }

@@ -133,8 +133,8 @@ const paths: ZodOpenApiPathsObject = {
     post: operation(
       "Begin to replace the active model",
       ["202", responses.swapStartedSchema],
-      ["model_not_found", "invalid_model", "swap_in_progress", "not_ready", "storage_full"],
-      { requestParams: { path: z.object(name) } },
+      ["model_not_found", "invalid_model", "invalid_request", "swap_in_progress", "not_ready", "storage_full"],
+      { requestParams: { path: z.object(name), query: requests.activateQuerySchema } },
     ),
   },
   "/v1/rollback": {
@@ -148,6 +148,19 @@ const paths: ZodOpenApiPathsObject = {
     get: operation("Follow a swap", ["200", responses.swapSchema], ["swap_not_found"], {
       requestParams: { path: z.object(id) },
     }),
+  },
+  "/v1/swaps/{id}/events": {
+    get: {
+      summary: "Follow a swap as server-sent events",
+      requestParams: { path: z.object(id) },
+      responses: {
+        200: {
+          description: "An event for each change until the swap has ended; its data is the JSON of GET /v1/swaps/{id}",
+          content: { "text/event-stream": { schema: z.string() } },
+        },
+        ...problems(["swap_not_found"]),
+      },
+    },
   },
   "/v1/swaps/{id}/cancel": {
     post: operation("Cancel a swap", ["202", responses.swapStartedSchema], ["swap_not_found", "swap_finished"], {

@@ -1,6 +1,7 @@
 // From a query to the images that it finds.
 import { type Region, readImageInfo } from "../core/decode.ts";
 import { AppError } from "../core/errors.ts";
+import { sha256 } from "../core/model-folder.ts";
 import { normalised } from "../core/vector.ts";
 import { type Filter, matchesFilter } from "./filter.ts";
 import type { Generation } from "./generation/generation.ts";
@@ -46,6 +47,9 @@ const FILTER_CHUNK = 1000;
 /**
  * The matches of a query in one generation, best first: those asked for, and whether there are more.
  *
+ * Graph search may pass over any one image, but never over the one that was searched with: where the query's bytes are
+ * stored they are looked up.
+ *
  * A filter is tried on the nearest neighbours first. Where it leaves too few of them, the contents that it fits are
  * compared with the query one by one: the result is exact.
  *
@@ -63,13 +67,17 @@ export async function search(
   );
   const limit = offset + k + 1;
   const wanted = { limit, minScore, leftOut, filter };
+  const own = storedQuery(query, store);
   // Images may be deleted between the index's answer and ours. Then the index is asked again, so that the next nearest
   // take their places.
   for (let attempt = 1; ; attempt++) {
     const reach = (filter ? FILTER_REACH : 1) * limit + leftOut.size;
     let found = await generation.index.search(vector, reach);
-    let { matches, vanished } = imagesOf(found, wanted, store);
     const mayHaveMore = found.keys.length === reach && (found.scores.at(-1) ?? -1) >= minScore;
+    if (own !== undefined && !found.keys.includes(own)) {
+      found = merged(await generation.index.searchAmong(vector, Float64Array.of(own), 1), found);
+    }
+    let { matches, vanished } = imagesOf(found, wanted, store);
     if (filter && matches.length < limit && mayHaveMore) {
       const contents = await contentsThatFit(filter, store);
       found = await generation.index.searchAmong(vector, contents, limit + leftOut.size);
@@ -80,11 +88,27 @@ export async function search(
   }
 }
 
+/** The content that the query's bytes are stored as. */
+function storedQuery(query: Query, store: Store): number | undefined {
+  return "image" in query && !query.region ? store.images.contentNumber(sha256(query.image)) : undefined;
+}
+
+/** Two lists of matches as one, best first. */
+function merged(some: FoundKeys, others: FoundKeys): FoundKeys {
+  const keys = [...some.keys, ...others.keys];
+  const scores = [...some.scores, ...others.scores];
+  const order = Array.from(keys.keys()).sort((a, b) => scores[b]! - scores[a]!);
+  return {
+    keys: Float64Array.from(order, (i) => keys[i]!),
+    scores: Float32Array.from(order, (i) => scores[i]!),
+  };
+}
+
 /** The query as a vector of unit norm. */
 async function embedQuery(query: Query, generation: Generation, store: Store): Promise<Float32Array> {
   if ("image" in query) {
     if (query.region) await checkRegion(query.image, query.region);
-    return generation.embed(createPreparer(query.image, query.region), "live");
+    return generation.embed(createPreparer(query.image, query.region));
   }
   if ("vector" in query) return checkVector(query.vector, generation.card.dimensions);
   if ("id" in query) return embeddingOf(query.id, generation, store);
@@ -104,7 +128,7 @@ async function embeddingOf(id: string, generation: Generation, store: Store): Pr
   const content = store.images.contentOf(id);
   if (!content) throw new AppError("image_not_found", `There is no image ${JSON.stringify(id)}.`);
   const stored = store.embeddings.get(generation.encoder, content.number);
-  return stored ?? generation.embed(createPreparer(await store.files.read(content.sha256)), "live");
+  return stored ?? generation.embed(createPreparer(await store.files.read(content.sha256)));
 }
 
 async function checkRegion(image: Uint8Array, { x, y, width, height }: Region): Promise<void> {
@@ -136,10 +160,11 @@ function imagesOf(
   const { limit, minScore, leftOut, filter } = wanted;
   const matches: ImageMatch[] = [];
   let vanished = false;
+  const imagesWith = store.images.withContents(keys);
   for (const [i, content] of keys.entries()) {
     const score = scores[i]!;
     if (score < minScore || matches.length === limit) break;
-    const images = store.images.withContent(content);
+    const images = imagesWith.get(content) ?? [];
     if (images.length === 0) vanished = true;
     for (const { id, metadata } of images) {
       const fits = !leftOut.has(id) && (!filter || matchesFilter(filter, metadata));

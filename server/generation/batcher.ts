@@ -2,9 +2,6 @@
 // take more, it gets the largest batch that waits.
 import { AppError } from "../../core/errors.ts";
 
-/** `live`: someone waits for the answer. `background`: re-embedding, which takes what is left over. */
-export type Priority = "live" | "background";
-
 /** Options of {@link createBatcher}. */
 export interface BatcherOptions {
   /** Bytes of one image's prepared pixels. */
@@ -15,22 +12,22 @@ export interface BatcherOptions {
   readonly run: (pixels: Uint8Array, count: number) => Promise<Float32Array>;
   /** Largest batch; a power of two. */
   readonly maxBatch: number;
-  /** Live images that may wait, in decoding or in the queue, before more are refused. */
+  /** Images that may wait, in decoding or in the queue, before more are refused. */
   readonly maxWaiting: number;
   /** Told how long each image waited for its batch. */
   readonly onQueued?: (seconds: number) => void;
 }
 
 export interface Batcher {
-  /** Live images on their way. */
+  /** Images on their way. */
   readonly waiting: number;
   /**
    * Prepares one image and embeds it.
    *
-   * @throws AppError `overloaded` where too many live images wait, `no_embedding` where the model gives none, and
+   * @throws AppError `overloaded` where too many images wait, `no_embedding` where the model gives none, and
    *   what `prepare` and the run throw.
    */
-  embed(prepare: () => Promise<Uint8Array>, priority: Priority): Promise<Float32Array>;
+  embed(prepare: () => Promise<Uint8Array>): Promise<Float32Array>;
 }
 
 interface QueuedImage {
@@ -57,14 +54,12 @@ export function createBatcher({
   maxWaiting,
   onQueued,
 }: BatcherOptions): Batcher {
-  const queues: Record<Priority, QueuedImage[]> = { live: [], background: [] };
+  const queue: QueuedImage[] = [];
   let runs = 0;
   let waiting = 0;
 
   const send = (): void => {
-    while (runs < RUNS_UNDER_WAY) {
-      const queue = queues.live.length > 0 ? queues.live : queues.background;
-      if (queue.length === 0) return;
+    while (runs < RUNS_UNDER_WAY && queue.length > 0) {
       void runBatch(queue.splice(0, 2 ** Math.floor(Math.log2(Math.min(queue.length, maxBatch)))));
     }
   };
@@ -91,10 +86,10 @@ export function createBatcher({
     }
   };
 
-  const embed: Batcher["embed"] = async (prepare, priority) => {
+  const embed: Batcher["embed"] = async (prepare) => {
     const pixels = await prepare();
     return new Promise((resolve, reject) => {
-      queues[priority].push({ pixels, since: performance.now(), resolve, reject });
+      queue.push({ pixels, since: performance.now(), resolve, reject });
       // Images that become ready in one turn of the event loop go together.
       setImmediate(send);
     });
@@ -104,14 +99,13 @@ export function createBatcher({
     get waiting() {
       return waiting;
     },
-    async embed(prepare, priority) {
-      if (priority === "background") return embed(prepare, priority);
+    async embed(prepare) {
       if (waiting >= maxWaiting) {
         throw new AppError("overloaded", `${waiting} images wait for the encoder already. Try again in a moment.`);
       }
       waiting++;
       try {
-        return await embed(prepare, priority);
+        return await embed(prepare);
       } finally {
         waiting--;
       }
@@ -119,7 +113,8 @@ export function createBatcher({
   };
 }
 
-function hasUnitNorm(embedding: Float32Array): boolean {
+/** True for an embedding that can be stored and searched with. */
+export function hasUnitNorm(embedding: Float32Array): boolean {
   let sum = 0;
   for (const value of embedding) sum += value * value;
   return Math.abs(sum - 1) < 1e-2;

@@ -1,6 +1,7 @@
 // This side of the encoder process: starts it, starts it again when it dies.
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { constants, setPriority } from "node:os";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
 import type { Model } from "../../core/model-folder.ts";
@@ -19,6 +20,8 @@ export interface EncoderClient {
    * @throws AppError `encoder_unavailable` where the process dies meanwhile or is being started again.
    */
   run(pixels: Uint8Array, count: number): Promise<Float32Array>;
+  /** Reads, decodes and embeds image files: [paths, D]. Errors as {@link EncoderClient.run}, and of decoding. */
+  embedFiles(paths: readonly string[]): Promise<Float32Array>;
   /** Ends the process once the runs under way are answered. */
   close(): Promise<void>;
 }
@@ -51,6 +54,9 @@ export async function startEncoder(
 
   const open = async (): Promise<void> => {
     const process = startProcess(siblingModule(import.meta.url, "encoder-process"));
+    // At once: threads inherit the priority of the thread that starts them. It can be lowered, but not raised again
+    // without privileges, which is why a background encoder never becomes the one that serves.
+    if (options.background && process.pid) setPriority(process.pid, constants.priority.PRIORITY_LOW);
     const say = (message: ToEncoder) => process.send(message);
     const exited = once(process, "exit");
     const opened = new Promise<void>((resolve, reject) => {
@@ -98,23 +104,26 @@ export async function startEncoder(
     }, retryMs);
   };
 
+  const ask = (message: (id: number) => ToEncoder): Promise<Float32Array> => {
+    if (!child) return Promise.reject(unavailable());
+    const { id, answer } = calls.open();
+    const process = child;
+    const watchdog = setTimeout(() => {
+      logger.error({ pid: process.pid, runSeconds }, "the encoder hangs; ending its process");
+      process.kill("SIGKILL");
+    }, runSeconds * 1000);
+    process.send(message(id));
+    return answer.finally(() => clearTimeout(watchdog));
+  };
+
   await open();
 
   return {
     get pid() {
       return child?.pid;
     },
-    run(pixels, count) {
-      if (!child) return Promise.reject(unavailable());
-      const { id, answer } = calls.open();
-      const process = child;
-      const watchdog = setTimeout(() => {
-        logger.error({ pid: process.pid, runSeconds }, "the encoder hangs; ending its process");
-        process.kill("SIGKILL");
-      }, runSeconds * 1000);
-      process.send({ id, pixels, count } satisfies ToEncoder);
-      return answer.finally(() => clearTimeout(watchdog));
-    },
+    run: (pixels, count) => ask((id) => ({ id, pixels, count })),
+    embedFiles: (files) => ask((id) => ({ id, files })),
     async close() {
       closing = true;
       clearTimeout(retry);

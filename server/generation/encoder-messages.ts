@@ -9,12 +9,15 @@ export interface EncoderOptions {
   readonly device: Device | "auto";
   /** Threads of one run. */
   readonly threads: number;
+  /** Gives way to all other work of the machine. @default false */
+  readonly background?: boolean;
 }
 
-/** To the encoder: first `open`, then batches of prepared pixels ([count, H, W, 3]). */
+/** To the encoder: first `open`, then batches of prepared pixels ([count, H, W, 3]) or of image files by their paths. */
 export type ToEncoder =
   | { readonly open: Model; readonly options: EncoderOptions }
-  | { readonly id: number; readonly pixels: Uint8Array; readonly count: number };
+  | { readonly id: number; readonly pixels: Uint8Array; readonly count: number }
+  | { readonly id: number; readonly files: readonly string[] };
 
 /** From the encoder: `ready` or `refused` once, then an answer to each batch: [count, D]. */
 export type FromEncoder =

@@ -1,6 +1,7 @@
 // The process that one generation's encoder lives in: it computes and nothing else, so that a run never blocks the
 // server and a swap returns all memory.
-import { type Device, type EncoderSession, openEncoder } from "../../core/encoder-session.ts";
+import { readFile } from "node:fs/promises";
+import { type Device, decodeForEncoder, type EncoderSession, openEncoder } from "../../core/encoder-session.ts";
 import { AppError } from "../../core/errors.ts";
 import type { Model } from "../../core/model-folder.ts";
 import { type EncoderOptions, type FromEncoder, type ToEncoder, toPlainError } from "./encoder-messages.ts";
@@ -19,6 +20,7 @@ process.on("message", async (message: ToEncoder) => {
   if ("open" in message) {
     const opened = openOn(message.open, message.options);
     session = opened.then(({ session }) => session);
+    session.catch(() => {}); // told below
     opened.then(
       ({ device, fellBack }) => send({ ready: true, device, ...(fellBack && { fellBack }) }),
       (error) => send({ refused: toPlainError(error) }),
@@ -26,11 +28,30 @@ process.on("message", async (message: ToEncoder) => {
     return;
   }
   try {
-    send({ id: message.id, embeddings: await (await session!).embed(message.pixels, message.count) });
+    const opened = await session!;
+    const embeddings =
+      "files" in message ? await embedFiles(opened, message.files) : await opened.embed(message.pixels, message.count);
+    send({ id: message.id, embeddings });
   } catch (error) {
     send({ id: message.id, error: toPlainError(error) });
   }
 });
+
+/** Files of a batch that are read and decoded at a time. */
+const DECODERS = 4;
+
+/** Embeds image files: [files, D]. */
+async function embedFiles({ model, embed }: EncoderSession, files: readonly string[]): Promise<Float32Array> {
+  const { input } = model.card;
+  const imageBytes = input.width * input.height * 3;
+  const pixels = new Uint8Array(files.length * imageBytes);
+  const next = files.entries();
+  const decode = async () => {
+    for (const [i, file] of next) pixels.set(await decodeForEncoder(await readFile(file), input), i * imageBytes);
+  };
+  await Promise.all(Array.from({ length: DECODERS }, decode));
+  return embed(pixels, files.length);
+}
 
 const ACCELERATORS: Partial<Record<NodeJS.Platform, Device>> = { linux: "cuda", darwin: "coreml", win32: "dml" };
 

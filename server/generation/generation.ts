@@ -7,13 +7,16 @@ import { startIndexThread } from "../index/index-thread.ts";
 import type { Metrics, Stage } from "../metrics.ts";
 import type { GenerationRecord } from "../store/generation-records.ts";
 import type { Store } from "../store/store.ts";
-import { batchSizes, createBatcher, type Priority } from "./batcher.ts";
-import { startEncoder } from "./encoder-client.ts";
+import { batchSizes, createBatcher } from "./batcher.ts";
+import { type EncoderClient, startEncoder } from "./encoder-client.ts";
 import type { EncoderOptions } from "./encoder-messages.ts";
 import { createLiveIndex, type LiveIndex } from "./live-index.ts";
 
 /** Decodes one image to the pixels that an encoder expects: [H, W, 3]. */
 export type Prepare = (input: EncoderInput) => Promise<Uint8Array>;
+
+/** A second process of an encoder, for work that nobody waits for. */
+export type BackgroundEncoder = Pick<EncoderClient, "embedFiles" | "close">;
 
 export interface Generation {
   readonly number: number;
@@ -25,10 +28,12 @@ export interface Generation {
   readonly missed: Set<number>;
   /** Process id of the encoder; undefined while it is being started again. */
   readonly pid: number | undefined;
-  /** Live images on their way to an embedding. */
+  /** Images on their way to an embedding. */
   readonly waiting: number;
   /** Embeds one image; see `Batcher.embed` for errors. */
-  embed(prepare: Prepare, priority: Priority): Promise<Float32Array>;
+  embed(prepare: Prepare): Promise<Float32Array>;
+  /** Starts a process of the same encoder that gives way to all other work. Errors as `startEncoder`. */
+  startBackgroundEncoder(): Promise<BackgroundEncoder>;
   /** Runs every batch size that will be served once. */
   warm(): Promise<void>;
   /** Keeps the generation open until `action` ends. */
@@ -41,7 +46,7 @@ export interface Generation {
 export interface GenerationOptions extends EncoderOptions {
   /** Largest batch of one encoder run; a power of two. */
   readonly maxBatch: number;
-  /** Live images that may wait for the encoder. */
+  /** Images that may wait for the encoder. */
   readonly maxWaiting: number;
   /** A run of the encoder that takes longer hangs. */
   readonly runSeconds: number;
@@ -68,7 +73,8 @@ export async function openGeneration(
   startThread: typeof startIndexThread = startIndexThread,
 ): Promise<Generation> {
   const logger = parentLogger.child({ generation: number });
-  const client = await startEncoder(store.models.model(card), { device, threads, runSeconds }, logger);
+  const model = store.models.model(card);
+  const client = await startEncoder(model, { device, threads, runSeconds }, logger);
   const imageBytes = card.input.width * card.input.height * 3;
   const timed = async <T>(stage: Stage, action: () => Promise<T>): Promise<T> => {
     const began = performance.now();
@@ -90,6 +96,7 @@ export async function openGeneration(
   const index = createLiveIndex({
     dimensions: card.dimensions,
     storedAfter: (content, limit) => store.embeddings.after(encoder, content, limit),
+    snapshots: store.snapshots.of(encoder),
     logger,
     onSearched: (seconds) => metrics.stage("search", seconds),
     startThread,
@@ -109,7 +116,8 @@ export async function openGeneration(
     get waiting() {
       return batcher.waiting;
     },
-    embed: (prepare, priority) => batcher.embed(() => timed("decode", () => prepare(card.input)), priority),
+    embed: (prepare) => batcher.embed(() => timed("decode", () => prepare(card.input))),
+    startBackgroundEncoder: () => startEncoder(model, { device, threads, runSeconds, background: true }, logger),
     async warm() {
       for (const count of batchSizes(maxBatch)) await client.run(new Uint8Array(count * imageBytes).fill(128), count);
     },

@@ -1,7 +1,6 @@
 // The generations that are open, and which of them answers.
 import { AppError } from "../../core/errors.ts";
 import type { Generation } from "./generation.ts";
-import { createPace, type Pace } from "./pace.ts";
 
 export interface Generations {
   /**
@@ -16,8 +15,6 @@ export interface Generations {
   open(): Generation[];
   /** The generation that was active before, kept up to date so that a rollback is instant. */
   readonly previous: Generation | undefined;
-  /** Of background work beside the requests. */
-  readonly pace: Pace;
   /** Pins a request to the active generation from its start to its end. */
   use<T>(action: (generation: Generation) => Promise<T>): Promise<T>;
   /** From now on images and deletes go to the candidate too. */
@@ -34,7 +31,6 @@ export function createGenerations(): Generations {
   let active: Generation | undefined;
   let candidate: Generation | undefined;
   let previous: Generation | undefined;
-  const pace = createPace();
 
   const getActive = (): Generation => {
     if (!active) throw new AppError("not_ready", "The model is being loaded. Try again in a few seconds.");
@@ -51,8 +47,7 @@ export function createGenerations(): Generations {
     get previous() {
       return previous;
     },
-    pace,
-    use: async (action) => pace.live(() => getActive().use(action)),
+    use: async (action) => getActive().use(action),
     setCandidate(generation) {
       candidate = generation;
     },

@@ -6,7 +6,7 @@ import type { GenerationRecord } from "../store/generation-records.ts";
 import type { Store } from "../store/store.ts";
 import type { SwapRecord, SwapState } from "../store/swap-records.ts";
 import { backfill, type Progress } from "./backfill.ts";
-import { examine } from "./gate.ts";
+import { examine, type GateOptions } from "./gate.ts";
 import type { Generation } from "./generation.ts";
 import type { Generations } from "./generations.ts";
 
@@ -15,6 +15,7 @@ export interface SwapDeps {
   readonly store: Store;
   readonly generations: Generations;
   readonly modelsFolder: string;
+  readonly gate: GateOptions;
   readonly open: (record: GenerationRecord) => Promise<Generation>;
   readonly logger: Logger;
 }
@@ -51,11 +52,13 @@ export async function runSwap(
 
     let switched = false;
     while (!switched) {
-      await backfill(candidate, deps, { signal, onProgress });
+      await backfill(candidate, store, { signal, onProgress });
       await enter("verifying");
-      const report = await examine(candidate, store);
+      const replaced = swap.kind === "activate" ? generations.active() : undefined;
+      const { report, worse } = await examine(candidate, replaced, store, deps.gate);
       await candidate.warm(); // still alive
       await store.write(() => store.swaps.setReport(swap.id, report));
+      if (worse && !swap.force) throw worse;
       await enter("ready");
       switched = await switchTo(candidate, swap, deps, signal);
     }
@@ -102,6 +105,7 @@ function switchTo(
 /** Removes encoders and embeddings that no generation in use refers to, a little at a time. */
 export async function removeUnused({ store }: Pick<SwapDeps, "store">): Promise<void> {
   await store.models.removeUnused(store.generations.modelsInUse);
+  await store.snapshots.removeUnused(store.generations.unusedEncoders());
   const removeSome = () =>
     store.generations.unusedEncoders().reduce((sum, encoder) => sum + store.embeddings.removeSome(encoder, 500), 0);
   while ((await store.write(removeSome)) > 0) await new Promise(setImmediate);

@@ -17,9 +17,10 @@ export interface Swaps {
   /**
    * Begins to replace the active generation by one of the model `name`; returns at once.
    *
+   * @param options.force Activates it where it finds less than the active model; what is broken stays refused.
    * @throws AppError `model_not_found`, `invalid_model`, `swap_in_progress`, `not_ready`.
    */
-  begin(name: string): Promise<SwapView>;
+  begin(name: string, options?: { force?: boolean }): Promise<SwapView>;
   /**
    * Begins to go back to the generation that was active before.
    *
@@ -30,6 +31,8 @@ export interface Swaps {
   get(id: string): SwapView;
   /** The generation that a rollback goes back to. */
   previous(): GenerationRecord | undefined;
+  /** The score from which images are alike to a generation, where a swap has compared it with another. */
+  threshold(generation: number): number | undefined;
   /** The swap that runs. */
   running(): SwapView | undefined;
   /**
@@ -53,6 +56,7 @@ const STOPPED = Symbol("stopped");
 /** Makes the swaps of a server. */
 export function createSwaps(deps: SwapDeps): Swaps {
   const { store, generations, modelsFolder, logger } = deps;
+  let closed = false;
   let tidying: Promise<void> = Promise.resolve();
   let current: { id: string; abort: AbortController; ended: Promise<void>; progress?: Progress } | undefined;
 
@@ -102,29 +106,33 @@ export function createSwaps(deps: SwapDeps): Swaps {
   };
 
   /** Writes the swap that `plan` describes, unless one runs. */
-  const add = (kind: SwapRecord["kind"], chooseGeneration: () => number): Promise<SwapRecord> =>
+  const add = (
+    { kind, force }: Pick<SwapRecord, "kind" | "force">,
+    chooseGeneration: () => number,
+  ): Promise<SwapRecord> =>
     store.write(() => {
+      if (closed) throw new AppError("not_ready", "The server is stopping.");
       const other = store.swaps.running();
       if (other || current) {
         const id = other?.id ?? current!.id;
         throw new AppError("swap_in_progress", `Swap ${id} is running. Wait until it has ended, or cancel it.`);
       }
       const replaces = generations.active().number;
-      return store.swaps.add({ kind, generation: chooseGeneration(), replaces });
+      return store.swaps.add({ kind, force, generation: chooseGeneration(), replaces });
     });
 
   return {
-    async begin(name) {
+    async begin(name, { force = false } = {}) {
       generations.active();
       const { card } = await readModel(modelsFolder, name);
-      const swap = await add("activate", () => {
+      const swap = await add({ kind: "activate", force }, () => {
         const encoder = store.embeddings.encoderNumber(encoderKey(card));
         return store.generations.add(encoder, card, "candidate").number;
       });
       return run(swap);
     },
     async rollback() {
-      const swap = await add("rollback", () => {
+      const swap = await add({ kind: "rollback", force: false }, () => {
         const previous = store.generations.inState("retired");
         if (!previous) {
           throw new AppError("no_previous_generation", "No other generation has been active before this one.");
@@ -135,6 +143,7 @@ export function createSwaps(deps: SwapDeps): Swaps {
     },
     get,
     previous: () => store.generations.inState("retired"),
+    threshold: store.swaps.threshold,
     running,
     cancel(id) {
       const swap = get(id);
@@ -150,6 +159,7 @@ export function createSwaps(deps: SwapDeps): Swaps {
     },
     settled: () => current?.ended ?? Promise.resolve(),
     async close() {
+      closed = true;
       current?.abort.abort(STOPPED);
       await current?.ended;
       await tidying;

@@ -2,9 +2,12 @@ import { Router } from "express";
 import type { Swaps } from "../generation/swaps.ts";
 import type { ModelCatalogue } from "../models.ts";
 import { onlyMethods } from "./problem.ts";
+import { activateQuerySchema } from "./requests.ts";
+import { sendSwapEvents } from "./swap-events.ts";
+import { parse } from "./validate.ts";
 
-/** `/v1/models` and `/v1/swaps`: what there is, what serves, and how it is replaced. */
-export function modelRoutes(models: ModelCatalogue, swaps: Swaps): Router {
+/** `/v1/models` and `/v1/swaps`: what there is, what serves, and how it is replaced. `stopping` ends streams. */
+export function modelRoutes(models: ModelCatalogue, swaps: Swaps, stopping: AbortSignal): Router {
   const router = Router();
   router
     .route("/v1/models")
@@ -21,7 +24,7 @@ export function modelRoutes(models: ModelCatalogue, swaps: Swaps): Router {
   router
     .route("/v1/models/:name/activate")
     .post(async (request, response) => {
-      const swap = await swaps.begin(request.params.name);
+      const swap = await swaps.begin(request.params.name, parse(activateQuerySchema, request.query));
       response.status(202).location(`/v1/swaps/${swap.id}`).json({ swap });
     })
     .all(onlyMethods("POST"));
@@ -37,6 +40,10 @@ export function modelRoutes(models: ModelCatalogue, swaps: Swaps): Router {
     .get((request, response) => {
       response.json(swaps.get(request.params.id));
     })
+    .all(onlyMethods("GET"));
+  router
+    .route("/v1/swaps/:id/events")
+    .get((request, response) => sendSwapEvents(response, () => swaps.get(request.params.id), stopping))
     .all(onlyMethods("GET"));
   router
     .route("/v1/swaps/:id/cancel")

@@ -48,6 +48,11 @@ export const duplicatesQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
 
+export const activateQuerySchema = z.strictObject({
+  /** Activates a model that finds less than the active one. */
+  force: z.stringbool().default(false),
+});
+
 /** Matches that can be paged through. */
 const MAX_OFFSET = 10_000;
 

@@ -72,26 +72,88 @@ export const mapSchema = z.strictObject({
 
 export const modelSchema = z
   .union([
-    z.strictObject({ name: z.string(), state: z.enum(["active", "loading", "available"]), card: modelCardSchema }),
+    z.strictObject({
+      name: z.string(),
+      state: z.enum(["active", "loading", "available"]),
+      card: modelCardSchema,
+      appearedAt: z.iso.datetime().optional(),
+    }),
     z.strictObject({ name: z.string(), state: z.literal("invalid"), reason: z.string() }),
   ])
   .meta({ id: "Model" });
 
-/** Open: a swap says more as more is known. */
+const quantiles = z.strictObject({
+  p1: z.number(),
+  p5: z.number(),
+  p25: z.number(),
+  p50: z.number(),
+  p75: z.number(),
+  p95: z.number(),
+  p99: z.number(),
+});
+const scores = z.strictObject({ random: quantiles, nearest: quantiles, threshold: z.number() });
+
+const comparisonSchema = z.strictObject({
+  neighbours: z.strictObject({
+    sample: z.int(),
+    overlapAt10: z.number(),
+    changedMost: z.array(
+      z.strictObject({
+        id: z.string(),
+        overlapAt10: z.number(),
+        before: z.array(z.string()),
+        after: z.array(z.string()),
+      }),
+    ),
+  }),
+  scores: z.strictObject({ before: scores, after: scores }).optional(),
+  retrieval: z
+    .strictObject({
+      key: z.string(),
+      images: z.int(),
+      before: z.number(),
+      after: z.number(),
+      allowedDrop: z.number(),
+    })
+    .optional(),
+});
+
 export const swapSchema = z
-  .looseObject({
+  .strictObject({
     id: z.string(),
     kind: z.enum(["activate", "rollback"]),
     state: z.enum([...RUNNING_STATES, "active", "retired", "failed", "cancelled"]),
     model: answeredBy.model,
-    progress: z.strictObject({ done: z.int(), total: z.int() }).optional(),
+    generation: z.int(),
+    replaces: z.int(),
+    force: z.boolean(),
+    progress: z
+      .strictObject({
+        done: z.int(),
+        total: z.int(),
+        imagesPerSecond: z.number(),
+        secondsLeft: z.number().optional(),
+      })
+      .optional(),
+    report: z
+      .strictObject({
+        contents: z.int(),
+        recallAt10: z.number(),
+        spread: z.number(),
+        comparison: comparisonSchema.optional(),
+      })
+      .optional(),
     error: z.strictObject({ code: z.enum(codes), detail: z.string() }).optional(),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
   .meta({ id: "Swap" });
 
-const servedModel = z.strictObject({ generation: z.int(), card: modelCardSchema });
+const servedModel = z.strictObject({
+  generation: z.int(),
+  card: modelCardSchema,
+  threshold: z.number().optional(),
+});
 
 export const modelListSchema = z.strictObject({
   active: servedModel.nullable(),

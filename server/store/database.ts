@@ -81,6 +81,8 @@ const VERSIONS = [
     created_at TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
 `,
+  // A swap that goes on where the candidate finds less than the active model.
+  "ALTER TABLE swaps ADD COLUMN force INTEGER NOT NULL DEFAULT 0",
 ];
 
 /**

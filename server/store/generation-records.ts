@@ -38,6 +38,7 @@ export function createGenerationRecords(database: SqliteDatabase) {
   const byState = database.prepare<[string], GenerationRow>(
     `SELECT ${COLUMNS} FROM generations WHERE state = ? ORDER BY number DESC LIMIT 1`,
   );
+  const activeEncoder = database.prepare<[], number>("SELECT encoder FROM generations WHERE state = 'active'").pluck();
   const insert = database.prepare<[number, string, string, string]>(
     "INSERT INTO generations (encoder, card, state, created_at) VALUES (?, ?, ?, ?)",
   );
@@ -63,6 +64,8 @@ export function createGenerationRecords(database: SqliteDatabase) {
     get,
     /** The newest generation in this state. */
     inState,
+    /** The encoder of the active generation; there must be one. */
+    activeEncoder: (): number => activeEncoder.get()!,
     add(encoder: number, card: ModelCard, state: GenerationState): GenerationRecord {
       const now = new Date().toISOString();
       return get(Number(insert.run(encoder, JSON.stringify(card), state, now).lastInsertRowid));

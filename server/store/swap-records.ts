@@ -17,7 +17,57 @@ export interface SwapReport {
   readonly recallAt10: number;
   /** 1 − ‖mean embedding‖²: 0 where all embeddings are the same, towards 1 where they point everywhere. */
   readonly spread: number;
+  /** Beside the generation that is replaced. Not for a rollback, which must be quick and is never refused. */
+  readonly comparison?: Comparison;
 }
+
+/** A candidate beside the generation that it replaces (`before` and `after`), over a sample of what is stored. */
+export interface Comparison {
+  readonly neighbours: {
+    /** Contents compared. */
+    readonly sample: number;
+    /** Of the 10 nearest before, the share that is among the 10 nearest after. */
+    readonly overlapAt10: number;
+    /** The images whose neighbours changed most, with the ids of these. */
+    readonly changedMost: ReadonlyArray<{
+      readonly id: string;
+      readonly overlapAt10: number;
+      readonly before: readonly string[];
+      readonly after: readonly string[];
+    }>;
+  };
+  /** Where there are two images or more. */
+  readonly scores?: { readonly before: ScoreDistribution; readonly after: ScoreDistribution };
+  /** Where a golden set is given. */
+  readonly retrieval?: RetrievalComparison;
+}
+
+/** What the scores of one model look like. */
+export interface ScoreDistribution {
+  /** Of two images taken at random. */
+  readonly random: Quantiles;
+  /** Of an image and the one nearest to it. */
+  readonly nearest: Quantiles;
+  /** Two images taken at random score higher than this once in a thousand times: from here on images are alike. */
+  readonly threshold: number;
+}
+
+/** Percentiles. */
+export type Quantiles = Readonly<Record<"p1" | "p5" | "p25" | "p50" | "p75" | "p95" | "p99", number>>;
+
+/** Mean average precision on images that metadata groups, 0..1. */
+export interface RetrievalComparison {
+  /** Of the metadata. */
+  readonly key: string;
+  readonly images: number;
+  readonly before: number;
+  readonly after: number;
+  readonly allowedDrop: number;
+}
+
+/** True where a swap does not run any more. */
+export const hasEnded = ({ state }: { readonly state: SwapState }): boolean =>
+  !RUNNING_STATES.some((running) => running === state);
 
 export interface SwapRecord {
   readonly number: number;
@@ -28,6 +78,8 @@ export interface SwapRecord {
   /** Number of the generation that was active when the swap began. */
   readonly replaces: number;
   readonly state: SwapState;
+  /** Goes on where the candidate finds less than the active model. */
+  readonly force: boolean;
   readonly report?: SwapReport;
   readonly error?: { readonly code: ErrorCode; readonly detail: string };
   /** ISO 8601. */
@@ -42,15 +94,17 @@ interface SwapRow {
   generation: number;
   replaces: number;
   state: SwapState;
+  force: number;
   report: string | null;
   error: string | null;
   created_at: string;
   updated_at: string;
 }
 
-function asRecord({ report, error, created_at, updated_at, ...row }: SwapRow): SwapRecord {
+function asRecord({ force, report, error, created_at, updated_at, ...row }: SwapRow): SwapRecord {
   return {
     ...row,
+    force: force === 1,
     ...(report ? { report: JSON.parse(report) } : {}),
     ...(error ? { error: JSON.parse(error) } : {}),
     createdAt: created_at,
@@ -67,8 +121,8 @@ export function createSwapRecords(database: SqliteDatabase) {
     `SELECT * FROM swaps WHERE state IN (${RUNNING_STATES.map((state) => `'${state}'`).join(", ")})`,
   );
   const insert = database.prepare(
-    `INSERT INTO swaps (id, kind, generation, replaces, state, created_at, updated_at)
-     VALUES (@id, @kind, @generation, @replaces, 'loading', @now, @now)`,
+    `INSERT INTO swaps (id, kind, generation, replaces, force, state, created_at, updated_at)
+     VALUES (@id, @kind, @generation, @replaces, @force, 'loading', @now, @now)`,
   );
   const setState = database.prepare<[string, string, string]>(
     "UPDATE swaps SET state = ?, updated_at = ? WHERE id = ?",
@@ -77,6 +131,10 @@ export function createSwapRecords(database: SqliteDatabase) {
   const setError = database.prepare<[string, string]>("UPDATE swaps SET error = ? WHERE id = ?");
   const retireActive = database.prepare<[string]>(
     "UPDATE swaps SET state = 'retired', updated_at = ? WHERE state = 'active'",
+  );
+  const reportsAbout = database.prepare<[number, number], { generation: number; report: string }>(
+    `SELECT generation, report FROM swaps WHERE report IS NOT NULL AND (generation = ? OR replaces = ?)
+     ORDER BY number DESC`,
   );
   const now = () => new Date().toISOString();
 
@@ -92,14 +150,23 @@ export function createSwapRecords(database: SqliteDatabase) {
       const row = running.get();
       return row && asRecord(row);
     },
-    add(swap: Pick<SwapRecord, "kind" | "generation" | "replaces">): SwapRecord {
+    add(swap: Pick<SwapRecord, "kind" | "generation" | "replaces" | "force">): SwapRecord {
       const id = randomBytes(12).toString("base64url");
-      insert.run({ ...swap, id, now: now() });
+      insert.run({ ...swap, force: Number(swap.force), id, now: now() });
       return get(id)!;
     },
     setState: (id: string, state: SwapState): void => void setState.run(state, now(), id),
     setReport: (id: string, report: SwapReport): void => void setReport.run(JSON.stringify(report), id),
     setError: (id: string, error: SwapRecord["error"]): void => void setError.run(JSON.stringify(error), id),
+    /** The threshold of a generation, as the newest report says that compares it with another. */
+    threshold(generation: number): number | undefined {
+      for (const row of reportsAbout.iterate(generation, generation)) {
+        const { comparison } = JSON.parse(row.report) as SwapReport;
+        const scores = comparison?.scores?.[row.generation === generation ? "after" : "before"];
+        if (scores) return scores.threshold;
+      }
+      return undefined;
+    },
     /** The swap that had made the active generation is history now. */
     retireActive: (): void => void retireActive.run(now()),
   };

@@ -84,6 +84,12 @@ describe("commands that use a running server", () => {
     assert.equal((await server.http.get("/v1/models")).body.active.card.name, "other");
     assert.equal(JSON.parse((await run("rollback")).stdout).state, "active");
     assert.equal((await server.http.get("/v1/models")).body.active.card.name, "default");
+    const told = await runCli(["activate", "other", "--force", "--server", server.url]);
+    assert.match(told.stdout, /the index finds 100\.0 % of the 10 nearest/);
+    assert.match(told.stdout, /of the 10 nearest are the same as before/);
+    assert.match(told.stdout, /Images are alike from a score of 0\.\d+ → 0\.\d+ on/);
+    assert.match(told.stdout, /"other" answers now/);
+    assert.match(told.stderr, /backfilling|verifying|ready/);
     const unknown = await run("activate", "none");
     assert.equal(unknown.code, 1);
     assert.match(unknown.stderr, /model_not_found/);

@@ -111,12 +111,20 @@ describe("the OpenAPI document", () => {
     ],
     "post /v1/models/{name}/activate": [
       responses.swapStartedSchema,
-      { "202": (http) => http.post("/v1/models/other/activate"), "404": (http) => http.post("/v1/models/x/activate") },
+      {
+        "202": (http) => http.post("/v1/models/other/activate?force=true"),
+        "400": (http) => http.post("/v1/models/other/activate?force=perhaps"),
+        "404": (http) => http.post("/v1/models/x/activate"),
+      },
     ],
     "post /v1/rollback": [responses.swapStartedSchema, { "202": (http) => http.post("/v1/rollback") }],
     "get /v1/swaps/{id}": [
       responses.swapSchema,
       { "200": (http) => http.get(`/v1/swaps/${swapId}`), "404": (http) => http.get("/v1/swaps/none") },
+    ],
+    "get /v1/swaps/{id}/events": [
+      undefined,
+      { "200": (http) => http.get(`/v1/swaps/${swapId}/events`), "404": (http) => http.get("/v1/swaps/none/events") },
     ],
     "post /v1/swaps/{id}/cancel": [
       responses.swapStartedSchema,
@@ -201,6 +209,7 @@ function failingApp(code: ErrorCode): Express {
     models: failing as AppDeps["models"],
     swaps: failing as AppDeps["swaps"],
     notReadyReason: () => undefined,
+    stopping: new AbortController().signal,
     metrics: createMetrics({
       generation: () => 1,
       images: () => 0,

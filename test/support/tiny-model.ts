@@ -28,19 +28,24 @@ export function writeTinyModel(
   { seed = 1, dimensions = 16, size = 16, norm = 1, collapsed = false, replace = false }: TinyModelOptions = {},
 ): Promise<Model> {
   const encoder = tinyEncoder({ seed, dimensions, size, norm, collapsed });
-  const card: ModelCard = {
+  const card = { ...cardOf({ seed, dimensions, size }), name, sha256: sha256(encoder) };
+  return writeModel(modelsFolder, card, { onnx: encoder }, { replace });
+}
+
+/** The card of a tiny model whose file is not there yet. */
+export function cardOf({ seed = 1, dimensions = 16, size = 16 }: TinyModelOptions): ModelCard {
+  return {
     format: "moco-search-model",
     formatVersion: 1,
-    name,
+    name: "tiny",
     version: `seed-${seed}`,
-    sha256: sha256(encoder),
+    sha256: sha256(`${seed}`),
     input: { width: size, height: size, fit: "cover", mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
     dimensions,
     architecture: "average pooling and a random projection",
     licence: "made by the tests",
     createdAt: new Date(0).toISOString(),
   };
-  return writeModel(modelsFolder, card, { onnx: encoder }, { replace });
 }
 
 function tinyEncoder({

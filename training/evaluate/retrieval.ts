@@ -1,4 +1,5 @@
 // How good a search is: images of the query's label should come first.
+import { averagePrecision } from "../../core/average-precision.ts";
 import { compareAll, type LabelledEmbeddings } from "./similarities.ts";
 
 /** Measures of a search, all in 0..1, averaged over the queries. An image is relevant that has the query's label. */
@@ -40,7 +41,7 @@ export async function retrieval(
     if (first < 5) sums.recallAt5++;
     if (first < 10) sums.recallAt10++;
     sums.precisionAt10 += ranks.filter((rank) => rank < 10).length / Math.min(10, others);
-    sums.mAP += ranks.reduce((sum, rank, before) => sum + (before + 1) / (rank + 1), 0) / ranks.length;
+    sums.mAP += averagePrecision(ranks);
   });
   if (counted === 0) throw new RangeError("Expected queries whose label is in the database but there are none");
   const mean = (sum: number) => sum / counted;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setImmediate as turn } from "node:timers/promises";
-import { createBatcher, type Priority } from "../../../server/generation/batcher.ts";
+import { createBatcher } from "../../../server/generation/batcher.ts";
 
 /** A batcher whose runs wait for `release`; each image is one byte n and its embedding [cos n, sin n]. */
 function slowBatcher({ maxBatch = 8, maxWaiting = 100 } = {}) {
@@ -20,7 +20,7 @@ function slowBatcher({ maxBatch = 8, maxWaiting = 100 } = {}) {
         releases.push((error) => (error ? reject(error) : resolve(embeddings)));
       }),
   });
-  const embed = (n: number, priority: Priority = "live") => batcher.embed(async () => Uint8Array.of(n), priority);
+  const embed = (n: number) => batcher.embed(async () => Uint8Array.of(n));
   const release = async (error?: Error) => {
     for (const go of releases.splice(0)) go(error);
     await turn();
@@ -47,24 +47,9 @@ describe("batcher", () => {
     }
   });
 
-  it("lets live images overtake the background", async () => {
-    const { batches, embed, release } = slowBatcher({ maxBatch: 2 });
-    const background = Promise.all([1, 2, 3, 4, 5, 6].map((n) => embed(n, "background")));
-    await turn();
-    await turn();
-    const live = embed(7);
-    await turn();
-    await turn();
-    await release();
-    assert.deepEqual(batches[2], [7]);
-    await release();
-    await release();
-    await Promise.all([background, live]);
-  });
-
-  it("refuses live images when too many wait, and never the background", async () => {
+  it("refuses images when too many wait", async () => {
     const { embed, release } = slowBatcher({ maxWaiting: 2 });
-    const accepted = [embed(1), embed(2), embed(3, "background")];
+    const accepted = [embed(1), embed(2)];
     await assert.rejects(embed(4), { code: "overloaded" });
     await turn();
     await turn();
