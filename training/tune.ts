@@ -9,8 +9,8 @@ import {
   type CompileOptions,
   compile,
   type Form,
+  type FormChooser,
   firstForm,
-  type GradientContext,
   input,
   reduceSum,
   sizeOf,
@@ -36,9 +36,9 @@ const TIMED_RUNS = 4;
  * @param file JSON, machine → signature → form. @default {@link tuningFile}
  */
 export async function tunedForms(
-  build: (context: GradientContext) => unknown,
+  build: (chooser: FormChooser) => unknown,
   { file = tuningFile(), ...options }: CompileOptions & { file?: string } = {},
-): Promise<GradientContext> {
+): Promise<FormChooser> {
   const questions = new Map<string, Question>();
   build({
     choose(signature, operands, forms) {
