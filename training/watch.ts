@@ -1,7 +1,6 @@
 // Is it working? What a run tells about itself: a line in metrics.jsonl after each step, measures and a verdict after an
 // epoch, and the report.
 import { join } from "node:path";
-import type { ScoreStatistics } from "../core/model-card.ts";
 import type { TrainingConfig } from "./config.ts";
 import type { Dataset } from "./data/dataset.ts";
 import { createMonitor, type Health, type Neighbourhood } from "./evaluate/monitor.ts";
@@ -51,8 +50,6 @@ export interface Watch {
   readonly last: StepMetrics | undefined;
   /** To be called after each step; measures where an epoch ends and it is time. */
   step(metrics: StepMetrics, state: State, queue: Float32Array): Promise<void>;
-  /** For the model card. */
-  scores(state: State): Promise<ScoreStatistics>;
   close(): Promise<void>;
 }
 
@@ -116,7 +113,6 @@ export async function watchRun(options: WatchOptions): Promise<Watch> {
       const ended = metrics.step % perEpoch === 0 && performance.now() - measuredAt >= pause;
       if (ended || metrics.step === metrics.totalSteps) await measure(metrics, state, queue);
     },
-    scores: (state) => monitor.scores(state),
     async close() {
       await log.close();
       await monitor.release();
