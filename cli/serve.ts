@@ -34,10 +34,11 @@ export const serve = new Command("serve")
     const config = parseConfig(flags, process.env, file);
     if (!json) console.log(`Loading the model; data is in ${config.data} …`);
     const server = await start(config);
+    const stopped = stopSignal(); // who reads the next line may answer with a signal at once
     if (json)
       console.log(JSON.stringify({ url: server.url, model: server.model, data: config.data, pid: process.pid }));
     else console.log(welcome(server.url, server.model));
-    await stopSignal();
+    await stopped;
     if (!json) console.log("Finishing requests under way …");
     await server.close();
   });
