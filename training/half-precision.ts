@@ -14,7 +14,7 @@ export async function halveWeights(onnx: Uint8Array): Promise<Uint8Array> {
   for (const weight of graph.initializer!) {
     const bytes = weight.rawData!;
     if (weight.dataType !== TensorProto.DataType.FLOAT || bytes.length < 4 * LEAST) continue;
-    const values = new Float32Array(bytes.slice().buffer);
+    const values = new Float32Array(new Uint8Array(bytes).buffer);
     const rounding = await compile({ half: cast(input("values", [values.length]), "float16") });
     const { half } = await rounding.run({ values });
     await rounding.release();

@@ -1,12 +1,9 @@
 // The end of a run: export, check, and hand the model over in models/.
-
-import { readFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename } from "node:path";
 import { normalisePixels } from "../core/encoder-session.ts";
-import { AppError } from "../core/errors.ts";
-import type { ModelCard } from "../core/model-card.ts";
-import { type Model, sha256, WEIGHTS_FILE, writeModel } from "../core/model-folder.ts";
-import { parseTrainingConfig, type TrainingConfig } from "./config.ts";
+import type { BegunFrom, ModelCard } from "../core/model-card.ts";
+import { type Model, sha256, writeModel } from "../core/model-folder.ts";
+import type { TrainingConfig } from "./config.ts";
 import type { Dataset } from "./data/dataset.ts";
 import { type Embedding, encoderTensors } from "./encoder.ts";
 import { scoreStatistics } from "./evaluate/scores.ts";
@@ -16,7 +13,7 @@ import { machineName } from "./machine.ts";
 import { describeArchitecture } from "./network/backbone.ts";
 import type { TensorSpec } from "./network/scope.ts";
 import { encoderInput } from "./preprocessing.ts";
-import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "./safetensors.ts";
+import { encodeSafetensors } from "./safetensors.ts";
 import type { StepMetrics } from "./train.ts";
 import { fitWhitening, type WhiteningOptions } from "./whitening.ts";
 
@@ -39,7 +36,11 @@ export type EmbeddingChoice =
   | ({ readonly kind: "whitened" } & WhiteningOptions);
 
 /** Better in retrieval than plain features, in a smaller index: docs/results.md has the numbers. */
-export const DEFAULT_EMBEDDING: EmbeddingChoice = { kind: "whitened", dimensions: 128, strength: 0.5 };
+export const DEFAULT_EMBEDDING = {
+  kind: "whitened",
+  dimensions: 128,
+  strength: 0.5,
+} as const satisfies EmbeddingChoice;
 
 /** What is needed to publish a run. */
 export interface PublishOptions extends ExportOptions {
@@ -53,6 +54,8 @@ export interface PublishOptions extends ExportOptions {
   /** Of the run: the query encoder's tensors as `q.…`. */
   readonly state: ReadonlyMap<string, Float32Array>;
   readonly metrics: StepMetrics;
+  /** The model whose weights the run began with. */
+  readonly begunFrom: BegunFrom | undefined;
   readonly threads: number;
 }
 
@@ -104,6 +107,7 @@ export async function publish(options: PublishOptions): Promise<Model> {
       recipe: { ...options.config },
       metrics: { loss: metrics.loss, accuracy: metrics.accuracy, exportDifference: difference },
       machine: machineName(),
+      ...(options.begunFrom && { begunFrom: options.begunFrom }),
     },
     scores,
     licence: options.licence ?? "the licence of the training images",
@@ -129,26 +133,6 @@ function inWords(choice: EmbeddingChoice, dimensions: number): string {
   return choice.kind === "features" ? "pooled features" : `pooled features whitened to ${dimensions} dimensions`;
 }
 
-/**
- * The weights of a model, for a training that begins from them.
- *
- * @throws AppError `invalid_checkpoint` where the model has none: one that was added as ONNX, say.
- */
-export async function readWeights(
-  model: Model,
-): Promise<{ config: TrainingConfig; weights: ReadonlyMap<string, StoredTensor> }> {
-  const path = join(dirname(model.onnxPath), WEIGHTS_FILE);
-  const file = await readFile(path).catch((error) => {
-    throw new AppError(
-      "invalid_checkpoint",
-      `Expected model "${model.card.name}" to have ${WEIGHTS_FILE} to begin from, as models that were trained here do, but it cannot be read.`,
-      { cause: error },
-    );
-  });
-  const { tensors, metadata } = decodeSafetensors(file);
-  return { config: parseTrainingConfig(JSON.parse(metadata.config ?? "null")), weights: tensors };
-}
-
 /** The first stored images, cut to the encoder's size at the top left or repeated up to it: any real pixels serve the check. */
 async function checkImages(dataset: Dataset, { storedSize, imageSize }: TrainingConfig): Promise<Uint8Array> {
   const stored = new Uint8Array(CHECKED_IMAGES * storedSize * storedSize * 3);
@@ -158,7 +142,7 @@ async function checkImages(dataset: Dataset, { storedSize, imageSize }: Training
   for (let n = 0; n < CHECKED_IMAGES; n++) {
     for (let y = 0; y < imageSize; y++) {
       for (let x = 0; x < imageSize; x += storedSize) {
-        const from = ((n * storedSize + (y % storedSize)) * storedSize) * 3;
+        const from = (n * storedSize + (y % storedSize)) * storedSize * 3;
         const width = Math.min(storedSize, imageSize - x) * 3;
         cut.set(stored.subarray(from, from + width), (n * imageSize + y) * row + x * 3);
       }

@@ -8,7 +8,7 @@ import { type EpochMetrics, type Verdict, verdict } from "./evaluate/verdict.ts"
 import { peakMemoryBytes } from "./machine.ts";
 import { viewsSheet } from "./report/contact-sheet.ts";
 import { writeReport } from "./report/report.ts";
-import { openRunLog } from "./run-log.ts";
+import { METRICS_FILE, openRunLog } from "./run-log.ts";
 import type { StepMetrics } from "./train.ts";
 
 /** What was measured at the end of an epoch and what it means. */
@@ -59,7 +59,7 @@ const MOST_TIME = 1 / 20;
 /** Begins to watch a run, or goes on with what its log says. */
 export async function watchRun(options: WatchOptions): Promise<Watch> {
   const { config, dataset, perEpoch, runFolder } = options;
-  const log = await openRunLog(join(runFolder, "metrics.jsonl"), options.from);
+  const log = await openRunLog(join(runFolder, METRICS_FILE), options.from);
   const monitor = await createMonitor(dataset, config, options);
   const epochs: Epoch[] = log.lines.flatMap((line) => (line.kind === "epoch" ? [line] : []));
   let since: StepMetrics[] = [];

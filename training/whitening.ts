@@ -13,7 +13,7 @@ export interface Whitening {
 
 /** How strongly, and to how many dimensions. */
 export interface WhiteningOptions {
-  /** D; at most F are kept. */
+  /** D; at most F are kept, and fewer than there are samples. */
   readonly dimensions: number;
   /**
    * Each principal direction is divided by its standard deviation to this power: 1 whitens fully, 0 only turns
@@ -34,7 +34,7 @@ export function fitWhitening(features: Float32Array, F: number, options: Whiteni
   const covariance = x.transpose().mmul(x).div(x.rows);
   const { eigenvectorMatrix, realEigenvalues } = new EigenvalueDecomposition(covariance, { assumeSymmetric: true });
   const order = [...realEigenvalues.keys()].sort((a, b) => realEigenvalues[b]! - realEigenvalues[a]!);
-  const kept = order.slice(0, options.dimensions);
+  const kept = order.slice(0, Math.max(1, Math.min(options.dimensions, x.rows - 1)));
   const largest = Math.max(realEigenvalues[order[0]!]!, Number.MIN_VALUE);
   const scales = kept.map((i) => Math.max(realEigenvalues[i]! / largest, NOISE) ** (-options.strength / 2));
   const matrix = new Float32Array(F * kept.length);

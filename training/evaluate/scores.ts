@@ -21,8 +21,7 @@ export async function scoreStatistics(
   state: Values,
 ): Promise<ScoreStatistics> {
   const indices = sample.indices(PAIRS);
-  const embed = async (recipe: ViewRecipe) =>
-    (await sample.run(graph, indices, { view: recipe }, state))("embedding");
+  const embed = async (recipe: ViewRecipe) => (await sample.run(graph, indices, { view: recipe }, state))("embedding");
   const whole = await embed(WHOLE_IMAGE);
   const other = await embed(config.views);
   const d = whole.length / indices.length;
