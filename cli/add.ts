@@ -9,8 +9,7 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { openEncoder } from "../core/encoder-session.ts";
 import { AppError } from "../core/errors.ts";
 import type { EncoderInput, ModelCard } from "../core/model-card.ts";
-import { sha256, writeModel } from "../core/model-folder.ts";
-import { packageRoot } from "../core/paths.ts";
+import { MODELS_FOLDER, sha256, writeModel } from "../core/model-folder.ts";
 import { wrapEncoder } from "../core/wrap-encoder.ts";
 import { three } from "./numbers.ts";
 
@@ -45,7 +44,7 @@ export const add = new Command("add")
   .option("--output <name>", "the output, where it has several")
   .option("--licence <text>", "licence situation of its training data", "unknown")
   .option("--replace", "replace a model of the same name")
-  .option("--models <folder>", "folder that the model is written to", join(packageRoot(), "models"))
+  .option("--models <folder>", "folder that the model is written to", MODELS_FOLDER)
   .option("--json", "print the card as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search add resnet50.onnx --name resnet50 --size 224")
   .action(async (path: string, { size, fit, mean, std, ...flags }: Flags) => {

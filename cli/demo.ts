@@ -1,6 +1,6 @@
 // moco-search demo: all that the product does, once, on the sample images: index, search, train, swap under traffic,
 // search again. Everything is real; it happens in a temporary folder that is removed at the end.
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -57,7 +57,6 @@ async function runDemo(minutes: number): Promise<DemoOutcome> {
   const models = join(folder, "models");
   let server: Server | undefined;
   try {
-    await cp(join(packageRoot(), "models", "default"), join(models, "default"), { recursive: true });
     tell("Starting a server with the default model …");
     server = await startServer(join(folder, "data"), models);
     const client = createClient(server.url);

@@ -1,8 +1,5 @@
-// moco-search evaluate: how good a model is on labelled images, with baselines beside it.
-import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { readModel } from "../core/model-folder.ts";
-import { packageRoot } from "../core/paths.ts";
+import { MODELS_FOLDER, readModel } from "../core/model-folder.ts";
 import {
   type Evaluation,
   evaluate as evaluateModel,
@@ -31,7 +28,7 @@ export const evaluate = new Command("evaluate")
   .requiredOption("--train <images...>", "images to learn and to find neighbours from")
   .requiredOption("--test <images...>", "images to be recognised")
   .option("--protocol <list>", `some of ${PROTOCOLS.join(",")}`, protocols, [...PROTOCOLS])
-  .option("--models <folder>", "folder of the models", join(packageRoot(), "models"))
+  .option("--models <folder>", "folder of the models", MODELS_FOLDER)
   .option("--threads <number>", "threads (default: all cores)", wholeNumber)
   .option("--json", "print the measures as one line of JSON")
   .addHelpText(

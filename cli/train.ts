@@ -7,8 +7,7 @@ import { Command } from "commander";
 import sharp from "sharp";
 import { AppError } from "../core/errors.ts";
 import { asWriteFailure } from "../core/files.ts";
-import { readModel } from "../core/model-folder.ts";
-import { packageRoot } from "../core/paths.ts";
+import { MODELS_FOLDER, readModel } from "../core/model-folder.ts";
 import { type PrepareOptions, prepare } from "../training/prepare.ts";
 import { readWeights } from "../training/publish.ts";
 import { viewsSheet } from "../training/report/contact-sheet.ts";
@@ -39,7 +38,7 @@ export const train = new Command("train")
   .option("--resume", "go on from the last checkpoint of this name")
   .option("--replace", "replace a model of the same name")
   .option("--run <folder>", "folder of config, metrics and checkpoints (default: ./runs/<name>)")
-  .option("--models <folder>", "folder that models are written to", join(packageRoot(), "models"))
+  .option("--models <folder>", "folder that models are written to", MODELS_FOLDER)
   .option("--show-views <image>", "write a sheet of views to look at, such as views.png, and do not train")
   .option("--json", "print the outcome as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search train photos/ --name photos --minutes 30");

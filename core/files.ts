@@ -4,9 +4,9 @@ import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AppError, hasErrno } from "./errors.ts";
 
-/** Makes a rename or a new entry in `folder` durable. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
+/** Makes the content of a file durable, or a rename or a new entry in a folder. */
+export async function sync(path: string): Promise<void> {
+  const handle = await open(path, "r");
   try {
     await handle.sync();
   } finally {
@@ -40,7 +40,7 @@ export async function replaceFile(path: string, content: Uint8Array | string): P
     await rm(temporary, { force: true });
     throw error;
   }
-  await syncFolder(folder);
+  await sync(folder);
 }
 
 /** A name beside `path` that nothing else uses; readers skip names that end in `.tmp`. */

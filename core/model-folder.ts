@@ -3,8 +3,9 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, hasErrno } from "./errors.ts";
-import { syncFolder, temporaryName, writeDurably } from "./files.ts";
+import { sync, temporaryName, writeDurably } from "./files.ts";
 import { type ModelCard, modelCardSchema, modelNameSchema } from "./model-card.ts";
+import { packageRoot } from "./paths.ts";
 
 /** Beside encoder.onnx: the encoder's trainable tensors, from which another training can start. Not every model has it. */
 export const WEIGHTS_FILE = "weights.safetensors";
@@ -21,8 +22,14 @@ export function sha256(bytes: Uint8Array | string): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
+/** The folder of models that come with the package: the default model. */
+const packagedModels = () => join(packageRoot(), "models");
+
+/** The folder that models are read from and written to where the user names none: that of the working directory. */
+export const MODELS_FOLDER = "./models";
+
 /**
- * Reads the card of `models/<name>`.
+ * Reads the card of `models/<name>`. A model that the folder lacks is taken from those of the package.
  *
  * @throws AppError `model_not_found`, or `invalid_model` where the card is not one.
  */
@@ -30,18 +37,13 @@ export async function readModel(modelsFolder: string, name: string): Promise<Mod
   if (!modelNameSchema.safeParse(name).success) {
     throw new AppError("model_not_found", `Expected the name of a model but received ${JSON.stringify(name)}.`);
   }
-  const path = join(modelsFolder, name, "model.json");
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if (!hasErrno(error, "ENOENT") && !hasErrno(error, "ENOTDIR")) throw error;
-    throw new AppError(
-      "model_not_found",
-      `There is no model "${name}" in ${modelsFolder}. Train one or add one first.`,
-    );
+  for (const folder of [modelsFolder, packagedModels()]) {
+    const text = await readFile(join(folder, name, "model.json"), "utf8").catch((error) => {
+      if (!hasErrno(error, "ENOENT") && !hasErrno(error, "ENOTDIR")) throw error;
+    });
+    if (text !== undefined) return { card: parseCard(text, name), onnxPath: join(folder, name, "encoder.onnx") };
   }
-  return { card: parseCard(text, name), onnxPath: join(modelsFolder, name, "encoder.onnx") };
+  throw new AppError("model_not_found", `There is no model "${name}" in ${modelsFolder}. Train one or add one first.`);
 }
 
 function parseCard(text: string, name: string): ModelCard {
@@ -65,20 +67,24 @@ function checkCard(json: unknown, name: string): ModelCard {
   return card.data;
 }
 
-/** Every folder of `modelsFolder` that could be a model, by name: the model, or why it cannot be used. */
+/** Every folder that could be a model, of `modelsFolder` and of the package, by name: the model, or why it cannot be used. */
 export async function listModels(
   modelsFolder: string,
 ): Promise<Array<{ name: string; model: Model } | { name: string; error: AppError }>> {
-  let entries: string[];
-  try {
-    entries = (await readdir(modelsFolder, { withFileTypes: true })).filter((e) => e.isDirectory()).map((e) => e.name);
-  } catch (error) {
-    if (hasErrno(error, "ENOENT")) return [];
-    throw error;
+  const names = new Set<string>();
+  for (const folder of [modelsFolder, packagedModels()]) {
+    const entries = await readdir(folder, { withFileTypes: true }).catch((error) => {
+      if (hasErrno(error, "ENOENT")) return [];
+      throw error;
+    });
+    for (const entry of entries) {
+      const { name } = entry;
+      const mayBeModel = !name.endsWith(".tmp") && modelNameSchema.safeParse(name).success;
+      if (entry.isDirectory() && mayBeModel) names.add(name);
+    }
   }
-  const names = entries.filter((name) => !name.endsWith(".tmp") && modelNameSchema.safeParse(name).success).sort();
   return Promise.all(
-    names.map(async (name) => {
+    [...names].sort().map(async (name) => {
       try {
         return { name, model: await readModel(modelsFolder, name) };
       } catch (error) {
@@ -133,7 +139,7 @@ export async function writeModel(
     await writeDurably(join(temporary, "encoder.onnx"), files.onnx);
     if (files.weights) await writeDurably(join(temporary, WEIGHTS_FILE), files.weights);
     await writeDurably(join(temporary, "model.json"), `${JSON.stringify(checked, null, 2)}\n`);
-    await syncFolder(temporary);
+    await sync(temporary);
     if (replace) await rename(target, retired).catch(ignoreMissing);
     await rename(temporary, target);
   } catch (error) {
@@ -144,7 +150,7 @@ export async function writeModel(
     }
     throw error;
   }
-  await syncFolder(modelsFolder);
+  await sync(modelsFolder);
   await rm(retired, { recursive: true, force: true });
   return readModel(modelsFolder, card.name);
 }

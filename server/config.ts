@@ -1,10 +1,9 @@
 // The server's configuration: options of `start`, flags of the command line and environment variables, read once.
 import { cpus } from "node:os";
-import { join } from "node:path";
 import { z } from "zod";
 import { AppError } from "../core/errors.ts";
 import { modelNameSchema } from "../core/model-card.ts";
-import { packageRoot } from "../core/paths.ts";
+import { MODELS_FOLDER } from "../core/model-folder.ts";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -21,10 +20,10 @@ const flag = z.union([
 export const configSchema = z.strictObject({
   /** Folder of everything that is stored. */
   data: path.default("./data"),
-  /** Folder that models are taken from. */
-  models: path.default(() => join(packageRoot(), "models")),
-  /** The model that a new data folder starts with; later ones are activated. */
-  model: modelNameSchema.default("default"),
+  /** Folder that models are taken from; those of the package are there too. */
+  models: path.default(MODELS_FOLDER),
+  /** The model that a new data folder starts with, "default" where none is named; later ones are activated. */
+  model: modelNameSchema.optional(),
   /** Address to listen on. */
   host: z.string().min(1, "expected an address").default("127.0.0.1"),
   /** 0 takes a free port. */
@@ -73,13 +72,23 @@ export type Config = z.infer<typeof configSchema>;
 /** Options of `start`: any part of {@link Config}. */
 export type Options = z.input<typeof configSchema>;
 
+/** Options that a file sets. */
+export interface ConfigFile {
+  readonly path: string;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
 /**
  * Options that are given go before environment variables (MOCO_SEARCH_PORT for `port`, MOCO_SEARCH_MAX_BATCH for
- * `maxBatch`), and these before defaults.
+ * `maxBatch`), these before a file, and the file before defaults.
  *
- * @throws AppError `invalid_configuration` that names every bad value.
+ * @throws AppError `invalid_configuration` that names every bad value and where it comes from.
  */
-export function parseConfig(options: Readonly<Record<string, unknown>>, env: NodeJS.ProcessEnv = {}): Config {
+export function parseConfig(
+  options: Readonly<Record<string, unknown>>,
+  env: NodeJS.ProcessEnv = {},
+  file?: ConfigFile,
+): Config {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const fromEnv = Object.fromEntries(
     Object.keys(configSchema.shape).flatMap((name) => {
@@ -87,12 +96,24 @@ export function parseConfig(options: Readonly<Record<string, unknown>>, env: Nod
       return value === undefined || value === "" ? [] : [[name, value]];
     }),
   );
-  const parsed = configSchema.safeParse({ ...fromEnv, ...given });
+  // As text, as if it came from a flag: otherwise `true` and lists would count as numbers. Nothing after a name is no value.
+  const fromFile = Object.fromEntries(
+    Object.entries(file?.values ?? {}).flatMap(([name, value]) =>
+      value === null ? [] : [[name, typeof value === "object" ? value : String(value)]],
+    ),
+  );
+  const parsed = configSchema.safeParse({ ...fromFile, ...fromEnv, ...given });
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => {
+  const sourceOf = (name: string) => {
+    if (name in given) return name;
+    if (name in fromEnv) return variableName(name);
+    return name in fromFile ? `${file!.path}: ${name}` : name;
+  };
+  const problems = parsed.error.issues.flatMap((issue) => {
+    if (issue.code === "unrecognized_keys")
+      return issue.keys.map((name) => `${sourceOf(name)}: there is no such option`);
     const name = issue.path.join(".");
-    const source = name in fromEnv && !(name in given) ? variableName(name) : name;
-    return source ? `${source}: ${issue.message}` : issue.message;
+    return name ? `${sourceOf(name)}: ${issue.message}` : issue.message;
   });
   throw new AppError("invalid_configuration", `The configuration is not valid. ${problems.join("; ")}.`);
 }

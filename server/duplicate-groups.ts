@@ -45,11 +45,12 @@ export async function findDuplicates(
   return sets
     .all()
     .map(({ members, weakest }) => {
+      const imagesWith = store.images.withContents(members);
       const images = members
         .sort((a, b) => a - b)
         .flatMap((content) => {
           const sha256 = store.images.sha256Of(content);
-          return sha256 === undefined ? [] : store.images.withContent(content).map(({ id }) => ({ id, sha256 }));
+          return sha256 === undefined ? [] : (imagesWith.get(content) ?? []).map(({ id }) => ({ id, sha256 }));
         });
       const exact = new Set(images.map(({ sha256 }) => sha256)).size === 1;
       return { similarity: exact ? 1 : weakest, exact, images };

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { pino } from "pino";
+import { type Logger, pino } from "pino";
 import { AppError, hasErrno } from "../core/errors.ts";
 import { readModel } from "../core/model-folder.ts";
 import { isLoopback } from "./access.ts";
@@ -91,7 +91,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
   try {
     if (demandsKeys(config) && store.apiKeys.list().length === 0) throw keysMissing(config);
     await listen(server, config);
-    const active = await firstGeneration(store, config);
+    const active = await firstGeneration(store, config, logger);
     const generation = await open(active);
     generations.setCandidate(generation); // so that it is closed on failure
     await Promise.all([generation.warm(), generation.index.rebuild()]);
@@ -116,16 +116,29 @@ const keysMissing = ({ host, data }: Config) =>
     `Others can reach ${host}, so the server demands API keys, and there is none. Make one first: moco-search keys create --role admin --data ${data}`,
   );
 
-/** The generation that was active last, or in a new data folder one of the default model. */
-async function firstGeneration(store: Store, { models, model }: Config): Promise<GenerationRecord> {
+/** The generation that was active last, or in a new data folder one of the model that is asked for. */
+async function firstGeneration(store: Store, { models, model }: Config, logger: Logger): Promise<GenerationRecord> {
   const active = store.generations.inState("active");
-  if (active) return active;
-  const found = await readModel(models, model);
+  if (active) {
+    if (model !== undefined) await warnOfOther(active, models, model, logger);
+    return active;
+  }
+  const found = await readModel(models, model ?? "default");
   await store.models.put(found);
   return store.write(() => {
     const encoder = store.embeddings.encoderNumber(encoderKey(found.card));
     return store.generations.add(encoder, found.card, "active");
   });
+}
+
+/** The model of a data folder only changes by a swap; who asks for another one at the start must hear that. */
+async function warnOfOther({ card }: GenerationRecord, models: string, model: string, logger: Logger): Promise<void> {
+  const asked = await readModel(models, model).catch(() => undefined);
+  if (asked && encoderKey(asked.card) === encoderKey(card)) return;
+  logger.warn(
+    { active: { name: card.name, version: card.version }, asked: model },
+    `This data folder goes on with the model "${card.name}" of ${card.version}: its images are embedded with that one. To change to "${model}" run, once the server is ready: moco-search activate ${model}`,
+  );
 }
 
 function notReadyReason(generations: Generations): string | undefined {

@@ -160,10 +160,11 @@ function imagesOf(
   const { limit, minScore, leftOut, filter } = wanted;
   const matches: ImageMatch[] = [];
   let vanished = false;
+  const imagesWith = store.images.withContents(keys);
   for (const [i, content] of keys.entries()) {
     const score = scores[i]!;
     if (score < minScore || matches.length === limit) break;
-    const images = store.images.withContent(content);
+    const images = imagesWith.get(content) ?? [];
     if (images.length === 0) vanished = true;
     for (const { id, metadata } of images) {
       const fits = !leftOut.has(id) && (!filter || matchesFilter(filter, metadata));

@@ -1,8 +1,4 @@
-// The hyper-parameters as flags and as a file. What they may be is checked once, by the configuration itself.
-import { readFile } from "node:fs/promises";
 import { Option } from "commander";
-import { parse } from "yaml";
-import { AppError } from "../../core/errors.ts";
 import { MECHANISMS } from "../../training/config.ts";
 import { ARCHITECTURE_NAMES } from "../../training/network/backbone.ts";
 import type { Settings } from "../../training/settle.ts";
@@ -75,30 +71,6 @@ export function settingsOf(values: Readonly<Record<string, unknown>>): Settings 
     if (value !== undefined && !(option.negate && value === true)) put(settings, path.split("."), value);
   }
   return settings;
-}
-
-/**
- * Reads hyper-parameters from a JSON or YAML file, in the shape of a run's config.json or any part of it.
- *
- * @throws AppError `invalid_configuration` where there is none or it is neither.
- */
-export async function readSettings(path: string): Promise<Settings> {
-  const bad = (why: string, cause?: unknown) =>
-    new AppError("invalid_configuration", `Expected hyper-parameters as JSON or YAML in ${path} but ${why}.`, {
-      cause,
-    });
-  const text = await readFile(path, "utf8").catch((error) => {
-    throw bad("it cannot be read", error);
-  });
-  let content: unknown;
-  try {
-    content = parse(text);
-  } catch (error) {
-    throw bad((error instanceof Error ? error.message : String(error)).split("\n")[0]!.replace(/[.:]$/, ""), error);
-  }
-  if (typeof content !== "object" || content === null || Array.isArray(content))
-    throw bad("it has no names with values");
-  return content as Settings;
 }
 
 function put(record: Record<string, unknown>, [name, ...rest]: string[], value: unknown): void {

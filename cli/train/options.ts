@@ -6,7 +6,8 @@ import type { PrepareOptions } from "../../training/prepare.ts";
 import { type Budget, RECIPE_NAMES, type RecipeName } from "../../training/recipes.ts";
 import { merge, type Settings } from "../../training/settle.ts";
 import { positive } from "../numbers.ts";
-import { hyperparameterOptions, readSettings, settingsOf } from "./hyperparameters.ts";
+import { readSettings } from "../settings-file.ts";
+import { hyperparameterOptions, settingsOf } from "./hyperparameters.ts";
 
 /** The values of {@link addTrainingOptions}; hyper-parameters stand beside them by their flags' names. */
 export interface TrainingFlags extends Readonly<Record<string, unknown>> {
@@ -46,7 +47,7 @@ export function budgetOf({ epochs, minutes }: TrainingFlags): Budget | undefined
 
 /** What the user set, and the device found. */
 export async function settingsFrom(images: readonly string[], flags: TrainingFlags): Promise<PrepareOptions> {
-  const file: Settings = flags.config ? await readSettings(flags.config) : {};
+  const file: Settings = flags.config ? await readSettings(flags.config, "hyper-parameters") : {};
   const config = merge(file, settingsOf(flags)) as Settings;
   return { images, recipe: flags.recipe, config, device: await findDevice(flags.device) };
 }

@@ -40,8 +40,10 @@ export async function compareGenerations(active: Generation, candidate: Generati
     const kept = before.keys.filter((key) => after.keys.includes(key)).length;
     compared.push({ content, before: before.keys, after: after.keys, overlap: kept / before.keys.length });
   }
-  const idsOf = (contents: readonly number[]) =>
-    contents.flatMap((content) => store.images.withContent(content).slice(0, 1)).map(({ id }) => id);
+  const idsOf = (contents: readonly number[]) => {
+    const imagesWith = store.images.withContents(contents);
+    return contents.flatMap((content) => imagesWith.get(content)?.slice(0, 1) ?? []).map(({ id }) => id);
+  };
   const changed = [...compared].sort((a, b) => a.overlap - b.overlap).slice(0, EXAMPLES);
   return {
     neighbours: {

@@ -96,6 +96,7 @@ export async function openGeneration(
   const index = createLiveIndex({
     dimensions: card.dimensions,
     storedAfter: (content, limit) => store.embeddings.after(encoder, content, limit),
+    snapshots: store.snapshots.of(encoder),
     logger,
     onSearched: (seconds) => metrics.stage("search", seconds),
     startThread,

@@ -1,5 +1,6 @@
 // The index of one generation, kept alive: filled from the stored embeddings, filled again when its thread dies or when
-// deletes have left too many dead nodes, and searched without a pause meanwhile.
+// deletes have left too many dead nodes, and searched without a pause meanwhile. A snapshot of an earlier index saves
+// the filling its work: a vector that it has costs nothing to add.
 //
 // The database is the truth. Changes are told here in the database's order, right after each commit (see write-queue),
 // to the thread that serves and to the one being filled; reading a stored row and sending it happen in one turn of the
@@ -10,7 +11,9 @@ import { AppError } from "../../core/errors.ts";
 import type { IndexReport } from "../index/hnsw.ts";
 import { type IndexThread, startIndexThread } from "../index/index-thread.ts";
 import type { FoundKeys } from "../index/index-worker.ts";
+import type { IndexSize } from "../index/vector-index.ts";
 import type { StoredEmbedding } from "../store/embedding-records.ts";
+import type { Snapshots } from "../store/snapshot-files.ts";
 
 /** The index of one generation. Keys are numbers of contents. */
 export interface LiveIndex {
@@ -31,25 +34,32 @@ export interface LiveIndex {
 
 /** Dead nodes are cleared away once there are more of them than this and than live keys. */
 const TOMBSTONES = 1000;
+/** A snapshot is taken after so many changes, and after changes of a quarter of the index. */
+const CHANGES = 1000;
 /** Stored embeddings read and added at a time: a few milliseconds of the event loop. */
 const FILL_BATCH = 500;
 /** Before a rebuild that failed is tried again. */
 const RETRY_MS = 1000;
 
+const EMPTY: IndexSize = { keys: 0, tombstones: 0 };
+
 /**
  * Makes an index that serves after its first {@link LiveIndex.rebuild}.
  *
  * @param storedAfter Stored embeddings of contents numbered above `content`, in order.
+ * @param snapshots Where snapshots are kept; one is taken now and then, and on closing.
  */
 export function createLiveIndex({
   dimensions,
   storedAfter,
+  snapshots,
   logger,
   onSearched,
   startThread = startIndexThread,
 }: {
   dimensions: number;
   storedAfter: (content: number, limit: number) => StoredEmbedding[];
+  snapshots: Snapshots;
   logger: Logger;
   /** Told how long each search took. */
   onSearched?: (seconds: number) => void;
@@ -58,6 +68,9 @@ export function createLiveIndex({
   let serving: IndexThread | undefined;
   let filling: IndexThread | undefined;
   let rebuilding: Promise<void> | undefined;
+  /** Changes since the last snapshot. */
+  let changes = 0;
+  let saving: Promise<void> | undefined;
   let closed = false;
 
   const pack = (embeddings: readonly StoredEmbedding[]) => {
@@ -77,16 +90,34 @@ export function createLiveIndex({
     return thread;
   };
 
-  const fill = async (): Promise<void> => {
+  /** Brings a thread the vectors of a snapshot, as dead nodes. What is wrong with a file goes to the log. */
+  const restore = async (thread: IndexThread): Promise<IndexSize> => {
+    for (const path of await snapshots.list()) {
+      try {
+        await snapshots.check(path);
+        return await thread.restore(path);
+      } catch (error) {
+        logger.warn({ err: error, path }, "a snapshot of the index cannot be used; building it anew");
+      }
+    }
+    return EMPTY;
+  };
+
+  const fill = async (useSnapshot: boolean): Promise<IndexSize> => {
+    const began = performance.now();
     const thread = start();
-    filling = thread;
+    let restored = EMPTY;
+    let size: IndexSize;
     try {
+      if (useSnapshot) restored = await restore(thread);
+      size = restored;
+      filling = thread;
       let cursor = 0;
       for (;;) {
         const batch = storedAfter(cursor, FILL_BATCH);
         if (batch.length === 0 || closed) break;
         cursor = batch.at(-1)!.content;
-        await thread.add(keysOf(batch), pack(batch));
+        size = await thread.add(keysOf(batch), pack(batch));
       }
     } catch (error) {
       filling = undefined;
@@ -97,12 +128,46 @@ export function createLiveIndex({
     serving = thread;
     filling = undefined;
     void old?.close();
+    const reused = Math.max(0, restored.tombstones - size.tombstones);
+    changes = size.keys - reused + size.tombstones;
+    const ms = Math.round(performance.now() - began);
+    logger.info({ images: size.keys, fromSnapshot: reused, ms }, "the index is filled");
+    return size;
   };
 
-  const rebuild = (): Promise<void> => {
-    rebuilding ??= fill().finally(() => {
-      rebuilding = undefined;
-    });
+  /** Takes a snapshot of the serving thread where there are changes; a failure leaves the one before. */
+  const save = (): Promise<void> => {
+    const thread = serving;
+    if (!thread || changes === 0) return Promise.resolve();
+    const saved = changes;
+    saving ??= snapshots
+      .replace((path) => thread.write(path))
+      .then(() => {
+        changes -= saved;
+      })
+      .catch((error) =>
+        logger.warn({ err: error }, "no snapshot of the index could be taken; a start will take longer"),
+      )
+      .finally(() => {
+        saving = undefined;
+      });
+    return saving;
+  };
+
+  /** After changes: clears dead nodes away, takes a snapshot. */
+  const maintain = ({ keys, tombstones }: IndexSize): void => {
+    if (closed || rebuilding) return;
+    if (tombstones >= Math.max(TOMBSTONES, keys)) {
+      rebuild(false).catch((error) => logger.error({ err: error }, "the index could not be rebuilt"));
+    } else if (changes >= Math.max(CHANGES, keys / 4)) void save();
+  };
+
+  const rebuild = (useSnapshot = true): Promise<void> => {
+    rebuilding ??= fill(useSnapshot)
+      .finally(() => {
+        rebuilding = undefined;
+      })
+      .then(maintain);
     return rebuilding;
   };
 
@@ -129,31 +194,28 @@ export function createLiveIndex({
     return found;
   };
 
-  const tell = async <T>(act: (thread: IndexThread) => Promise<T>): Promise<T | undefined> => {
+  const tell = async (count: number, act: (thread: IndexThread) => Promise<IndexSize>): Promise<void> => {
+    changes += count;
     const threads = [serving, filling].filter((thread) => thread !== undefined);
-    const [answer] = await Promise.allSettled(threads.map(act));
-    return answer?.status === "fulfilled" ? answer.value : undefined;
+    const [size] = await Promise.allSettled(threads.map(act));
+    if (size?.status === "fulfilled") maintain(size.value);
   };
 
   return {
     get isServing() {
       return serving !== undefined;
     },
-    async add(embeddings) {
-      await tell((thread) => thread.add(keysOf(embeddings), pack(embeddings)));
-    },
-    async remove(content) {
-      const size = await tell((thread) => thread.remove([content]));
-      if (!size || closed || rebuilding || size.tombstones < Math.max(TOMBSTONES, size.keys)) return;
-      rebuild().catch((error) => logger.error({ err: error }, "the index could not be rebuilt"));
-    },
+    add: (embeddings) => tell(embeddings.length, (thread) => thread.add(keysOf(embeddings), pack(embeddings))),
+    remove: (content) => tell(1, (thread) => thread.remove([content])),
     search: (query, k) => timed((thread) => thread.search(query, k)),
     searchAmong: (query, keys, k) => timed((thread) => thread.searchAmong(query, keys, k)),
     inspect: async (sample) => getServing().inspect(sample),
-    rebuild,
+    rebuild: () => rebuild(),
     async close() {
       closed = true;
       await rebuilding?.catch(() => {});
+      await saving;
+      await save();
       await serving?.close();
       serving = undefined;
     },

@@ -105,6 +105,7 @@ function switchTo(
 /** Removes encoders and embeddings that no generation in use refers to, a little at a time. */
 export async function removeUnused({ store }: Pick<SwapDeps, "store">): Promise<void> {
   await store.models.removeUnused(store.generations.modelsInUse);
+  await store.snapshots.removeUnused(store.generations.unusedEncoders());
   const removeSome = () =>
     store.generations.unusedEncoders().reduce((sum, encoder) => sum + store.embeddings.removeSome(encoder, 500), 0);
   while ((await store.write(removeSome)) > 0) await new Promise(setImmediate);

@@ -1,5 +1,6 @@
 // The approximate index: a hierarchical navigable small world graph (Malkov and Yashunin, 2016) over distinct vectors.
 import hnswlib from "hnswlib-node";
+import { openGraphFile } from "./graph-file.ts";
 import type { Match, VectorIndex } from "./vector-index.ts";
 import { createVectorTable, matchesOf, searchAmong, searchExactly } from "./vector-table.ts";
 
@@ -30,23 +31,41 @@ export interface HnswIndex extends VectorIndex {
   searchAmong(query: Float32Array, keys: Float64Array, k: number): Match[];
   /** @param sample Searches to compare; each costs one pass over all vectors. */
   inspect(sample: number): IndexReport;
+  /**
+   * Writes the graph to a new file: a snapshot. It knows vectors and how they are linked, but no keys.
+   *
+   * @throws Error where the file is not whole, as on a full disk.
+   */
+  write(path: string): void;
 }
 
-/** Makes an empty graph index; it grows as vectors are added. */
+/**
+ * Makes an index without keys; it grows as vectors are added.
+ *
+ * @param snapshot A file of {@link HnswIndex.write}. A vector that it has costs nothing to add; what nobody adds becomes
+ *   a dead node.
+ * @throws Error where the snapshot is no whole graph with these options.
+ */
 export function createHnswIndex(
   dimensions: number,
   { links = 16, efConstruction = 200, efSearch = 100, exactUpTo = 500 }: HnswOptions = {},
+  snapshot?: string,
 ): HnswIndex {
   const table = createVectorTable(dimensions);
   const graph = new hnswlib.HierarchicalNSW("ip", dimensions);
-  graph.initIndex({ maxElements: 1024, m: links, efConstruction });
+  /** Nodes of the snapshot that have not been added yet; before the first search they die. */
+  const unclaimed = new Set<number>();
+  if (snapshot === undefined) graph.initIndex({ maxElements: 1024, m: links, efConstruction });
+  else restore(snapshot);
   graph.setEf(efSearch);
   const live = () => table.labels() - table.size().tombstones;
 
   const searchGraph = (query: Float32Array, k: number): Match[] => {
+    for (const label of unclaimed) graph.markDelete(label);
+    unclaimed.clear();
     const nodes = Math.min(k, live());
     if (nodes === 0) return [];
-    const { neighbors, distances } = graph.searchKnn(Array.from(query), nodes);
+    const { neighbors, distances } = graph.searchKnn(plain(query), nodes);
     return matchesOf(
       table,
       neighbors.map((index, i) => ({ index, score: 1 - distances[i]! })),
@@ -59,9 +78,12 @@ export function createHnswIndex(
     add(key, vector) {
       const { label, node } = table.add(key, vector);
       if (node === "known") return;
-      if (node === "revived") return graph.unmarkDelete(label);
-      if (label >= graph.getMaxElements()) graph.resizeIndex(label * 2);
-      graph.addPoint(Array.from(vector), label);
+      if (node === "revived") {
+        if (!unclaimed.delete(label)) graph.unmarkDelete(label);
+        return;
+      }
+      if (label >= graph.getMaxElements()) graph.resizeIndex(Math.max(1024, label * 2));
+      graph.addPoint(plain(vector), label);
     },
     remove(key) {
       const label = table.remove(key);
@@ -90,7 +112,33 @@ export function createHnswIndex(
         spread: spreadOf(table.vector, labels),
       };
     },
+    write(path) {
+      graph.writeIndexSync(path);
+      openGraphFile(path).close();
+    },
   };
+
+  function restore(path: string): void {
+    const file = openGraphFile(path);
+    try {
+      const expected = [dimensions, links, efConstruction].join();
+      const actual = [file.dimensions, file.links, file.efConstruction].join();
+      if (actual !== expected) {
+        throw new Error(`Expected dimensions, links and efConstruction ${expected} but the graph has ${actual}`);
+      }
+      graph.readIndexSync(path);
+      for (const { vector, isDeleted } of file.nodes()) {
+        const key = table.labels();
+        const { label, node } = table.add(key, vector);
+        if (node !== "new") throw new Error(`Expected distinct vectors but nodes ${label} and ${key} have the same`);
+        table.remove(key);
+        if (isDeleted) graph.unmarkDelete(label);
+        unclaimed.add(label);
+      }
+    } finally {
+      file.close();
+    }
+  }
 
   function spreadOf(vector: (label: number) => Float32Array, labels: number[]): number {
     const mean = new Float64Array(dimensions);
@@ -100,4 +148,11 @@ export function createHnswIndex(
     }
     return 1 - mean.reduce((sum, value) => sum + value * value, 0);
   }
+}
+
+/** A vector as hnswlib takes it. `Array.from` would iterate, which takes ten times as long. */
+function plain(values: Float32Array): number[] {
+  const array = new Array<number>(values.length);
+  for (let i = 0; i < values.length; i++) array[i] = values[i]!;
+  return array;
 }

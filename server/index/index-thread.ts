@@ -4,7 +4,7 @@ import { siblingModule } from "../../core/paths.ts";
 import { startWorker } from "../../core/processes.ts";
 import { createPendingCalls } from "../pending-calls.ts";
 import type { IndexReport } from "./hnsw.ts";
-import type { FoundKeys, IndexAnswer, IndexReply, IndexRequest, IndexWorkerData } from "./index-worker.ts";
+import type { FoundKeys, IndexAnswer, IndexCall, IndexReply, IndexRequest, IndexWorkerData } from "./index-worker.ts";
 import type { IndexSize } from "./vector-index.ts";
 
 /**
@@ -19,6 +19,10 @@ export interface IndexThread {
   /** Exact search over `keys` alone. The array is given away. */
   searchAmong(query: Float32Array, keys: Float64Array<ArrayBuffer>, k: number): Promise<FoundKeys>;
   inspect(sample: number): Promise<IndexReport>;
+  /** Writes a snapshot to a new file; see `HnswIndex.write`. */
+  write(path: string): Promise<IndexSize>;
+  /** Begins anew from a snapshot: its vectors are dead nodes until they are added. Where it fails nothing changes. */
+  restore(path: string): Promise<IndexSize>;
   /** Ends the thread once the calls under way are answered. */
   close(): Promise<void>;
 }
@@ -45,9 +49,11 @@ export function startIndexThread(
       cause: reason,
     });
 
-  worker.on("message", (reply: IndexReply) => {
-    if ("answer" in reply) calls.resolve(reply.id, reply.answer);
-    else calls.reject(reply.id, new Error(`The index failed: ${reply.error}`));
+  worker.on("message", (replies: readonly IndexReply[]) => {
+    for (const reply of replies) {
+      if ("answer" in reply) calls.resolve(reply.id, reply.answer);
+      else calls.reject(reply.id, new Error(`The index failed: ${reply.error}`));
+    }
   });
   worker.on("error", (error) => {
     reason = error;
@@ -59,10 +65,19 @@ export function startIndexThread(
     if (!expected) died(reason);
   });
 
+  let unsent: IndexCall[] = [];
+  let given: ArrayBuffer[] = [];
+  const send = () => {
+    worker.postMessage(unsent, given);
+    unsent = [];
+    given = [];
+  };
   const call = <T extends IndexAnswer>(request: IndexRequest, transfer: ArrayBuffer[] = []): Promise<T> => {
     if (state === "dead") return Promise.reject(unavailable());
     const { id, answer } = calls.open();
-    worker.postMessage({ id, request }, transfer);
+    // The calls of one turn of the event loop go together.
+    if (unsent.push({ id, request }) === 1) setImmediate(send);
+    given.push(...transfer);
     return answer as Promise<T>;
   };
 
@@ -72,6 +87,8 @@ export function startIndexThread(
     search: (query, k) => call({ op: "search", query, k }),
     searchAmong: (query, keys, k) => call({ op: "search-among", query, keys, k }, [keys.buffer]),
     inspect: (sample) => call({ op: "inspect", sample }),
+    write: (path) => call({ op: "write", path }),
+    restore: (path) => call({ op: "restore", path }),
     async close() {
       if (state === "dead") return;
       // Ending a thread inside a call of the native index would abort the whole process: first it must have answered.

@@ -1,4 +1,4 @@
-// The thread that an index lives in: calls come in, answers with the same number go out.
+// The thread that an index lives in: lists of calls come in, lists of answers with the same numbers go out.
 import { parentPort, workerData } from "node:worker_threads";
 import { createHnswIndex, type IndexReport } from "./hnsw.ts";
 import type { IndexSize, Match } from "./vector-index.ts";
@@ -9,7 +9,8 @@ export type IndexRequest =
   | { readonly op: "remove"; readonly keys: readonly number[] }
   | { readonly op: "search"; readonly query: Float32Array; readonly k: number }
   | { readonly op: "search-among"; readonly query: Float32Array; readonly keys: Float64Array; readonly k: number }
-  | { readonly op: "inspect"; readonly sample: number };
+  | { readonly op: "inspect"; readonly sample: number }
+  | { readonly op: "write" | "restore"; readonly path: string };
 
 /** Found keys, best first, with their scores. */
 export interface FoundKeys {
@@ -19,7 +20,13 @@ export interface FoundKeys {
 
 export type IndexAnswer = IndexSize | FoundKeys | IndexReport;
 
-/** What the thread sends: the call's number and its answer, or why there is none. */
+/** One call, by its number. */
+export interface IndexCall {
+  readonly id: number;
+  readonly request: IndexRequest;
+}
+
+/** The call's number and its answer, or why there is none. */
 export type IndexReply =
   | { readonly id: number; readonly answer: IndexAnswer }
   | { readonly id: number; readonly error: string };
@@ -30,7 +37,7 @@ export interface IndexWorkerData {
 }
 
 const { dimensions } = workerData as IndexWorkerData;
-const index = createHnswIndex(dimensions);
+let index = createHnswIndex(dimensions);
 
 function answer(request: IndexRequest): IndexAnswer {
   switch (request.op) {
@@ -48,6 +55,12 @@ function answer(request: IndexRequest): IndexAnswer {
       return pack(index.searchAmong(request.query, request.keys, request.k));
     case "inspect":
       return index.inspect(request.sample);
+    case "write":
+      index.write(request.path);
+      return index.size();
+    case "restore":
+      index = createHnswIndex(dimensions, {}, request.path);
+      return index.size();
   }
 }
 
@@ -58,12 +71,13 @@ function pack(matches: readonly Match[]): FoundKeys {
   };
 }
 
-parentPort!.on("message", ({ id, request }: { id: number; request: IndexRequest }) => {
-  let reply: IndexReply;
+function reply({ id, request }: IndexCall): IndexReply {
   try {
-    reply = { id, answer: answer(request) };
+    return { id, answer: answer(request) };
   } catch (error) {
-    reply = { id, error: error instanceof Error ? error.message : String(error) };
+    return { id, error: error instanceof Error ? error.message : String(error) };
   }
-  parentPort!.postMessage(reply);
-});
+}
+
+// A message costs about as much as a search: calls come, and answers go, many in one.
+parentPort!.on("message", (calls: readonly IndexCall[]) => parentPort!.postMessage(calls.map(reply)));

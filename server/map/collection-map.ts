@@ -72,8 +72,9 @@ export function createCollectionMap({ store, generations }: { store: Store; gene
     if (!latest || isStale) latest = begin(generation, stored);
     const { contents, places: arriving } = latest;
     const places = await arriving;
+    const imagesWith = store.images.withContents(contents);
     const points = contents.flatMap((content, i): MapPoint[] => {
-      const [image] = store.images.withContent(content);
+      const image = imagesWith.get(content)?.[0];
       return image ? [{ ...image, x: places[2 * i]!, y: places[2 * i + 1]! }] : [];
     });
     return { ...answeredBy(generation), stored, points };

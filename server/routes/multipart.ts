@@ -13,6 +13,9 @@ export interface UploadedImage {
   readonly bytes: Buffer;
 }
 
+/** Time to read the answer, for a client that is still sending a body that was refused. */
+const LINGER_MS = 1000;
+
 /**
  * Reads a multipart body into memory; {@link uploadedImages} and `request.body` have it then.
  *
@@ -47,8 +50,20 @@ export function readMultipart({ maxImageBytes, maxRequestBytes, maxImages }: Upl
         `Expected multipart/form-data with the image in the field "image" but the content type is ${type}.`,
       );
     }
-    if (Number(request.get("content-length") ?? 0) > maxRequestBytes + 1024 * 1024) throw tooLarge(maxRequestBytes);
+    const limit = maxRequestBytes + 1024 * 1024;
+    if (Number(request.get("content-length") ?? 0) > limit) throw tooLarge(maxRequestBytes);
+    let received = 0;
+    // multer reads a body that it refuses to its end. A body that does not say its length may have none.
+    request.on("data", (chunk: Buffer) => {
+      const before = received;
+      received += chunk.length;
+      if (before > limit || received <= limit) return;
+      // Closed at once, the client would meet a reset before the answer.
+      response.once("finish", () => setTimeout(() => request.destroy(), LINGER_MS).unref());
+      next(tooLarge(maxRequestBytes));
+    });
     receive(request, response, (error: unknown) => {
+      if (received > limit) return;
       if (!error) return next();
       const isKnown = error instanceof AppError || error instanceof multer.MulterError;
       next(isKnown ? error : new AppError("invalid_request", `The body is not whole multipart: ${String(error)}.`));

@@ -26,10 +26,11 @@ const MAX_DEPTH = 32;
 
 /** True where JSON is nested no deeper than is accepted. Does not recurse. */
 export function isShallow(json: unknown): boolean {
-  let level: unknown[] = [json];
-  for (let depth = 0; level.length > 0; depth++) {
+  const isNested = (value: unknown) => typeof value === "object" && value !== null;
+  let level: unknown[] = [json].filter(isNested);
+  for (let depth = 1; level.length > 0; depth++) {
     if (depth > MAX_DEPTH) return false;
-    level = level.flatMap((value) => (typeof value === "object" && value !== null ? Object.values(value) : []));
+    level = level.flatMap((value) => Object.values(value as object).filter(isNested));
   }
   return true;
 }

@@ -10,7 +10,8 @@ export interface StoredEmbedding {
 }
 
 // Blobs come at any address, and a Float32Array needs a multiple of 4: hence the copy.
-const asVector = (blob: Buffer) => new Float32Array(Uint8Array.from(blob).buffer);
+const asVector = ({ buffer, byteOffset, byteLength }: Buffer) =>
+  new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
 
 export type EmbeddingRecords = ReturnType<typeof createEmbeddingRecords>;
 

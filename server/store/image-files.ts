@@ -1,7 +1,7 @@
 // Image files, named by the SHA-256 of their bytes: files/ab/abcd…
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { replaceFile, syncFolder } from "../../core/files.ts";
+import { replaceFile, sync } from "../../core/files.ts";
 import { asStorageError } from "./storage-error.ts";
 
 /** The stored bytes of images. */
@@ -24,7 +24,7 @@ export interface ImageFiles {
 export async function openImageFiles(folder: string): Promise<ImageFiles> {
   const shards = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
   for (const shard of shards) await mkdir(join(folder, shard), { recursive: true });
-  await syncFolder(folder);
+  await sync(folder);
   const pathOf = (sha256: string) => join(folder, sha256.slice(0, 2), sha256);
 
   return {

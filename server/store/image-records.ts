@@ -69,8 +69,8 @@ export function createImageRecords(database: SqliteDatabase) {
   const page = database.prepare<[number, number], ImageRow>(
     `${SELECT_IMAGE} WHERE i.number < ? ORDER BY i.number DESC LIMIT ?`,
   );
-  const ofContent = database.prepare<[number], { id: string; metadata: string }>(
-    "SELECT id, metadata FROM images WHERE content = ? ORDER BY number",
+  const ofContents = database.prepare<[string], { id: string; content: number; metadata: string }>(
+    "SELECT id, content, metadata FROM images WHERE content IN (SELECT value FROM json_each(?)) ORDER BY content, number",
   );
   const contentOfImage = database.prepare<[string], Content>(
     "SELECT c.number, c.sha256 FROM images i JOIN contents c ON c.number = i.content WHERE i.id = ?",
@@ -112,9 +112,16 @@ export function createImageRecords(database: SqliteDatabase) {
     /** Up to `limit` images numbered below `number`, newest first. */
     before: (number: number, limit: number): Array<{ number: number; record: ImageRecord }> =>
       page.all(number, limit).map((row) => ({ number: row.number, record: asRecord(row) })),
-    /** Images with this content, oldest first. */
-    withContent(content: number): Array<{ id: string; metadata: Metadata }> {
-      return ofContent.all(content).map(({ id, metadata }) => ({ id, metadata: JSON.parse(metadata) }));
+    /** Images with these contents, by content, the oldest first. A content without images is left out. */
+    withContents(contents: Iterable<number>): Map<number, Array<{ id: string; metadata: Metadata }>> {
+      const images = new Map<number, Array<{ id: string; metadata: Metadata }>>();
+      for (const { id, content, metadata } of ofContents.all(JSON.stringify([...contents]))) {
+        const image = { id, metadata: JSON.parse(metadata) };
+        const others = images.get(content);
+        if (others) others.push(image);
+        else images.set(content, [image]);
+      }
+      return images;
     },
     /** Up to `limit` images numbered above `number`, in order: what a filter looks at. */
     metadataAfter: (number: number, limit: number): Array<{ number: number; content: number; metadata: Metadata }> =>

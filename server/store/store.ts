@@ -9,6 +9,7 @@ import { type ImageFiles, openImageFiles } from "./image-files.ts";
 import { createImageRecords, type ImageRecords } from "./image-records.ts";
 import { createKeyedUploads, type KeyedUploads } from "./keyed-uploads.ts";
 import { createModelFiles, type ModelFiles } from "./model-files.ts";
+import { createSnapshotFiles, type SnapshotFiles } from "./snapshot-files.ts";
 import { createSwapRecords, type SwapRecords } from "./swap-records.ts";
 import { createWriteQueue, type Write } from "./write-queue.ts";
 
@@ -22,6 +23,7 @@ export interface Store {
   readonly keyedUploads: KeyedUploads;
   readonly files: ImageFiles;
   readonly models: ModelFiles;
+  readonly snapshots: SnapshotFiles;
   readonly write: Write;
   /** Waits for nothing: end all writes first. */
   close(): void;
@@ -43,6 +45,8 @@ export async function openStore(folder: string): Promise<Store> {
     await files.sweep((sha256) => images.contentNumber(sha256) !== undefined);
     const models = createModelFiles(join(folder, "models"));
     await models.removeUnused(generations.modelsInUse);
+    const snapshots = createSnapshotFiles(join(folder, "index"));
+    await snapshots.removeUnused(generations.unusedEncoders());
     return {
       images,
       embeddings: createEmbeddingRecords(database),
@@ -52,6 +56,7 @@ export async function openStore(folder: string): Promise<Store> {
       keyedUploads: createKeyedUploads(database),
       files,
       models,
+      snapshots,
       write: createWriteQueue(database),
       close() {
         database.close();

@@ -4,39 +4,17 @@
 //   npm run test:chaos                  30 kills
 //   MOCO_CHAOS_KILLS=3 npm run test:chaos
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { createRequire } from "node:module";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
-import { packageRoot } from "../../core/paths.ts";
 import { png } from "../support/pictures.ts";
+import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { mulberry32, writeTinyModel } from "../support/tiny-model.ts";
 
 const KILLS = Number(process.env.MOCO_CHAOS_KILLS ?? 30);
 const CLIENTS = 6;
 
-interface Server {
-  readonly child: ChildProcess;
-  readonly url: string;
-}
-
-async function startServer(folder: string): Promise<Server> {
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
-  const flags = ["--json", "--port", "0", "--threads", "1", "--data", join(folder, "data")];
-  const child = spawn(
-    process.execPath,
-    ["--import", tsx, join(packageRoot(), "cli", "main.ts"), "serve", ...flags, "--models", join(folder, "models")],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
-  const ended = once(child, "exit").then(([code]) => assert.fail(`the server ended with ${code} before it was ready`));
-  ended.catch(() => {});
-  const [line] = await Promise.race([once(createInterface(child.stdout!), "line"), ended]);
-  return { child, url: JSON.parse(String(line)).url };
-}
+const startServer = (folder: string) => startServerProcess(folder, ["--threads", "1"]);
 
 describe(`kill -9, ${KILLS} times`, () => {
   it("loses nothing that was acknowledged and brings nothing back", async function () {
@@ -86,7 +64,7 @@ describe(`kill -9, ${KILLS} times`, () => {
       }
     };
 
-    const check = async ({ url }: Server): Promise<void> => {
+    const check = async ({ url }: ServerProcess): Promise<void> => {
       for (const id of present.keys()) {
         const response = await fetch(`${url}/v1/images/${id}/content`);
         const bytes = Buffer.from(await response.arrayBuffer());
@@ -125,17 +103,13 @@ describe(`kill -9, ${KILLS} times`, () => {
         let killed = false;
         const clients = Array.from({ length: CLIENTS }, () => client(server.url, () => killed));
         await sleep(100 + random() * 900);
-        const exited = once(server.child, "exit");
         killed = true;
-        server.child.kill("SIGKILL");
-        await Promise.all([exited, ...clients]);
+        await Promise.all([server.stop("SIGKILL"), ...clients]);
         server = await startServer(folder);
         await check(server);
       }
       console.log(`      ${seed} uploads sent, ${present.size} images there, ${deleted.size} deleted`);
-      const exited = once(server.child, "exit");
-      server.child.kill("SIGTERM");
-      assert.deepEqual(await exited, [0, null]);
+      assert.equal(await server.stop(), 0);
     } finally {
       await remove();
     }

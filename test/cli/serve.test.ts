@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
@@ -58,7 +59,37 @@ describe("moco-search serve", () => {
   });
 
   it("says what to do where the model is missing", async () => {
-    const child = runServe(["--port", "0", "--data", join(folder, "empty"), "--models", join(folder, "none")]);
-    assert.match(await text(child.stderr!), /There is no model "default".*Train one or add one first/);
+    const child = runServe(["--port", "0", "--data", join(folder, "empty"), "--model", "none"]);
+    assert.match(await text(child.stderr!), /There is no model "none".*Train one or add one first/);
+  });
+
+  it("takes options from a file, and names all bad ones at once", async () => {
+    const file = join(folder, "server.yaml");
+    await writeFile(file, "port: true\nmaxBatch: 3\ncolour: red\nthreads: 1\nhost:\n");
+    const bad = runServe(["--config", file]);
+    const message = await text(bad.stderr!);
+    for (const part of [
+      /server\.yaml: port: expected/,
+      /yaml: maxBatch: expected a power of two/,
+      /yaml: colour: there is no/,
+    ])
+      assert.match(message, part);
+    await writeFile(file, JSON.stringify({ port: 0, data: join(folder, "data"), models: join(folder, "models") }));
+    const child = runServe(["--json"], { MOCO_SEARCH_CONFIG: file });
+    const [line] = await once(child.stdout!, "data");
+    assert.equal(JSON.parse(String(line)).data, join(folder, "data"));
+    child.kill("SIGTERM");
+    assert.deepEqual(await once(child, "exit"), [0, null]);
+  });
+
+  it("says so where --model is not the one that the data folder serves", async () => {
+    const folders = ["--data", join(folder, "data"), "--models", join(folder, "models")];
+    const child = runServe(["--json", "--port", "0", "--model", "other", ...folders]);
+    const log = text(child.stderr!);
+    const [line] = await once(child.stdout!, "data");
+    assert.equal(JSON.parse(String(line)).model, "default");
+    child.kill("SIGTERM");
+    await once(child, "exit");
+    assert.match(await log, /goes on with the model \\"default\\".*moco-search activate other/);
   });
 });

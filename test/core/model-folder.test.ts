@@ -143,11 +143,11 @@ describe("listModels", () => {
       const found = await listModels(folder);
       assert.deepEqual(
         found.map(({ name }) => name),
-        ["a", "b", "broken"],
+        ["a", "b", "broken", "default"],
       );
       assert.deepEqual(
         found.map((entry) => ("model" in entry ? entry.model.card.name : entry.error.code)),
-        ["a", "b", "model_not_found"],
+        ["a", "b", "model_not_found", "default"],
       );
     }));
 
@@ -155,13 +155,19 @@ describe("listModels", () => {
     withFolder(async (folder) => {
       await writeModel(folder, card(), { onnx });
       await rename(join(folder, "clothes"), join(folder, "renamed"));
-      const [entry] = await listModels(folder);
+      const entry = (await listModels(folder)).find(({ name }) => name === "renamed");
       assert.ok(entry && "error" in entry && entry.error.code === "invalid_model");
     }));
 
-  it("lists nothing where the folder is missing", async () => {
-    assert.deepEqual(await listModels("/no/such/folder"), []);
-  });
+  it("has the models of the package, unless the folder has others of their names", () =>
+    withFolder(async (folder) => {
+      const packaged = await readModel("/no/such/folder", "default");
+      assert.deepEqual(await readOnnx(packaged).then(sha256), packaged.card.sha256);
+      assert.deepEqual(await listModels("/no/such/folder"), [{ name: "default", model: packaged }]);
+      const own = await writeModel(folder, card({ name: "default" }), { onnx });
+      assert.deepEqual(await readModel(folder, "default"), own);
+      assert.deepEqual(await listModels(folder), [{ name: "default", model: own }]);
+    }));
 
   it("writes cards that people can read", () =>
     withFolder(async (folder) => {

@@ -6,7 +6,6 @@ describe("parseConfig", () => {
     const config = parseConfig({});
     assert.equal(config.port, 3000);
     assert.equal(config.host, "127.0.0.1");
-    assert.equal(config.model, "default");
     assert.match(config.models, /models$/);
   });
 
@@ -29,6 +28,15 @@ describe("parseConfig", () => {
           /MOCO_SEARCH_MAX_BATCH: expected a power of two/,
           /MOCO_SEARCH_THREADS/,
         ].every((part) => part.test(error.message)),
+    );
+  });
+
+  it("takes a file after environment variables and before defaults", () => {
+    const file = { path: "a.yaml", values: { port: 1, host: "::1", maxBatch: 8, requireKeys: true, data: null } };
+    const config = parseConfig({ port: 3 }, { MOCO_SEARCH_PORT: "2", MOCO_SEARCH_HOST: "127.0.0.2" }, file);
+    assert.deepEqual(
+      [config.port, config.host, config.maxBatch, config.requireKeys, config.data],
+      [3, "127.0.0.2", 8, true, "./data"],
     );
   });
 });

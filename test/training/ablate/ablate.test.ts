@@ -51,7 +51,7 @@ describe("ablate", () => {
       await writePictures(folder);
       const { images, config, cacheFolder } = tinyTraining(folder);
       const outcomes = await ablate({
-        ...{ images, config: { ...config!, queue: 8 }, cacheFolder: cacheFolder! },
+        ...{ images, config: { ...config!, queue: 8, temperature: 0.2 }, cacheFolder: cacheFolder! },
         ablations: ["mechanism"],
         budget: { epochs: 1 },
         threads: 1,

@@ -1,0 +1,129 @@
+// Search by vector: over HTTP, by our index, and by the bare hnswlib-node loop, over the same graph.
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import hnswlib from "hnswlib-node";
+import { createExactIndex } from "../../server/index/exact.ts";
+import { createHnswIndex } from "../../server/index/hnsw.ts";
+import { startServerProcess } from "../../test/support/server-process.ts";
+import { type Fired, fire } from "./load.ts";
+import { DIMENSIONS, syntheticEmbeddings, writeSyntheticData } from "./synthetic.ts";
+
+/** Matches asked for. */
+const K = 10;
+/** Queries of the comparison with exact search, and of one round of each loop. */
+const QUERIES = 200;
+/** Rounds, in turn; the median counts. */
+const ROUNDS = 9;
+
+export interface SearchReport {
+  readonly images: number;
+  /** Over HTTP against exact search, 0..1. */
+  readonly recallAt10: number;
+  readonly http: Fired;
+  /** Searches a second of the bare loop, of our index in the same process, and what part of it ours is. */
+  readonly bare: number;
+  readonly index: number;
+  readonly indexToBare: number;
+  readonly httpToBare: number;
+  /** Seconds from the start of the process until it can search: without a snapshot and with one. */
+  readonly startBuilding: number;
+  readonly startFromSnapshot: number;
+  /** Resident memory of the server after its start, MB; its encoder is another process. */
+  readonly memoryMb: number;
+}
+
+/** Measures a collection of `images` synthetic embeddings in an empty folder. */
+export async function measureSearch(
+  folder: string,
+  images: number,
+  load: { connections: number; seconds: number },
+): Promise<SearchReport> {
+  await writeSyntheticData(folder, images);
+  const vectors = [...syntheticEmbeddings(images, 1)];
+  const queries = [...syntheticEmbeddings(QUERIES, 2)];
+
+  const timedStart = async () => {
+    const began = performance.now();
+    const server = await startServerProcess(folder, ["--threads", "1"]);
+    return { server, seconds: (performance.now() - began) / 1000 };
+  };
+  const first = await timedStart();
+  await first.server.stop();
+  const { server, seconds: startFromSnapshot } = await timedStart();
+  try {
+    const memoryMb = await residentMb(server.child.pid!);
+    const bodies = queries.map((query) => JSON.stringify({ vector: Array.from(query), k: K }));
+    const recallAt10 = await recall(server.url, bodies, queries, vectors);
+    const shots = bodies.map((body) => ({ path: "/v1/search", type: "application/json", body }));
+    await fire(server.url, shots, { ...load, seconds: 1 });
+    const http = await fire(server.url, shots, load);
+    const { bare, index } = await loops(join(folder, "data", "index"), vectors, queries);
+    return {
+      images,
+      recallAt10,
+      http,
+      bare,
+      index,
+      indexToBare: index / bare,
+      httpToBare: http.requestsPerSecond / bare,
+      startBuilding: first.seconds,
+      startFromSnapshot,
+      memoryMb,
+    };
+  } finally {
+    await server.stop();
+  }
+}
+
+async function recall(
+  url: string,
+  bodies: readonly string[],
+  queries: readonly Float32Array[],
+  vectors: readonly Float32Array[],
+): Promise<number> {
+  const exact = createExactIndex(DIMENSIONS);
+  for (const [i, vector] of vectors.entries()) exact.add(i, vector);
+  let found = 0;
+  for (const [i, body] of bodies.entries()) {
+    const headers = { "Content-Type": "application/json" };
+    const response = await fetch(`${url}/v1/search`, { method: "POST", headers, body });
+    const { matches } = (await response.json()) as { matches: Array<{ metadata: { place: number } }> };
+    const wanted = new Set(exact.search(queries[i]!, K).map(({ key }) => key));
+    found += matches.filter(({ metadata }) => wanted.has(metadata.place)).length;
+  }
+  return found / (bodies.length * K);
+}
+
+/** The graph that the server has built, searched in this thread. */
+async function loops(
+  folder: string,
+  vectors: readonly Float32Array[],
+  queries: readonly Float32Array[],
+): Promise<{ bare: number; index: number }> {
+  const snapshot = join(folder, (await readdir(folder)).find((name) => name.endsWith(".hnsw"))!);
+  const graph = new hnswlib.HierarchicalNSW("ip", DIMENSIONS);
+  graph.readIndexSync(snapshot);
+  graph.setEf(100);
+  const ours = createHnswIndex(DIMENSIONS, { efSearch: 100 }, snapshot);
+  for (const [i, vector] of vectors.entries()) ours.add(i, vector);
+  const plain = queries.map((query) => Array.from(query));
+  const rate = (search: () => void) => {
+    const began = performance.now();
+    search();
+    return (1000 * QUERIES) / (performance.now() - began);
+  };
+  const bare: number[] = [];
+  const index: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    bare.push(rate(() => plain.forEach((query) => void graph.searchKnn(query, K))));
+    index.push(rate(() => queries.forEach((query) => void ours.search(query, K))));
+  }
+  return { bare: median(bare), index: median(index) };
+}
+
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+
+async function residentMb(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) / 1024;
+}

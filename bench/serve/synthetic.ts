@@ -1,0 +1,63 @@
+// A data folder with many stored embeddings and no image files: what searching and starting need.
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { readModel } from "../../core/model-folder.ts";
+import { normalised } from "../../core/vector.ts";
+import { encoderKey } from "../../server/generation/generation.ts";
+import { openStore } from "../../server/store/store.ts";
+import { mulberry32, writeTinyModel } from "../../test/support/tiny-model.ts";
+import { unitVectors } from "../../test/support/vectors.ts";
+
+/** Length of the embeddings. */
+export const DIMENSIONS = 128;
+/** Directions that the embeddings spread over; those of a trained encoder fill few of their dimensions, too. */
+const DIRECTIONS = 24;
+/** Length of the part of a vector that points anywhere, where the other part has 1. */
+const NOISE = 0.3;
+/** Rows written in one transaction. */
+const ROWS = 5000;
+
+/**
+ * `count` vectors of unit norm like those of an encoder: 24 directions and some noise in all 128. Vectors that point
+ * anywhere, with nothing to search by, would be found with a recall of about 0.75.
+ */
+export function* syntheticEmbeddings(count: number, seed: number): Generator<Float32Array> {
+  const directions = unitVectors(DIRECTIONS, DIMENSIONS, 99);
+  const random = mulberry32(seed);
+  const draw = () => random() + random() + random() - 1.5;
+  for (let i = 0; i < count; i++) {
+    const vector = new Float32Array(DIMENSIONS);
+    for (const direction of directions) {
+      const weight = draw() / Math.sqrt(DIRECTIONS);
+      for (let d = 0; d < DIMENSIONS; d++) vector[d]! += weight * direction[d]!;
+    }
+    for (let d = 0; d < DIMENSIONS; d++) vector[d]! += (NOISE * draw()) / Math.sqrt(DIMENSIONS);
+    yield normalised(vector);
+  }
+}
+
+/** Makes `folder/models` with a tiny model and `folder/data` with `count` images of it. */
+export async function writeSyntheticData(folder: string, count: number): Promise<void> {
+  const models = join(folder, "models");
+  await writeTinyModel(models, "default", { dimensions: DIMENSIONS });
+  const model = await readModel(models, "default");
+  const store = await openStore(join(folder, "data"));
+  await store.models.put(model);
+  const encoder = await store.write(() => {
+    const number = store.embeddings.encoderNumber(encoderKey(model.card));
+    store.generations.add(number, model.card, "active");
+    return number;
+  });
+  const vectors = syntheticEmbeddings(count, 1);
+  for (let from = 0; from < count; from += ROWS) {
+    await store.write(() => {
+      for (let i = from; i < Math.min(count, from + ROWS); i++) {
+        const sha256 = createHash("sha256").update(String(i)).digest("hex");
+        const image = { sha256, bytes: 1, type: "png", width: 1, height: 1, metadata: { place: i } } as const;
+        const { content } = store.images.add(image);
+        store.embeddings.add(encoder, { content, vector: vectors.next().value as Float32Array });
+      }
+    });
+  }
+  store.close();
+}

@@ -1,0 +1,26 @@
+import { readFile } from "node:fs/promises";
+import { parse } from "yaml";
+import { AppError } from "../core/errors.ts";
+
+/**
+ * Reads names with values from a JSON or YAML file.
+ *
+ * @param what What they are, such as "hyper-parameters".
+ * @throws AppError `invalid_configuration` where there is no such file or it is neither.
+ */
+export async function readSettings(path: string, what: string): Promise<Record<string, unknown>> {
+  const bad = (why: string, cause?: unknown) =>
+    new AppError("invalid_configuration", `Expected ${what} as JSON or YAML in ${path} but ${why}.`, { cause });
+  const text = await readFile(path, "utf8").catch((error) => {
+    throw bad("it cannot be read", error);
+  });
+  let content: unknown;
+  try {
+    content = parse(text);
+  } catch (error) {
+    throw bad((error instanceof Error ? error.message : String(error)).split("\n")[0]!.replace(/[.:]$/, ""), error);
+  }
+  if (typeof content !== "object" || content === null || Array.isArray(content))
+    throw bad("it has no names with values");
+  return content as Record<string, unknown>;
+}
