@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRandom } from "../training/data/random.ts";
-import { firstForm, type GradientContext, input, sizeOf } from "../training/graph/index.ts";
+import { type FormChooser, firstForm, input, sizeOf } from "../training/graph/index.ts";
 import { noiseKeys } from "../training/moco/negative-queue.ts";
 import { mocoStep } from "../training/moco/step.ts";
 import { projectionHead } from "../training/network/heads.ts";
@@ -43,14 +43,14 @@ export async function timeStep(
     depths: widths.map(() => blocks),
     stem: { width: widths[0]!, kernel: 3, stride: 1, maxPool: false },
   };
-  const build = (context: GradientContext) =>
+  const build = (chooser: FormChooser) =>
     mocoStep(
       (x, scope) => projectionHead(resnet(x, scope, architecture), scope, "linear", DIM),
       input("xq", [B, 3, SIDE, SIDE]),
       input("xk", [B, 3, SIDE, SIDE]),
       { B, K: QUEUE, m: 0.99, T: 0.1, dim: DIM, bnGroups: 1 },
       sgd({ momentum: 0.9, weightDecay: 5e-4 }),
-      context,
+      chooser,
     );
   const engine = { threads, providers: [provider] };
   const step = build(options.tune ? await tunedForms(build, engine) : firstForm);

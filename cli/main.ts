@@ -11,6 +11,7 @@ import { add } from "./add.ts";
 import { demo } from "./demo.ts";
 import { embed } from "./embed.ts";
 import { evaluate } from "./evaluate.ts";
+import { exportCommand } from "./export.ts";
 import { index } from "./index.ts";
 import { keys } from "./keys.ts";
 import { rollback } from "./rollback.ts";
@@ -27,6 +28,7 @@ const program = new Command("moco-search")
   .addCommand(demo)
   .addCommand(train)
   .addCommand(evaluate)
+  .addCommand(exportCommand)
   .addCommand(add)
   .addCommand(ablate)
   .addCommand(serve)

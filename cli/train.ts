@@ -9,13 +9,14 @@ import { AppError } from "../core/errors.ts";
 import { asWriteFailure } from "../core/files.ts";
 import { MODELS_FOLDER, readModel } from "../core/model-folder.ts";
 import { type PrepareOptions, prepare } from "../training/prepare.ts";
-import { readWeights } from "../training/publish.ts";
 import { viewsSheet } from "../training/report/contact-sheet.ts";
 import { train as runTraining, type TrainEvent } from "../training/train.ts";
+import { readWeights } from "../training/warm-start.ts";
 import { showProgress } from "./progress.ts";
+import { addExportOptions, type ExportFlags, exportOptionsOf } from "./train/export-options.ts";
 import { addTrainingOptions, budgetOf, settingsFrom, type TrainingFlags } from "./train/options.ts";
 
-interface Flags extends TrainingFlags {
+interface Flags extends TrainingFlags, ExportFlags {
   readonly name?: string;
   readonly showViews?: string;
   readonly init?: string;
@@ -42,6 +43,7 @@ export const train = new Command("train")
   .option("--show-views <image>", "write a sheet of views to look at, such as views.png, and do not train")
   .option("--json", "print the outcome as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search train photos/ --name photos --minutes 30");
+addExportOptions(train);
 addTrainingOptions(train, "30 minutes with the recipe auto, 200 epochs with others");
 train.action(async (images: string[], flags: Flags & Record<string, unknown>) => {
   const budget = budgetOf(flags);
@@ -68,6 +70,7 @@ train.action(async (images: string[], flags: Flags & Record<string, unknown>) =>
   const display = trainingDisplay();
   const result = await runTraining({
     ...settings,
+    ...exportOptionsOf(flags),
     name,
     modelsFolder: resolve(flags.models),
     runFolder,

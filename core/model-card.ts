@@ -29,6 +29,14 @@ export const scoreStatisticsSchema = z.object({
   random: z.object({ mean: z.number(), std: z.number() }),
 });
 
+/** The model whose weights a training began with, and what had gone into it, its own beginnings included. */
+export const begunFromSchema = z.object({
+  name: modelNameSchema,
+  version: z.string(),
+  imagesSeen: z.int().nonnegative(),
+  seconds: z.number().nonnegative(),
+});
+
 export const modelCardSchema = z.object({
   format: z.literal("moco-search-model"),
   formatVersion: z.literal(1),
@@ -53,6 +61,8 @@ export const modelCardSchema = z.object({
       recipe: z.record(z.string(), z.unknown()),
       metrics: z.record(z.string(), z.number()),
       machine: z.string(),
+      /** `imagesSeen` and `seconds` beside this count from there on. */
+      begunFrom: begunFromSchema.optional(),
     })
     .optional(),
   scores: scoreStatisticsSchema.optional(),
@@ -64,4 +74,5 @@ export const modelCardSchema = z.object({
 
 export type EncoderInput = z.infer<typeof encoderInputSchema>;
 export type ScoreStatistics = z.infer<typeof scoreStatisticsSchema>;
+export type BegunFrom = z.infer<typeof begunFromSchema>;
 export type ModelCard = z.infer<typeof modelCardSchema>;

@@ -3,8 +3,13 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { AppError } from "../core/errors.ts";
 import { replaceFile } from "../core/files.ts";
+import { type BegunFrom, begunFromSchema } from "../core/model-card.ts";
+import { type Collection, collectionSchema } from "./collection.ts";
 import { parseTrainingConfig, type TrainingConfig } from "./config.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "./safetensors.ts";
+
+/** The checkpoint's name in the folder of a run. */
+export const CHECKPOINT_FILE = "checkpoint.safetensors";
 
 const FORMAT = "moco-search-checkpoint";
 const VERSION = "1";
@@ -27,17 +32,23 @@ export type Progress = z.infer<typeof progressSchema>;
 export interface Checkpoint {
   readonly config: TrainingConfig;
   readonly progress: Progress;
+  readonly images: Collection;
+  /** The model whose weights the run began with. */
+  readonly begunFrom: BegunFrom | undefined;
   /** Both encoders with BN buffers and the optimiser, by the step's names; `queue` [K, D]. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
 /** Writes a checkpoint; the file holds the old one or the whole new one at any time. */
-export async function saveCheckpoint(path: string, { config, progress, tensors }: Checkpoint): Promise<void> {
+export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
+  const { config, progress, images, begunFrom, tensors } = checkpoint;
   const metadata = {
     format: FORMAT,
     version: VERSION,
     config: JSON.stringify(config),
     progress: JSON.stringify(progress),
+    images: JSON.stringify(images),
+    ...(begunFrom && { begunFrom: JSON.stringify(begunFrom) }),
   };
   await replaceFile(path, encodeSafetensors({ tensors, metadata }));
 }
@@ -62,21 +73,21 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   }
   return {
     config: parseTrainingConfig(JSON.parse(metadata.config ?? "null")),
-    progress: parseProgress(metadata.progress, path),
+    progress: parsePart(progressSchema, metadata.progress, path, "how far the run is"),
+    images: parsePart(collectionSchema, metadata.images, path, "which images it is trained on"),
+    begunFrom: metadata.begunFrom
+      ? parsePart(begunFromSchema, metadata.begunFrom, path, "which model it began from")
+      : undefined,
     tensors,
   };
 }
 
-function parseProgress(text: string | undefined, path: string): Progress {
+function parsePart<T>(schema: z.ZodType<T>, text: string | undefined, path: string, what: string): T {
   try {
-    return progressSchema.parse(JSON.parse(text ?? "null"));
+    return schema.parse(JSON.parse(text ?? "null"));
   } catch (error) {
-    throw new AppError(
-      "invalid_checkpoint",
-      `Expected ${path} to say how far the run is but its progress is not whole.`,
-      {
-        cause: error,
-      },
-    );
+    throw new AppError("invalid_checkpoint", `Expected ${path} to say ${what} but that part is not whole.`, {
+      cause: error,
+    });
   }
 }

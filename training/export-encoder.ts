@@ -3,12 +3,17 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { AppError } from "../core/errors.ts";
 import type { TrainingConfig } from "./config.ts";
-import { embeddingEncoder } from "./encoder.ts";
+import { type Embedding, embeddingEncoder } from "./encoder.ts";
 import { compile, input, serialize } from "./graph/index.ts";
+import { halveWeights } from "./half-precision.ts";
 import { evaluationScope, foldedScope } from "./network/scope.ts";
 
+/** How weights are kept in the file. */
+export const PRECISIONS = ["float32", "float16"] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
 /** Largest difference of an embedding's entry that the export may show. */
-export const EXPORT_TOLERANCE = 1e-4;
+export const EXPORT_TOLERANCE: Readonly<Record<Precision, number>> = { float32: 1e-4, float16: 1e-2 };
 
 /** Reads a tensor of the query encoder by its name without prefix. */
 export type ReadTensor = (name: string) => Float32Array;
@@ -21,35 +26,42 @@ export interface ExportedEncoder {
   readonly difference: number;
 }
 
+type Shape = Pick<TrainingConfig, "architecture" | "imageSize" | "head" | "dim">;
+
 /**
  * Exports the embedding encoder with an open batch size.
  *
  * @param check Normalised images [N, 3, S, S] on which both forms must agree.
+ * @param options.embedding @default pooled features
+ * @param options.precision @default "float32"
  * @throws AppError `invalid_model` where they do not, to {@link EXPORT_TOLERANCE}: nothing is to be written then.
  */
 export async function exportEncoder(
-  config: Pick<TrainingConfig, "architecture" | "imageSize">,
+  config: Shape,
   read: ReadTensor,
   check: Float32Array,
+  { embedding, precision = "float32" }: { embedding?: Embedding; precision?: Precision } = {},
 ): Promise<ExportedEncoder> {
   const S = config.imageSize;
-  const folded = embeddingEncoder(input("pixels", [1, 3, S, S]), foldedScope(read), config);
-  const onnx = serialize({ embedding: folded }, { symbolicDims: { pixels: { 0: "N" }, embedding: { 0: "N" } } });
+  const folded = embeddingEncoder(input("pixels", [1, 3, S, S]), foldedScope(read), config, embedding);
+  const full = serialize({ embedding: folded }, { symbolicDims: { pixels: { 0: "N" }, embedding: { 0: "N" } } });
+  const onnx = precision === "float16" ? await halveWeights(full) : full;
   const count = check.length / (3 * S * S);
   const dimensions = folded.shape[1]!;
-  const expected = await evaluate(config, read, check, count);
+  const expected = await evaluate(config, read, check, embedding);
   const session = await InferenceSession.create(onnx, { logSeverityLevel: 3 });
-  const { embedding } = await session.run({ pixels: new Tensor("float32", check, [count, 3, S, S]) });
-  const actual = embedding!.data as Float32Array;
+  const { embedding: exported } = await session.run({ pixels: new Tensor("float32", check, [count, 3, S, S]) });
+  const actual = exported!.data as Float32Array;
   await session.release();
   const difference = expected.reduce((worst, v, i) => {
     const apart = Math.abs(v - actual[i]!);
     return apart > worst || Number.isNaN(apart) ? apart : worst;
   }, 0);
-  if (!(difference <= EXPORT_TOLERANCE)) {
+  const tolerance = EXPORT_TOLERANCE[precision];
+  if (!(difference <= tolerance)) {
     throw new AppError(
       "invalid_model",
-      `Expected the exported encoder to agree with the trained one to ${EXPORT_TOLERANCE} but they differ by ${difference}. Nothing was exported; train on, or start again with a smaller learning rate.`,
+      `Expected the exported encoder to agree with the trained one to ${tolerance} but they differ by ${difference}. Nothing was exported; train on, or start again with a smaller learning rate.`,
     );
   }
   return { onnx, dimensions, difference };
@@ -57,19 +69,20 @@ export async function exportEncoder(
 
 /** The training graph's own encoder with its running statistics. */
 async function evaluate(
-  config: Pick<TrainingConfig, "architecture" | "imageSize">,
+  config: Shape,
   read: ReadTensor,
   pixels: Float32Array,
-  count: number,
+  embedding: Embedding | undefined,
 ): Promise<Float32Array> {
   const S = config.imageSize;
+  const x = input("pixels", [pixels.length / (3 * S * S), 3, S, S]);
   const names: string[] = [];
   const scope = evaluationScope((spec) => {
     names.push(spec.name);
     return input(spec.name, spec.shape);
   });
-  const graph = await compile({ embedding: embeddingEncoder(input("pixels", [count, 3, S, S]), scope, config) });
-  const { embedding } = await graph.run({ pixels, ...Object.fromEntries(names.map((name) => [name, read(name)])) });
+  const graph = await compile({ embedding: embeddingEncoder(x, scope, config, embedding) });
+  const results = await graph.run({ pixels, ...Object.fromEntries(names.map((name) => [name, read(name)])) });
   await graph.release();
-  return embedding as Float32Array;
+  return results.embedding as Float32Array;
 }

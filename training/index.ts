@@ -2,7 +2,8 @@
 export type { TrainingConfig } from "./config.ts";
 export { type Dataset, type DatasetOptions, openDataset } from "./data/dataset.ts";
 export { type ExportedEncoder, exportEncoder } from "./export-encoder.ts";
-export { readWeights } from "./publish.ts";
+export { type ExportRunOptions, exportRun } from "./export-run.ts";
+export type { EmbeddingChoice, ExportOptions } from "./publish.ts";
 export { type Budget, RECIPE_NAMES, type RecipeName } from "./recipes.ts";
 export type { Settings } from "./settle.ts";
 export {
@@ -12,3 +13,4 @@ export {
   type TrainResult,
   train,
 } from "./train.ts";
+export { readWeights, type WarmStart } from "./warm-start.ts";

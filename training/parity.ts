@@ -1,7 +1,7 @@
 // Replays a reference run of MoCo (PyTorch, written as safetensors) and measures how far ours is from it.
 import { z } from "zod";
 import { AppError } from "../core/errors.ts";
-import { type CompileOptions, type GradientContext, input } from "./graph/index.ts";
+import { type CompileOptions, type FormChooser, input } from "./graph/index.ts";
 import { negativeQueue } from "./moco/negative-queue.ts";
 import { mocoStep } from "./moco/step.ts";
 import { projectionHead } from "./network/heads.ts";
@@ -65,7 +65,7 @@ export type ParityReport = Record<keyof typeof TOLERANCES, Difference> & { passe
  */
 export async function replay(
   file: Uint8Array,
-  { context, ...options }: CompileOptions & { context?: GradientContext } = {},
+  { chooser, ...options }: CompileOptions & { chooser?: FormChooser } = {},
 ): Promise<ParityReport> {
   const reference = decodeSafetensors(file);
   const run = hyperparameters(reference);
@@ -88,7 +88,7 @@ export async function replay(
     run.optimizer === "sgd"
       ? sgd({ momentum: run.momentum, weightDecay: run.weight_decay })
       : adamw({ betas: run.betas, epsilon: run.eps, weightDecay: run.weight_decay }),
-    context,
+    chooser,
   );
   const initial = new Map(
     [...step.next].map(([name, tensor]) => [name, new Float32Array(tensor.shape.reduce((a, b) => a * b, 1))]),

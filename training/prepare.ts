@@ -6,8 +6,8 @@ import type { TrainingConfig } from "./config.ts";
 import { type Dataset, openDataset } from "./data/dataset.ts";
 import { medianSide } from "./data/probe.ts";
 import { type RecipeName, recipeOf } from "./recipes.ts";
-import type { StoredTensor } from "./safetensors.ts";
 import { type Settings, settle, settleResumed } from "./settle.ts";
+import type { WarmStart } from "./warm-start.ts";
 
 /** What decides on the configuration of a run. */
 export interface PrepareOptions {
@@ -18,7 +18,7 @@ export interface PrepareOptions {
   /** Hyper-parameters that replace those of the recipe. */
   readonly config?: Settings;
   /** Weights of a model to begin from; its network and sizes are used except for `config`. */
-  readonly init?: { readonly config: TrainingConfig; readonly weights: ReadonlyMap<string, StoredTensor> };
+  readonly init?: WarmStart;
   /** Where it computes. @default "cpu" */
   readonly device?: Device;
   /** Where decoded images are kept. @default the user's cache folder */

@@ -1,38 +1,66 @@
 // The end of a run: export, check, and hand the model over in models/.
-
-import { readFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename } from "node:path";
 import { normalisePixels } from "../core/encoder-session.ts";
-import { AppError } from "../core/errors.ts";
-import type { ModelCard, ScoreStatistics } from "../core/model-card.ts";
-import { type Model, sha256, WEIGHTS_FILE, writeModel } from "../core/model-folder.ts";
-import { parseTrainingConfig, type TrainingConfig } from "./config.ts";
+import type { BegunFrom, ModelCard } from "../core/model-card.ts";
+import { type Model, sha256, writeModel } from "../core/model-folder.ts";
+import type { TrainingConfig } from "./config.ts";
 import type { Dataset } from "./data/dataset.ts";
-import { exportEncoder } from "./export-encoder.ts";
+import { type Embedding, encoderTensors } from "./encoder.ts";
+import { scoreStatistics } from "./evaluate/scores.ts";
+import { compileEmbedding, viewedSample, WHOLE_IMAGE } from "./evaluate/viewed-sample.ts";
+import { exportEncoder, type Precision } from "./export-encoder.ts";
 import { machineName } from "./machine.ts";
-import type { MocoStep } from "./moco/step.ts";
 import { describeArchitecture } from "./network/backbone.ts";
+import type { TensorSpec } from "./network/scope.ts";
 import { encoderInput } from "./preprocessing.ts";
-import { encoderWeights } from "./run-state.ts";
-import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "./safetensors.ts";
+import { encodeSafetensors } from "./safetensors.ts";
 import type { StepMetrics } from "./train.ts";
+import { fitWhitening, type WhiteningOptions } from "./whitening.ts";
 
-/** What is needed to publish a run. */
-export interface PublishOptions {
-  readonly name: string;
-  readonly modelsFolder: string;
-  readonly images: readonly string[];
-  readonly replace?: boolean;
-  readonly config: TrainingConfig;
-  readonly dataset: Dataset;
-  readonly step: MocoStep;
-  readonly state: ReadonlyMap<string, Float32Array>;
-  readonly metrics: StepMetrics;
-  readonly scores: ScoreStatistics;
+/** What the exported encoder gives and how it is kept. */
+export interface ExportOptions {
+  /** What is searched with. @default {@link DEFAULT_EMBEDDING} */
+  readonly embedding?: EmbeddingChoice;
+  /** Side of the images that the encoder takes, pixels. @default that of the views */
+  readonly size?: number;
+  /** Of the weights in the file. @default "float32" */
+  readonly precision?: Precision;
   /** Licence situation of the images, for the card. @default "the licence of the training images" */
   readonly licence?: string;
 }
 
+/** What is searched with; a whitening is fitted to the collection. */
+export type EmbeddingChoice =
+  | { readonly kind: "features" }
+  | { readonly kind: "projection" }
+  | ({ readonly kind: "whitened" } & WhiteningOptions);
+
+/** Better in retrieval than plain features, in a smaller index: docs/results.md has the numbers. */
+export const DEFAULT_EMBEDDING = {
+  kind: "whitened",
+  dimensions: 128,
+  strength: 0.5,
+} as const satisfies EmbeddingChoice;
+
+/** What is needed to publish a run. */
+export interface PublishOptions extends ExportOptions {
+  readonly name: string;
+  readonly modelsFolder: string;
+  /** What the run was trained on, for the card. */
+  readonly images: readonly string[];
+  readonly replace?: boolean;
+  readonly config: TrainingConfig;
+  readonly dataset: Dataset;
+  /** Of the run: the query encoder's tensors as `q.…`. */
+  readonly state: ReadonlyMap<string, Float32Array>;
+  readonly metrics: StepMetrics;
+  /** The model whose weights the run began with. */
+  readonly begunFrom: BegunFrom | undefined;
+  readonly threads: number;
+}
+
+/** Images that a whitening is fitted to at most. */
+const FITTED_IMAGES = 8192;
 /** How many of the collection's own images the exported encoder is checked on. */
 const CHECKED_IMAGES = 8;
 
@@ -42,10 +70,23 @@ const CHECKED_IMAGES = 8;
  * @throws AppError `invalid_model` where the export does not agree with the training graph, `model_exists`.
  */
 export async function publish(options: PublishOptions): Promise<Model> {
-  const { name, config, dataset, metrics, step, state } = options;
+  const { name, dataset, metrics, state, threads, embedding: choice = DEFAULT_EMBEDDING } = options;
+  const config = { ...options.config, imageSize: options.size ?? options.config.imageSize };
+  const tensors = encoderTensors(config);
+  const feeds = Object.fromEntries(tensors.map((spec) => [`q.${spec.name}`, state.get(`q.${spec.name}`)!]));
+  const sample = viewedSample(dataset, config);
+
+  const embedding = choice.kind === "whitened" ? await whitened(choice) : choice;
+  const graph = await compileEmbedding(config, sample.batch, { threads, embedding });
+  const scores = await scoreStatistics(sample, graph, config, feeds);
+  await graph.release();
+
   const cardInput = encoderInput(config.imageSize);
   const check = normalisePixels(await checkImages(dataset, config), CHECKED_IMAGES, cardInput);
-  const { onnx, dimensions, difference } = await exportEncoder(config, (tensor) => state.get(`q.${tensor}`)!, check);
+  const { onnx, dimensions, difference } = await exportEncoder(config, (tensor) => feeds[`q.${tensor}`]!, check, {
+    embedding,
+    ...(options.precision && { precision: options.precision }),
+  });
   const now = new Date().toISOString();
   const card: ModelCard = {
     format: "moco-search-model",
@@ -55,50 +96,44 @@ export async function publish(options: PublishOptions): Promise<Model> {
     sha256: sha256(onnx),
     input: cardInput,
     dimensions,
-    architecture: describeArchitecture(config.architecture),
-    parameters: parameterCount(step),
+    architecture: `${describeArchitecture(config.architecture)}, ${inWords(choice, dimensions)}`,
+    parameters: parameterCount(tensors),
     training: {
       data: options.images.map((path) => basename(path)).join(", "),
       images: dataset.count,
       epochs: metrics.epoch,
       imagesSeen: metrics.step * config.batch,
       seconds: metrics.seconds,
-      recipe: { ...config },
+      recipe: { ...options.config },
       metrics: { loss: metrics.loss, accuracy: metrics.accuracy, exportDifference: difference },
       machine: machineName(),
+      ...(options.begunFrom && { begunFrom: options.begunFrom }),
     },
-    scores: options.scores,
+    scores,
     licence: options.licence ?? "the licence of the training images",
     createdAt: now,
   };
   const weights = encodeSafetensors({
-    tensors: encoderWeights(step, state),
-    metadata: { config: JSON.stringify(config) },
+    tensors: new Map(tensors.map(({ name, shape }) => [name, { shape, data: feeds[`q.${name}`]! }])),
+    metadata: { config: JSON.stringify(options.config) },
   });
   return writeModel(options.modelsFolder, card, { onnx, weights }, { replace: options.replace ?? false });
+
+  async function whitened(wanted: WhiteningOptions): Promise<Embedding> {
+    const features = await compileEmbedding(config, sample.batch, { threads });
+    const indices = sample.indices(FITTED_IMAGES);
+    const embedded = (await sample.run(features, indices, { view: WHOLE_IMAGE }, feeds))("embedding");
+    await features.release();
+    return { kind: "whitened", whitening: fitWhitening(embedded, embedded.length / indices.length, wanted) };
+  }
 }
 
-/**
- * The weights of a model, for a training that begins from them.
- *
- * @throws AppError `invalid_checkpoint` where the model has none: one that was added as ONNX, say.
- */
-export async function readWeights(
-  model: Model,
-): Promise<{ config: TrainingConfig; weights: ReadonlyMap<string, StoredTensor> }> {
-  const path = join(dirname(model.onnxPath), WEIGHTS_FILE);
-  const file = await readFile(path).catch((error) => {
-    throw new AppError(
-      "invalid_checkpoint",
-      `Expected model "${model.card.name}" to have ${WEIGHTS_FILE} to begin from, as models that were trained here do, but it cannot be read.`,
-      { cause: error },
-    );
-  });
-  const { tensors, metadata } = decodeSafetensors(file);
-  return { config: parseTrainingConfig(JSON.parse(metadata.config ?? "null")), weights: tensors };
+function inWords(choice: EmbeddingChoice, dimensions: number): string {
+  if (choice.kind === "projection") return "projection";
+  return choice.kind === "features" ? "pooled features" : `pooled features whitened to ${dimensions} dimensions`;
 }
 
-/** The first stored images, cut to the encoder's size at the top left: any real pixels serve the check. */
+/** The first stored images, cut to the encoder's size at the top left or repeated up to it: any real pixels serve the check. */
 async function checkImages(dataset: Dataset, { storedSize, imageSize }: TrainingConfig): Promise<Uint8Array> {
   const stored = new Uint8Array(CHECKED_IMAGES * storedSize * storedSize * 3);
   await dataset.read([...Array(CHECKED_IMAGES).keys()], stored);
@@ -106,14 +141,17 @@ async function checkImages(dataset: Dataset, { storedSize, imageSize }: Training
   const row = imageSize * 3;
   for (let n = 0; n < CHECKED_IMAGES; n++) {
     for (let y = 0; y < imageSize; y++) {
-      const from = (n * storedSize + y) * storedSize * 3;
-      cut.set(stored.subarray(from, from + row), (n * imageSize + y) * row);
+      for (let x = 0; x < imageSize; x += storedSize) {
+        const from = (n * storedSize + (y % storedSize)) * storedSize * 3;
+        const width = Math.min(storedSize, imageSize - x) * 3;
+        cut.set(stored.subarray(from, from + width), (n * imageSize + y) * row + x * 3);
+      }
     }
   }
   return cut;
 }
 
-const parameterCount = ({ tensors }: MocoStep): number =>
+const parameterCount = (tensors: readonly TensorSpec[]): number =>
   tensors
     .filter(({ kind, name }) => kind === "parameter" && !name.startsWith("fc."))
     .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);

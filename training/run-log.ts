@@ -5,6 +5,9 @@ import { replaceFile } from "../core/files.ts";
 import type { StepMetrics } from "./train.ts";
 import type { Epoch } from "./watch.ts";
 
+/** The log's name in the folder of a run. */
+export const METRICS_FILE = "metrics.jsonl";
+
 /** A line: what is known after a step, or what was measured after an epoch and what it means. */
 export type LogLine = ({ readonly kind: "step" } & StepMetrics) | ({ readonly kind: "epoch" } & Epoch);
 
@@ -35,7 +38,7 @@ export async function openRunLog(path: string, step: number): Promise<RunLog> {
 }
 
 /** The whole lines of a log; none where there is no file. A run that was killed can have cut the last one short. */
-async function readRunLog(path: string): Promise<LogLine[]> {
+export async function readRunLog(path: string): Promise<LogLine[]> {
   const text = await readFile(path, "utf8").catch((error) => {
     if (hasErrno(error, "ENOENT")) return "";
     throw error;

@@ -48,7 +48,7 @@ export function resumedRunState(
 /**
  * A new run whose encoders begin as another model's: everything else is new.
  *
- * @param weights Tensors by name without prefix, as {@link encoderWeights} gives them.
+ * @param weights Tensors by name without prefix, as `readWeights` gives them.
  * @throws AppError `invalid_checkpoint` where the architecture is another.
  */
 export function warmRunState(
@@ -68,11 +68,6 @@ export function warmRunState(
 function begin(tensors: Map<string, Float32Array>, name: string, values: Float32Array): void {
   tensors.set(`q.${name}`, values);
   if (tensors.has(`k.${name}`)) tensors.set(`k.${name}`, values.slice());
-}
-
-/** The query encoder with its head, by name without prefix. */
-export function encoderWeights(step: MocoStep, state: ReadonlyMap<string, Float32Array>): Map<string, StoredTensor> {
-  return new Map(step.tensors.map(({ name, shape }) => [name, { shape, data: state.get(`q.${name}`)! }]));
 }
 
 function take(stored: ReadonlyMap<string, StoredTensor>, name: string, shape: readonly number[]): Float32Array {

@@ -8,27 +8,20 @@ import { AppError } from "../core/errors.ts";
 import { asWriteFailure, replaceFile } from "../core/files.ts";
 import type { Model } from "../core/model-folder.ts";
 import { createBatches } from "./batches.ts";
-import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { CHECKPOINT_FILE, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { checkSameCollection, collectionOf } from "./collection.ts";
 import type { TrainingConfig } from "./config.ts";
 import type { Dataset } from "./data/dataset.ts";
 import { providersOf } from "./device.ts";
-import { projectionEncoder } from "./encoder.ts";
-import { input } from "./graph/index.ts";
 import { createDictionary, dictionaryRows } from "./moco/dictionary.ts";
-import { endToEndStep } from "./moco/end-to-end.ts";
-import { memoryBankStep } from "./moco/memory-bank.ts";
-import type { Encoder } from "./moco/query-encoder.ts";
-import { type MocoStep, mocoStep } from "./moco/step.ts";
-import { view } from "./moco/views.ts";
-import { optimizerOf } from "./optimizer.ts";
 import { type PrepareOptions, prepare } from "./prepare.ts";
-import { IMAGENET_NORMALISATION } from "./preprocessing.ts";
-import { publish } from "./publish.ts";
+import { type ExportOptions, publish } from "./publish.ts";
 import { type Budget, DEFAULT_BUDGETS } from "./recipes.ts";
 import { newRunState, resumedRunState, warmRunState } from "./run-state.ts";
 import type { StoredTensor } from "./safetensors.ts";
 import { learningRateAt } from "./schedule.ts";
 import { compileStateful } from "./state-buffers.ts";
+import { trainingStep } from "./training-step.ts";
 import { type Epoch, watchRun } from "./watch.ts";
 
 /** What happens during a run, for a progress display. */
@@ -63,7 +56,7 @@ export interface StepMetrics {
 }
 
 /** Options of {@link train}. */
-export interface TrainOptions extends PrepareOptions {
+export interface TrainOptions extends PrepareOptions, ExportOptions {
   /** Name of the model to write. */
   readonly name: string;
   readonly modelsFolder: string;
@@ -118,17 +111,20 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 async function run(options: TrainOptions, opened: Array<{ close(): Promise<void> }>): Promise<TrainResult> {
   const { runFolder, signal, onEvent = () => {}, threads = cpus().length, recipe = "auto", device = "cpu" } = options;
   const budget = options.budget ?? DEFAULT_BUDGETS[recipe];
-  const checkpointPath = join(runFolder, "checkpoint.safetensors");
+  const checkpointPath = join(runFolder, CHECKPOINT_FILE);
   const resumed = options.resume ? await loadCheckpoint(checkpointPath) : undefined;
   const { config, reasons, dataset } = await prepare(options, resumed?.config, (done, total) =>
     onEvent({ kind: "reading", done, total }),
   );
   opened.push(dataset);
+  const images = collectionOf(options.images, dataset);
+  if (resumed) checkSameCollection(resumed.images, images);
+  const begunFrom = resumed ? resumed.begunFrom : options.init?.begunFrom;
   await mkdir(runFolder, { recursive: true });
   await replaceFile(join(runFolder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   onEvent({ kind: "starting", config, reasons, dataset });
 
-  const step = buildStep(config);
+  const step = trainingStep(config);
   const rows = dictionaryRows(config, dataset.count);
   const state = resumed
     ? resumedRunState(step, config, rows, resumed.tensors)
@@ -170,7 +166,7 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
     tensors.set("queue", { shape: [rows, config.dim], data: dictionary.keys });
     const seconds = secondsBefore + clock();
     const progress = { step: done, totalSteps: totalSteps ?? null, queuePointer: dictionary.pointer, seconds };
-    await saveCheckpoint(checkpointPath, { config, progress, tensors });
+    await saveCheckpoint(checkpointPath, { config, progress, images, begunFrom, tensors });
     savedAt = clock();
     onEvent({ kind: "checkpoint", path: checkpointPath });
   };
@@ -219,28 +215,8 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
   const metrics = watch.last;
   if (!metrics)
     throw new AppError("invalid_configuration", "Expected at least one step to train. Ask for more epochs or minutes.");
-  const scores = await watch.scores(graph.state);
-  const model = await publish({ ...options, config, dataset, step, state: graph.state, metrics, scores });
+  const model = await publish({ ...options, config, dataset, state: graph.state, metrics, begunFrom, threads });
   return { model, metrics, checkpoint: checkpointPath };
-}
-
-/** The graph of one step on stored images: both views are made inside it. */
-function buildStep(config: TrainingConfig): MocoStep {
-  const { batch: B, storedSize, imageSize, queue: K, keyMomentum: m, temperature: T, dim, bnGroups, shuffle } = config;
-  const images = input("images", [B, storedSize, storedSize, 3], "uint8");
-  const f: Encoder = (x, scope) => projectionEncoder(x, scope, config);
-  const xq = view(images, "query", imageSize, IMAGENET_NORMALISATION);
-  const xk = view(images, "key", imageSize, IMAGENET_NORMALISATION);
-  const shape = { B, K, m, T, dim, bnGroups, shuffle };
-  const optimizer = optimizerOf(config);
-  switch (config.mechanism) {
-    case "moco":
-      return mocoStep(f, xq, xk, shape, optimizer);
-    case "memory-bank":
-      return memoryBankStep(f, xq, shape, optimizer);
-    case "end-to-end":
-      return endToEndStep(f, xq, xk, shape, optimizer);
-  }
 }
 
 function diverged(step: number, checkpoint: string, saved: boolean): AppError {

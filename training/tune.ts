@@ -6,11 +6,12 @@ import { env } from "onnxruntime-node";
 import { z } from "zod";
 import { replaceFile } from "../core/files.ts";
 import {
+  type CompiledGraph,
   type CompileOptions,
   compile,
   type Form,
+  type FormChooser,
   firstForm,
-  type GradientContext,
   input,
   reduceSum,
   sizeOf,
@@ -36,57 +37,62 @@ const TIMED_RUNS = 4;
  * @param file JSON, machine → signature → form. @default {@link tuningFile}
  */
 export async function tunedForms(
-  build: (context: GradientContext) => unknown,
+  build: (chooser: FormChooser) => unknown,
   { file = tuningFile(), ...options }: CompileOptions & { file?: string } = {},
-): Promise<GradientContext> {
+): Promise<FormChooser> {
   const questions = new Map<string, Question>();
   build({
     choose(signature, operands, forms) {
-      if (Object.keys(forms).length > 1) questions.set(signature, { operands, forms });
+      if (Object.keys(forms).length > 1) questions.set(key(signature, forms), { operands, forms });
       return firstForm.choose(signature, operands, forms);
     },
   });
   const known = await readChoices(file);
   const machine = machineName(options);
   const choices = { ...known[machine] };
-  const open = [...questions].filter(([signature, { forms }]) => !(choices[signature]! in forms));
-  for (const [signature, question] of open) choices[signature] = await fastest(question, options);
+  const open = [...questions].filter(([asked, { forms }]) => !(choices[asked]! in forms));
+  for (const [asked, question] of open) choices[asked] = await fastest(question, options);
   if (open.length > 0) {
     const content = `${JSON.stringify({ ...known, [machine]: choices }, null, 2)}\n`;
     await replaceFile(file, content).catch(() => {}); // a cache: without it the next run times again
   }
   return {
     choose(signature, operands, forms) {
-      const form = forms[choices[signature] ?? ""];
+      const form = forms[choices[key(signature, forms)] ?? ""];
       return form ? form(...operands) : firstForm.choose(signature, operands, forms);
     },
   };
 }
+
+/** What a choice is remembered by: a form that is new is timed beside those that were known. */
+const key = (signature: string, forms: Question["forms"]) => `${signature} ${Object.keys(forms).sort().join("|")}`;
 
 /** Where choices are kept: `tuning.json` in the user's cache folder. */
 export function tuningFile(): string {
   return join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "moco-search", "tuning.json");
 }
 
-/** Name of the form with the shortest run. */
+/** Name of the form with the shortest run. They run in turn: what else the machine does then slows them alike. */
 async function fastest({ operands, forms }: Question, options: CompileOptions): Promise<string> {
   const names = operands.map((_, i) => `operand${i}`);
   const feeds = Object.fromEntries(operands.map(({ shape }, i) => [names[i]!, noise(sizeOf(shape))]));
-  let best = { name: Object.keys(forms)[0]!, milliseconds: Infinity };
+  const candidates: Array<{ name: string; graph: CompiledGraph; milliseconds: number }> = [];
   for (const [name, form] of Object.entries(forms)) {
     // The sum keeps the output small: an output's fresh pages would be timed too.
     const sum = reduceSum(form(...operands.map(({ shape, dtype }, i) => input(names[i]!, shape, dtype))));
     const graph = await compile({ sum }, options).catch(() => undefined); // not on this provider
-    if (!graph) continue;
-    for (let run = 0; run <= TIMED_RUNS; run++) {
-      const start = performance.now();
-      await graph.run(feeds);
-      const milliseconds = performance.now() - start;
-      if (run > 0 && milliseconds < best.milliseconds) best = { name, milliseconds };
-    }
-    await graph.release();
+    if (graph) candidates.push({ name, graph, milliseconds: Number.POSITIVE_INFINITY });
   }
-  return best.name;
+  for (let run = 0; run <= TIMED_RUNS; run++) {
+    for (const candidate of candidates) {
+      const start = performance.now();
+      await candidate.graph.run(feeds);
+      if (run > 0) candidate.milliseconds = Math.min(candidate.milliseconds, performance.now() - start);
+    }
+  }
+  for (const { graph } of candidates) await graph.release();
+  candidates.sort((a, b) => a.milliseconds - b.milliseconds);
+  return candidates[0]?.name ?? Object.keys(forms)[0]!;
 }
 
 /** What a choice depends on besides the shape. */

@@ -1,7 +1,6 @@
 // Is it working? What a run tells about itself: a line in metrics.jsonl after each step, measures and a verdict after an
 // epoch, and the report.
 import { join } from "node:path";
-import type { ScoreStatistics } from "../core/model-card.ts";
 import type { TrainingConfig } from "./config.ts";
 import type { Dataset } from "./data/dataset.ts";
 import { createMonitor, type Health, type Neighbourhood } from "./evaluate/monitor.ts";
@@ -9,7 +8,7 @@ import { type EpochMetrics, type Verdict, verdict } from "./evaluate/verdict.ts"
 import { peakMemoryBytes } from "./machine.ts";
 import { viewsSheet } from "./report/contact-sheet.ts";
 import { writeReport } from "./report/report.ts";
-import { openRunLog } from "./run-log.ts";
+import { METRICS_FILE, openRunLog } from "./run-log.ts";
 import type { StepMetrics } from "./train.ts";
 
 /** What was measured at the end of an epoch and what it means. */
@@ -51,8 +50,6 @@ export interface Watch {
   readonly last: StepMetrics | undefined;
   /** To be called after each step; measures where an epoch ends and it is time. */
   step(metrics: StepMetrics, state: State, queue: Float32Array): Promise<void>;
-  /** For the model card. */
-  scores(state: State): Promise<ScoreStatistics>;
   close(): Promise<void>;
 }
 
@@ -62,7 +59,7 @@ const MOST_TIME = 1 / 20;
 /** Begins to watch a run, or goes on with what its log says. */
 export async function watchRun(options: WatchOptions): Promise<Watch> {
   const { config, dataset, perEpoch, runFolder } = options;
-  const log = await openRunLog(join(runFolder, "metrics.jsonl"), options.from);
+  const log = await openRunLog(join(runFolder, METRICS_FILE), options.from);
   const monitor = await createMonitor(dataset, config, options);
   const epochs: Epoch[] = log.lines.flatMap((line) => (line.kind === "epoch" ? [line] : []));
   let since: StepMetrics[] = [];
@@ -116,7 +113,6 @@ export async function watchRun(options: WatchOptions): Promise<Watch> {
       const ended = metrics.step % perEpoch === 0 && performance.now() - measuredAt >= pause;
       if (ended || metrics.step === metrics.totalSteps) await measure(metrics, state, queue);
     },
-    scores: (state) => monitor.scores(state),
     async close() {
       await log.close();
       await monitor.release();

@@ -16,6 +16,8 @@ export async function startServer(data: string, models: string): Promise<Server>
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...flags], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  process.once("exit", () => child.kill("SIGTERM")); // killed or failed, the demo leaves no server behind
+  process.once("SIGTERM", () => process.exit(143));
   const ready = once(createInterface(child.stdout), "line");
   const ended = once(child, "exit").then(() => {
     throw new AppError("not_ready", "The server of the demo ended before it was ready; it says why above.");

@@ -11,6 +11,8 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 const checkpoint: Checkpoint = {
   config: settle(recipeOf("auto", { images: 1000, side: 32, device: "cpu", memory: 2 ** 33 }), {}).config,
   progress: { step: 3, totalSteps: null, queuePointer: 24, seconds: 1.5 },
+  images: { sources: ["/photos"], count: 1000, fingerprint: "f" },
+  begunFrom: { name: "default", version: "1", imagesSeen: 5, seconds: 2 },
   tensors: new Map([["queue", { shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) }]]),
 };
 
@@ -54,12 +56,16 @@ describe("checkpoint", () => {
     await writeFile(path, encodeSafetensors({ tensors: checkpoint.tensors, metadata }));
     await refused(/configuration is not valid/, "invalid_configuration");
     const config = JSON.stringify(checkpoint.config);
-    for (const progress of ['{"step":-1}', "{", "null"]) {
-      await writeFile(
-        path,
-        encodeSafetensors({ tensors: checkpoint.tensors, metadata: { ...metadata, config, progress } }),
-      );
-      await refused(/progress/);
+    const images = JSON.stringify(checkpoint.images);
+    const whole = { ...metadata, config, images, progress: JSON.stringify(checkpoint.progress) };
+    const broken = [
+      ...['{"step":-1}', "{", "null"].map((progress) => ({ part: { progress }, says: /how far the run is/ })),
+      ...['{"sources":[]}', "{"].map((images) => ({ part: { images }, says: /which images/ })),
+      { part: { begunFrom: "{}" }, says: /which model it began from/ },
+    ];
+    for (const { part, says } of broken) {
+      await writeFile(path, encodeSafetensors({ tensors: checkpoint.tensors, metadata: { ...whole, ...part } }));
+      await refused(says);
     }
   });
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import type { FormChooser } from "../../training/graph/index.ts";
 import { replay } from "../../training/parity.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../training/safetensors.ts";
 
@@ -13,6 +14,16 @@ describe("parity with PyTorch", () => {
       const report = await replay(fixture(name));
       assert.ok(report.passed, JSON.stringify(report));
     });
+
+    for (const form of ["winograd", "products", "transposed"]) {
+      it(`replays ${name} with the form "${form}" wherever there is one`, async () => {
+        const chooser: FormChooser = {
+          choose: (_, operands, forms) => (forms[form] ?? Object.values(forms)[0]!)(...operands),
+        };
+        const report = await replay(fixture(name), { chooser });
+        assert.ok(report.passed, JSON.stringify(report));
+      });
+    }
   }
 
   it("does not pass where the reference is another", async () => {

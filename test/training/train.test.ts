@@ -10,8 +10,8 @@ import { AppError, type ErrorCode } from "../../core/errors.ts";
 import { readModel, sha256 } from "../../core/model-folder.ts";
 import { loadCheckpoint, saveCheckpoint } from "../../training/checkpoint.ts";
 import type { TrainingConfig } from "../../training/config.ts";
-import { readWeights } from "../../training/publish.ts";
 import { type StepMetrics, type TrainEvent, train } from "../../training/train.ts";
+import { readWeights } from "../../training/warm-start.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { TINY_CONFIG, tinyTraining, writePictures } from "../support/tiny-training.ts";
 
@@ -160,11 +160,14 @@ describe("train", () => {
     const stopped = await train(
       tinyTraining(folder, { init, runFolder: join(folder, "warm"), signal: AbortSignal.abort() }),
     );
-    const { tensors } = await loadCheckpoint(stopped.checkpoint);
+    const { tensors, begunFrom } = await loadCheckpoint(stopped.checkpoint);
     for (const [name, { data }] of init.weights) {
       assert.deepEqual(tensors.get(`q.${name}`)!.data, data, name);
       assert.deepEqual(tensors.get(`k.${name}`)!.data, data, name);
     }
+    const { name, version } = model!.card;
+    const { imagesSeen, seconds } = model!.card.training!;
+    assert.deepEqual(begunFrom, { name, version, imagesSeen, seconds });
     assert.ok((tensors.get("velocity.conv1.weight")!.data as Float32Array).every((v) => v === 0));
   });
 
@@ -181,6 +184,19 @@ describe("train", () => {
     const { config, ...rest } = await loadCheckpoint(checkpoint);
     await saveCheckpoint(checkpoint, { ...rest, config: { ...config, ...wide } });
     await rejects(train({ ...tinyTraining(folder), config: {}, resume: true }), "invalid_checkpoint", /another arch/);
+  });
+
+  it("refuses to resume with other images, and goes on where the same ones were moved", async () => {
+    const stop = { signal: AbortSignal.abort() };
+    await train(tinyTraining(folder, stop));
+    await cp(join(folder, "images"), join(folder, "moved"), { recursive: true });
+    await train({ ...tinyTraining(folder, { resume: true, ...stop }), images: [join(folder, "moved")] });
+    await cp(join(folder, "images", "odd", "001.png"), join(folder, "images", "odd", "100.png"));
+    await rejects(
+      train(tinyTraining(folder, { resume: true, ...stop })),
+      "invalid_dataset",
+      /64 images that the run began with, from .*moved, but the 65 in .*images are others/,
+    );
   });
 
   it("refuses to resume where there is no checkpoint", async () => {

@@ -14,8 +14,8 @@ describe("tuning", () => {
 
   const x = g.input("x", [2, 16, 6, 6]);
   const weight = g.input("w", [16, 16, 3, 3]);
-  const y = g.reduceSum(g.conv2d(x, weight, { stride: 2, padding: 1 }));
-  const build = (context: g.GradientContext) => g.gradients(y, [x, weight], context);
+  const build = (chooser: g.FormChooser) =>
+    g.gradients(g.reduceSum(g.conv2d(x, weight, { stride: 2, padding: 1, chooser })), [x, weight]);
 
   it("asks once: what the file says is taken as it is", async () => {
     const file = join(folder, "deep", "tuning.json");

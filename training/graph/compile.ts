@@ -44,6 +44,7 @@ export async function compile(
     executionProviders: [...providers],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
+    enableMemPattern: false, // a planned block would lie beside what the first run, not yet planned, had taken
     logSeverityLevel: 3,
     ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
   });

@@ -1,16 +1,13 @@
 // Reverse-mode differentiation: emits the nodes that compute the gradient of a scalar.
 import { add } from "./ops/elementwise.ts";
-import { filled, type GradientContext, type Node, sameShape, type Tensor, topologicalOrder } from "./tensor.ts";
-
-/** Takes the first form of every gradient that has several. */
-export const firstForm: GradientContext = { choose: (_, operands, forms) => Object.values(forms)[0]!(...operands) };
+import { filled, type Node, sameShape, type Tensor, topologicalOrder } from "./tensor.ts";
 
 /**
  * The gradient of `loss` (shape `[]`) with respect to each tensor of `wrt`, with the tensor's shape.
  *
  * @throws where an operator between them has no gradient rule, or a tensor of `wrt` does not influence the loss.
  */
-export function gradients(loss: Tensor, wrt: readonly Tensor[], context: GradientContext = firstForm): Tensor[] {
+export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   if (loss.shape.length > 0) throw new RangeError(`gradients: expected a scalar loss but received [${loss.shape}]`);
   const order = topologicalOrder([loss], (node) => node.parents);
   const active = nodesFrom(wrt, order);
@@ -19,7 +16,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[], context: Gradien
     const outputs = node.outputs.map((output) => gradientOf.get(output));
     if (!active.has(node) || outputs.every((g) => !g) || node.parents.every((p) => !active.has(p.node))) continue;
     if (!node.gradient) throw new Error(`gradients: ${node.op} has no gradient rule`);
-    const flowing = node.gradient(outputs, context);
+    const flowing = node.gradient(outputs);
     node.parents.forEach((parent, i) => {
       const gradient = flowing[i];
       if (!gradient || !active.has(parent.node)) return;

@@ -24,19 +24,19 @@ export interface Tensor {
  * Gives the gradient of each of a node's {@link Node.parents} (undefined: none flows there) from the gradients of its
  * outputs, by emitting more nodes. An output that nothing uses has no gradient (undefined).
  */
-export type GradientRule = (
-  gradients: ReadonlyArray<Tensor | undefined>,
-  context: GradientContext,
-) => Array<Tensor | undefined>;
+export type GradientRule = (gradients: ReadonlyArray<Tensor | undefined>) => Array<Tensor | undefined>;
 
 /** One way to compute something from its operands. */
 export type Form = (...operands: readonly Tensor[]) => Tensor;
 
-/** Lets a rule offer several forms of the same gradient and have the best one for the machine at hand chosen. */
-export interface GradientContext {
+/** Lets an operator offer several forms of the same result and have the best one for the machine at hand chosen. */
+export interface FormChooser {
   /** Builds the form chosen for `signature` (operator and shapes); the first listed where nothing is known. */
   choose(signature: string, operands: readonly Tensor[], forms: Readonly<Record<string, Form>>): Tensor;
 }
+
+/** Takes the first of several forms: the one that is best on most machines. */
+export const firstForm: FormChooser = { choose: (_, operands, forms) => Object.values(forms)[0]!(...operands) };
 
 /** An ONNX operator applied to tensors, or `Input` or `Constant`. */
 export interface Node {

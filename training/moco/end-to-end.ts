@@ -3,7 +3,7 @@ import {
   add,
   constant,
   crossEntropyWithLabel0,
-  type GradientContext,
+  type FormChooser,
   gatherRows,
   gemm,
   input,
@@ -31,11 +31,11 @@ export function endToEndStep(
   xk: Tensor,
   config: Omit<MocoConfig, "K" | "m">,
   optimizer: Optimizer,
-  context?: GradientContext,
+  chooser?: FormChooser,
 ): MocoStep {
   const { B, T, bnGroups } = config;
   const shuffles = bnGroups > 1 && config.shuffle !== false;
-  const query = queryEncoder(f, bnGroups);
+  const query = queryEncoder(f, bnGroups, chooser);
 
   // Keys first: the running statistics are those of the last encoding, the queries'.
   const encoded = query.encode(shuffles ? gatherRows(xk, input("shuffle", [B], "int64")) : xk); // B×D
@@ -49,7 +49,7 @@ export function endToEndStep(
   );
   const logits = add(mocoLogits(q, k, k, T), own);
   const loss = crossEntropyWithLabel0(logits);
-  const { next, gradients } = query.learn(loss, optimizer, context);
+  const { next, gradients } = query.learn(loss, optimizer);
   return {
     outputs: { loss, accuracy: contrastiveAccuracy(logits), queries: q, keys: stopGradient(k), logits },
     next,

@@ -1,7 +1,7 @@
 // The memory bank (MoCo figure 2b and section 3.2; Wu et al., arXiv 1805.01978): one slot for each image of the
 // collection. Keys are samples of it, so that the dictionary is large, but each key is as old as its image's last visit.
 import type { Random } from "../data/random.ts";
-import { crossEntropyWithLabel0, type GradientContext, input, stopGradient, type Tensor } from "../graph/index.ts";
+import { crossEntropyWithLabel0, type FormChooser, input, stopGradient, type Tensor } from "../graph/index.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { contrastiveAccuracy, mocoLogits } from "./loss.ts";
 import { type Encoder, queryEncoder } from "./query-encoder.ts";
@@ -18,15 +18,15 @@ export function memoryBankStep(
   xq: Tensor,
   config: MocoConfig,
   optimizer: Optimizer,
-  context?: GradientContext,
+  chooser?: FormChooser,
 ): MocoStep {
   const { B, K, T, dim, bnGroups } = config;
-  const query = queryEncoder(f, bnGroups);
+  const query = queryEncoder(f, bnGroups, chooser);
   const q = query.encode(xq); // B×D
   const k = input("positives", [B, dim]);
   const logits = mocoLogits(q, k, input("queue", [K, dim]), T); // B×(1+K)
   const loss = crossEntropyWithLabel0(logits);
-  const { next, gradients } = query.learn(loss, optimizer, context);
+  const { next, gradients } = query.learn(loss, optimizer);
   return {
     outputs: { loss, accuracy: contrastiveAccuracy(logits), queries: q, keys: stopGradient(q), logits },
     next,

@@ -1,5 +1,5 @@
 // The encoder that learns: f_q, its parameters θ_q and their update. Every mechanism has it.
-import { type GradientContext, gradients, input, l2Normalise, type Tensor } from "../graph/index.ts";
+import { type FormChooser, gradients, input, l2Normalise, type Tensor } from "../graph/index.ts";
 import { type TensorSpec, trainingScope } from "../network/scope.ts";
 import type { Optimizer } from "../optimizer.ts";
 
@@ -15,34 +15,34 @@ export interface QueryEncoder {
   /** x [B, 3, H, W] → [B, D] of unit norm, with batch statistics; those of the last call go into the running ones. */
   encode(x: Tensor): Tensor;
   /** One update of θ_q; takes the inputs `learningRate` and `step` []. State by name → its value after the step. */
-  learn(
-    loss: Tensor,
-    optimizer: Optimizer,
-    context?: GradientContext,
-  ): { next: Map<string, Tensor>; gradients: Map<string, Tensor> };
+  learn(loss: Tensor, optimizer: Optimizer): { next: Map<string, Tensor>; gradients: Map<string, Tensor> };
 }
 
-/** f_q with statistics in `bnGroups` groups of the batch. */
-export function queryEncoder(f: Encoder, bnGroups: number): QueryEncoder {
+/** f_q with statistics in `bnGroups` groups of the batch. @param chooser Of the forms of its convolutions. */
+export function queryEncoder(f: Encoder, bnGroups: number, chooser?: FormChooser): QueryEncoder {
   const known = new Map<string, Tensor>();
   const theta = new Map<string, Tensor>();
   const tensors: TensorSpec[] = [];
-  const scope = trainingScope((spec) => {
-    const before = known.get(spec.name);
-    if (before) return before;
-    const tensor = input(`q.${spec.name}`, spec.shape);
-    known.set(spec.name, tensor);
-    tensors.push(spec);
-    if (spec.kind === "parameter") theta.set(spec.name, tensor);
-    return tensor;
-  }, bnGroups);
+  const scope = trainingScope(
+    (spec) => {
+      const before = known.get(spec.name);
+      if (before) return before;
+      const tensor = input(`q.${spec.name}`, spec.shape);
+      known.set(spec.name, tensor);
+      tensors.push(spec);
+      if (spec.kind === "parameter") theta.set(spec.name, tensor);
+      return tensor;
+    },
+    bnGroups,
+    chooser,
+  );
   return {
     theta,
     tensors,
     encode: (x) => l2Normalise(f(x, scope)),
-    learn(loss, optimizer, context) {
+    learn(loss, optimizer) {
       const names = [...theta.keys()];
-      const found = gradients(loss, [...theta.values()], context);
+      const found = gradients(loss, [...theta.values()]);
       const schedule = { learningRate: input("learningRate", []), step: input("step", []) };
       const next = new Map<string, Tensor>();
       names.forEach((name, i) => {

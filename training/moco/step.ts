@@ -2,7 +2,7 @@
 import {
   add,
   crossEntropyWithLabel0,
-  type GradientContext,
+  type FormChooser,
   gatherRows,
   input,
   l2Normalise,
@@ -51,6 +51,8 @@ export interface MocoStep {
  *
  * Inputs besides those of the views: every name of `next`; `queue` [K, D]; `learningRate` and `step` []; where keys are shuffled
  * `shuffle` and `unshuffle` int64 [B], a permutation and its inverse.
+ *
+ * @param chooser Of the forms of convolutions and their gradients.
  */
 export function mocoStep(
   f: Encoder,
@@ -58,24 +60,28 @@ export function mocoStep(
   xk: Tensor,
   config: MocoConfig,
   optimizer: Optimizer,
-  context?: GradientContext,
+  chooser?: FormChooser,
 ): MocoStep {
   const { B, K, m, T, dim, bnGroups } = config;
   const shuffles = bnGroups > 1 && config.shuffle !== false;
 
   // q = f_q(x_q), normalised: B×D
-  const query = queryEncoder(f, bnGroups);
+  const query = queryEncoder(f, bnGroups, chooser);
   const q = query.encode(xq);
 
   // θ_k ← m θ_k + (1−m) θ_q: the key encoder moves before it encodes, and no gradient reaches it.
   const keyState = new Map<string, Tensor>();
-  const scopeK = trainingScope((spec) => {
-    const before = input(`k.${spec.name}`, spec.shape);
-    if (spec.kind === "buffer") return before;
-    const moved = add(mul(before, scalar(m)), mul(query.theta.get(spec.name)!, scalar(1 - m)));
-    keyState.set(`k.${spec.name}`, moved);
-    return stopGradient(moved);
-  }, bnGroups);
+  const scopeK = trainingScope(
+    (spec) => {
+      const before = input(`k.${spec.name}`, spec.shape);
+      if (spec.kind === "buffer") return before;
+      const moved = add(mul(before, scalar(m)), mul(query.theta.get(spec.name)!, scalar(1 - m)));
+      keyState.set(`k.${spec.name}`, moved);
+      return stopGradient(moved);
+    },
+    bnGroups,
+    chooser,
+  );
 
   // k = f_k(x_k), shuffled before and put back after, normalised: B×D
   const shuffled = shuffles ? gatherRows(xk, input("shuffle", [B], "int64")) : xk;
@@ -88,7 +94,7 @@ export function mocoStep(
   const loss = crossEntropyWithLabel0(logits);
 
   // SGD on θ_q
-  const { next, gradients } = query.learn(loss, optimizer, context);
+  const { next, gradients } = query.learn(loss, optimizer);
   return {
     outputs: { loss, accuracy: contrastiveAccuracy(logits), queries: q, keys: k, logits },
     next: new Map([...next, ...keyState]),

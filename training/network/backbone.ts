@@ -16,7 +16,7 @@ export function backbone(x: Tensor, scope: Scope, architecture: Architecture): T
 export function describeArchitecture(architecture: Architecture): string {
   const { block, widths, depths } = architecture;
   const family = block !== "regnet" ? `ResNet (${block})` : architecture.squeeze > 0 ? "RegNetY" : "RegNetX";
-  return `${family}, widths ${widths}, depths ${depths}, pooled features`;
+  return `${family}, widths ${widths}, depths ${depths}`;
 }
 
 /** Networks that have a name. */

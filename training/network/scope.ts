@@ -8,6 +8,8 @@ import {
   constant,
   conv2d,
   div,
+  type FormChooser,
+  firstForm,
   mul,
   reshape,
   type Shape,
@@ -57,10 +59,10 @@ const EPSILON = 1e-5;
 /** Weight of the new batch in the running statistics, as torch.nn.BatchNorm2d. */
 const RUNNING_MOMENTUM = 0.1;
 
-function conv(scope: Scope, x: Tensor, name: string, layer: ConvLayer): Tensor {
+function conv(scope: Scope, x: Tensor, name: string, layer: ConvLayer, chooser?: FormChooser): Tensor {
   const { channels, kernel, groups = 1 } = layer;
   const weight = scope.parameter(`${name}.weight`, [channels, x.shape[1]! / groups, kernel, kernel], "he-fan-out");
-  return conv2d(x, weight, convOptions(layer));
+  return conv2d(x, weight, { ...convOptions(layer), ...(chooser && { chooser }) });
 }
 
 const convOptions = ({ kernel, stride = 1, padding = kernel >> 1, groups = 1 }: ConvLayer): ConvOptions => ({
@@ -88,13 +90,19 @@ const parameters = (lookup: Lookup): Scope["parameter"] => {
 /**
  * Batch statistics in `groups` groups. `updated` fills with the new running statistics by buffer name while the network
  * is built.
+ *
+ * @param chooser Of the forms of convolutions. @default the first
  */
-export function trainingScope(lookup: Lookup, groups: number): Scope & { readonly updated: Map<string, Tensor> } {
+export function trainingScope(
+  lookup: Lookup,
+  groups: number,
+  chooser: FormChooser = firstForm,
+): Scope & { readonly updated: Map<string, Tensor> } {
   const updated = new Map<string, Tensor>();
   const scope: Scope = {
     parameter: parameters(lookup),
     convNorm(x, names, layer) {
-      const y = conv(scope, x, names.conv, layer);
+      const y = conv(scope, x, names.conv, layer, chooser);
       const norm = normTensors(lookup, names.norm, layer.channels);
       const out = batchNorm(y, norm.weight, norm.bias, { groups, epsilon: EPSILON });
       const moved = (running: Tensor, batch: Tensor) =>

@@ -118,9 +118,8 @@ describe("gradients against finite differences", () => {
     extra: fc.nat(4),
     wider: fc.nat(2),
   });
-  for (const form of ["first", "second"] as const) {
-    const index = ["first", "second"].indexOf(form);
-    const choose: g.GradientContext["choose"] = (_, operands, forms) => {
+  for (const [index, form] of ["first", "second", "third"].entries()) {
+    const choose: g.FormChooser["choose"] = (_, operands, forms) => {
       const built = Object.values(forms);
       return built[Math.min(index, built.length - 1)]!(...operands);
     };
@@ -130,8 +129,8 @@ describe("gradients against finite differences", () => {
           const h = Math.max(1, kernel - 2 * padding) + extra;
           await checkGradient(
             [[n, ci * groups, h, h + wider], [co * groups, ci, kernel, kernel], [co * groups]],
-            (x, w, b) => g.conv2d(x, w, { stride, padding, groups }, b),
-            { step: 0.2, context: { choose } },
+            (x, w, b) => g.conv2d(x, w, { stride, padding, groups, chooser: { choose } }, b),
+            { step: 0.2 },
           );
         }),
         { ...runs, numRuns: 25 },

@@ -142,7 +142,11 @@ describe("network/backbone", () => {
       backbone(input("x", [1, 3, 16, 16]), evaluated, architecture);
       // Throws where the exported network and the evaluated one differ by more than 1e-4.
       const images = Float32Array.from({ length: 2 * 3 * 16 * 16 }, () => random.normal());
-      const exported = await exportEncoder({ architecture, imageSize: 16 }, (tensor) => values.get(tensor)!, images);
+      const exported = await exportEncoder(
+        { architecture, imageSize: 16, head: "linear", dim: 8 },
+        (tensor) => values.get(tensor)!,
+        images,
+      );
       assert.equal(exported.dimensions, architecture.widths.at(-1));
 
       const x = input("x", [2, 3, 16, 16]);

@@ -2,6 +2,7 @@
 import { apply, type Form, integers, type Shape, type Tensor } from "../tensor.ts";
 import { convTranspose2d } from "./conv-transpose.ts";
 import { pad, reshape, slice, transpose } from "./shape.ts";
+import { fitsWinograd, winogradBeside, winogradInputGradient } from "./winograd.ts";
 
 interface ConvShape {
   readonly stride: number;
@@ -15,7 +16,11 @@ export function inputGradientForms(xShape: Shape, wShape: Shape, conv: ConvShape
   const [, , kh, kw] = wShape as [number, number, number, number];
   const transposed: Form = (weight, g) => convTranspose2d(g!, weight!, { ...conv, height, width });
   if (conv.padding > Math.min(kh, kw) - 1) return { transposed };
-  if (conv.stride === 1) return { flipped: (weight, g) => flippedConv(xShape, weight!, g!, conv) };
+  const flipped: Form = (weight, g) => flippedConv(xShape, weight!, g!, conv);
+  if (fitsWinograd(wShape, conv)) {
+    return winogradBeside({ flipped }, (weight, g) => winogradInputGradient(weight!, g!, conv.padding), wShape);
+  }
+  if (conv.stride === 1) return { flipped };
   if (conv.groups > 1) return { transposed };
   const inPhases: Form = (weight, g) => phases(xShape, weight!, g!, conv);
   return kh * kw === 1 ? { transposed, phases: inPhases } : { phases: inPhases, transposed };

@@ -3,6 +3,7 @@ import { apply, type Form, type Shape, type Tensor } from "../tensor.ts";
 import { reduceSum } from "./broadcast.ts";
 import { matmul, transposed } from "./matmul.ts";
 import { concat, pad, reshape, slice, transpose } from "./shape.ts";
+import { fitsWinograd, winogradBeside, winogradWeightGradient } from "./winograd.ts";
 
 interface ConvShape {
   readonly stride: number;
@@ -14,6 +15,10 @@ interface ConvShape {
 export function weightGradientForms(wShape: Shape, conv: ConvShape): Record<string, Form> {
   const convolution: Form = (x, g) => asConvolution(x!, wShape, g!, conv);
   const products: Form = (x, g) => asProducts(x!, wShape, g!, conv);
+  if (fitsWinograd(wShape, conv)) {
+    const winograd: Form = (x, g) => winogradWeightGradient(x!, g!, conv.padding);
+    return winogradBeside({ convolution, products }, winograd, wShape);
+  }
   return conv.groups > 1 ? { products, convolution } : { convolution, products };
 }
 

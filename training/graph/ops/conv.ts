@@ -1,8 +1,9 @@
 // Two-dimensional convolution (cross-correlation, as in every framework) over images [N, C, H, W].
-import { apply, type Tensor } from "../tensor.ts";
+import { apply, type Form, type FormChooser, firstForm, type Tensor } from "../tensor.ts";
 import { reduceSum } from "./broadcast.ts";
 import { inputGradientForms } from "./conv-input-gradient.ts";
 import { weightGradientForms } from "./conv-weight-gradient.ts";
+import { fitsWinograd, winogradBeside, winogradConv } from "./winograd.ts";
 
 /** Same stride and zero padding in both directions; `groups` divides both channel counts. */
 export interface ConvOptions {
@@ -12,13 +13,15 @@ export interface ConvOptions {
   readonly padding?: number;
   /** @default 1 */
   readonly groups?: number;
+  /** Chooses among its forms, with those of its gradients. @default the operator itself, with the first of each gradient */
+  readonly chooser?: FormChooser;
 }
 
 /**
  * x [N, C, H, W] ⋆ weight [O, C/groups, kH, kW] (+ bias [O]) → [N, O, H', W'], H' = ⌊(H + 2·padding − kH)/stride⌋ + 1.
  */
 export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}, bias?: Tensor): Tensor {
-  const { stride = 1, padding = 0, groups = 1 } = options;
+  const { stride = 1, padding = 0, groups = 1, chooser } = options;
   const [n, c, h, w] = x.shape as [number, number, number, number];
   const [o, cPerGroup, kh, kw] = weight.shape as [number, number, number, number];
   if (x.shape.length !== 4 || weight.shape.length !== 4) {
@@ -40,15 +43,28 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}, bia
   }
   const shape = { stride, padding, groups };
   const signature = `${[n, c, h, w]}|${weight.shape}|s${stride}p${padding}g${groups}`;
-  return apply("Conv", bias ? [x, weight, bias] : [x, weight], {
-    shape: [n, o, Math.floor((h + 2 * padding - kh) / stride) + 1, Math.floor((w + 2 * padding - kw) / stride) + 1],
-    attributes: {
-      kernel_shape: [kh, kw],
-      strides: [stride, stride],
-      pads: [padding, padding, padding, padding],
-      group: groups,
-    },
-    gradient: ([g], { choose }) => [
+  const operator: Form = (...operands) =>
+    apply("Conv", operands, {
+      shape: [n, o, Math.floor((h + 2 * padding - kh) / stride) + 1, Math.floor((w + 2 * padding - kw) / stride) + 1],
+      attributes: {
+        kernel_shape: [kh, kw],
+        strides: [stride, stride],
+        pads: [padding, padding, padding, padding],
+        group: groups,
+      },
+    });
+  const winograd: Form = (x, weight) => winogradConv(x!, weight!, padding);
+  const operands = bias ? [x, weight, bias] : [x, weight];
+  const { node, shape: outputShape } =
+    chooser && !bias && fitsWinograd(weight.shape, shape)
+      ? chooser.choose(`conv2d ${signature}`, operands, winogradBeside({ operator }, winograd, weight.shape))
+      : operator(...operands);
+  const { choose } = chooser ?? firstForm;
+  return apply(node.op, node.inputs, {
+    shape: outputShape,
+    attributes: node.attributes,
+    parents: operands,
+    gradient: ([g]) => [
       choose(`conv2d input gradient ${signature}`, [weight, g!], inputGradientForms(x.shape, weight.shape, shape)),
       choose(`conv2d weight gradient ${signature}`, [x, g!], weightGradientForms(weight.shape, shape)),
       bias && reduceSum(g!, [0, 2, 3]),

@@ -1,0 +1,56 @@
+// What the exported encoder gives: the options of every command that exports.
+import { type Command, Option } from "commander";
+import { AppError } from "../../core/errors.ts";
+import { PRECISIONS, type Precision } from "../../training/export-encoder.ts";
+import { DEFAULT_EMBEDDING, type EmbeddingChoice, type ExportOptions } from "../../training/publish.ts";
+import { positive } from "../numbers.ts";
+
+/** The values of {@link addExportOptions}. */
+export interface ExportFlags {
+  readonly embedding: EmbeddingChoice["kind"];
+  readonly dimensions?: number;
+  readonly strength?: number;
+  readonly size?: number;
+  readonly precision: Precision;
+  readonly licence?: string;
+}
+
+const KINDS: readonly EmbeddingChoice["kind"][] = ["whitened", "features", "projection"];
+const { kind, dimensions, strength } = DEFAULT_EMBEDDING;
+
+/** Adds them. */
+export function addExportOptions(command: Command): void {
+  command
+    .optionsGroup("Export:")
+    .addOption(new Option("--embedding <kind>", "what is searched with").choices(KINDS).default(kind))
+    .option("--dimensions <number>", `of a whitened embedding, at most (default: ${dimensions})`, positive)
+    .option("--strength <0..1>", `of the whitening: 0 only turns, 1 is full (default: ${strength})`, Number)
+    .option("--size <pixels>", "side of the images that the encoder takes (default: that of the views)", positive)
+    .addOption(new Option("--precision <kind>", "of the weights in the file").choices(PRECISIONS).default("float32"))
+    .option("--licence <text>", "licence situation of the images, for the model's card");
+}
+
+/** What the user chose. */
+export function exportOptionsOf(flags: ExportFlags): ExportOptions {
+  const { embedding, size, precision, licence } = flags;
+  const whitening = { dimensions: flags.dimensions ?? dimensions, strength: flags.strength ?? strength };
+  if (embedding !== "whitened" && (flags.dimensions ?? flags.strength) !== undefined) {
+    throw new AppError(
+      "invalid_configuration",
+      `Expected --dimensions and --strength with --embedding whitened but it is ${embedding}: its length is that of the network.`,
+    );
+  }
+  const inRange = whitening.strength >= 0 && whitening.strength <= 1 && Number.isInteger(whitening.dimensions);
+  if (!inRange || (size !== undefined && !Number.isInteger(size))) {
+    throw new AppError(
+      "invalid_configuration",
+      `Expected whole numbers of --dimensions and --size and a --strength of 0 to 1 but received ${whitening.dimensions}, ${size ?? "no size"} and ${whitening.strength}.`,
+    );
+  }
+  return {
+    embedding: embedding === "whitened" ? { kind: embedding, ...whitening } : { kind: embedding },
+    precision,
+    ...(size && { size }),
+    ...(licence && { licence }),
+  };
+}

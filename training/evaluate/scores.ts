@@ -1,0 +1,40 @@
+// Similarities that an embedding gives, by which thresholds are calibrated.
+import type { ScoreStatistics } from "../../core/model-card.ts";
+import { dot } from "../../core/vector.ts";
+import type { TrainingConfig } from "../config.ts";
+import type { CompiledGraph, Values } from "../graph/index.ts";
+import type { ViewRecipe } from "../moco/view-matrices.ts";
+import { type ViewedSample, WHOLE_IMAGE } from "./viewed-sample.ts";
+
+/** Images compared at most. */
+const PAIRS = 512;
+
+/**
+ * Similarities of an image with a view of it, and of two images.
+ *
+ * @param graph As `compileEmbedding` gives it.
+ */
+export async function scoreStatistics(
+  sample: ViewedSample,
+  graph: CompiledGraph,
+  config: TrainingConfig,
+  state: Values,
+): Promise<ScoreStatistics> {
+  const indices = sample.indices(PAIRS);
+  const embed = async (recipe: ViewRecipe) => (await sample.run(graph, indices, { view: recipe }, state))("embedding");
+  const whole = await embed(WHOLE_IMAGE);
+  const other = await embed(config.views);
+  const d = whole.length / indices.length;
+  const row = (of: Float32Array, n: number) => of.subarray(n * d, (n + 1) * d);
+  const positive = Array.from(indices, (_, n) => dot(row(whole, n), row(other, n)));
+  const next = (n: number) => (n + 1) % indices.length; // the sample is in random order
+  const random = Array.from(indices, (_, n) => dot(row(whole, n), row(whole, next(n))));
+  return { positive: statistics(positive), random: statistics(random) };
+}
+
+const average = (values: readonly number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
+
+function statistics(values: readonly number[]): { mean: number; std: number } {
+  const mean = average(values);
+  return { mean, std: Math.sqrt(average(values.map((v) => (v - mean) ** 2))) };
+}

@@ -1,0 +1,30 @@
+// The step of a run: the mechanism that its configuration names, on views that are made inside the graph.
+import type { TrainingConfig } from "./config.ts";
+import { projectionEncoder } from "./encoder.ts";
+import { input } from "./graph/index.ts";
+import { endToEndStep } from "./moco/end-to-end.ts";
+import { memoryBankStep } from "./moco/memory-bank.ts";
+import type { Encoder } from "./moco/query-encoder.ts";
+import { type MocoStep, mocoStep } from "./moco/step.ts";
+import { view } from "./moco/views.ts";
+import { optimizerOf } from "./optimizer.ts";
+import { IMAGENET_NORMALISATION } from "./preprocessing.ts";
+
+/** The step on stored images, uint8 [B, S, S, 3]. */
+export function trainingStep(config: TrainingConfig): MocoStep {
+  const { batch: B, storedSize, imageSize, queue: K, keyMomentum: m, temperature: T, dim, bnGroups, shuffle } = config;
+  const images = input("images", [B, storedSize, storedSize, 3], "uint8");
+  const f: Encoder = (x, scope) => projectionEncoder(x, scope, config);
+  const xq = view(images, "query", imageSize, IMAGENET_NORMALISATION);
+  const xk = view(images, "key", imageSize, IMAGENET_NORMALISATION);
+  const shape = { B, K, m, T, dim, bnGroups, shuffle };
+  const optimizer = optimizerOf(config);
+  switch (config.mechanism) {
+    case "moco":
+      return mocoStep(f, xq, xk, shape, optimizer);
+    case "memory-bank":
+      return memoryBankStep(f, xq, shape, optimizer);
+    case "end-to-end":
+      return endToEndStep(f, xq, xk, shape, optimizer);
+  }
+}
