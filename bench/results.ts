@@ -4,9 +4,9 @@
 //   npm run bench:results -- --tiny tiny-imagenet.tar.gz --cifar cifar-10.tar.gz --fashion /usr/share/datasets/fashion-mnist
 import { join } from "node:path";
 import { Command } from "commander";
-import { readModel } from "../core/model-folder.ts";
+import { keepEvaluation, readModel } from "../core/model-folder.ts";
 import { packageRoot } from "../core/paths.ts";
-import { evaluate, type Measures } from "../training/evaluate/evaluate.ts";
+import { evaluate, type Measures, measuresByName } from "../training/evaluate/evaluate.ts";
 import { holdBack } from "./results/hold-back.ts";
 
 const flags = new Command("bench:results")
@@ -20,6 +20,7 @@ const flags = new Command("bench:results")
   .option("--models <folder>", "folder of the models", join(packageRoot(), "models"))
   .option("--work <folder>", "where the archive is unpacked", "bench-data")
   .option("--threads <number>", "threads (default: all cores)", Number)
+  .option("--save", "keep the measures in the model's card")
   .parse()
   .opts<{
     tiny?: string;
@@ -29,11 +30,11 @@ const flags = new Command("bench:results")
     models: string;
     work: string;
     threads?: number;
+    save?: true;
   }>();
 /** Images of each class of the training archive that are not trained on. */
 const HELD_BACK = 50;
 
-const model = await readModel(flags.models, flags.model);
 const sets: Array<{ name: string; train: string; test: string }> = [];
 if (flags.tiny) {
   const { train, held } = await holdBack(flags.tiny, join(flags.work, "tiny"), HELD_BACK);
@@ -49,11 +50,13 @@ if (sets.length === 0) throw new Error("Expected some of --tiny, --cifar and --f
 console.log("| images | encoder | kNN % | linear % | recall@1 % | recall@10 % | mAP % |");
 console.log("| :-- | :-- | --: | --: | --: | --: | --: |");
 for (const { name, train, test } of sets) {
+  const model = await readModel(flags.models, flags.model);
   const { baselines, imagesPerSecond, ...own } = await evaluate(model, {
     train: [train],
     test: [test],
     ...(flags.threads && { threads: flags.threads }),
   });
+  if (flags.save) await keepEvaluation(model, { images: name, measures: measuresByName(own) });
   row(name, "raw pixels", baselines.pixels);
   if (baselines.untrained) row(name, "untrained", baselines.untrained);
   row(name, `${flags.model} (${imagesPerSecond.toFixed(0)} images/s)`, own);

@@ -1,9 +1,10 @@
 import { Command, InvalidArgumentError } from "commander";
-import { MODELS_FOLDER, readModel } from "../core/model-folder.ts";
+import { keepEvaluation, MODELS_FOLDER, readModel } from "../core/model-folder.ts";
 import {
   type Evaluation,
   evaluate as evaluateModel,
   type Measures,
+  measuresByName,
   PROTOCOLS,
   type Protocol,
 } from "../training/evaluate/evaluate.ts";
@@ -15,6 +16,7 @@ interface Flags {
   readonly protocol: readonly Protocol[];
   readonly models: string;
   readonly threads?: number;
+  readonly save?: string;
   readonly json?: true;
 }
 
@@ -30,6 +32,7 @@ export const evaluate = new Command("evaluate")
   .option("--protocol <list>", `some of ${PROTOCOLS.join(",")}`, protocols, [...PROTOCOLS])
   .option("--models <folder>", "folder of the models", MODELS_FOLDER)
   .option("--threads <number>", "threads (default: all cores)", wholeNumber)
+  .option("--save <title>", 'keep the measures in the model\'s card under this title, such as "CIFAR-10 test"')
   .option("--json", "print the measures as one line of JSON")
   .addHelpText(
     "after",
@@ -45,6 +48,7 @@ export const evaluate = new Command("evaluate")
       ...(flags.threads && { threads: flags.threads }),
       onProgress: display.update,
     }).finally(display.stop);
+    if (flags.save) await keepEvaluation(model, { images: flags.save, measures: measuresByName(evaluation) });
     if (flags.json) console.log(JSON.stringify(evaluation));
     else {
       console.log(table(name, evaluation));

@@ -37,6 +37,23 @@ export const begunFromSchema = z.object({
   seconds: z.number().nonnegative(),
 });
 
+/** What was measured after an epoch of training. */
+export const curvePointSchema = z.object({
+  epoch: z.number().nonnegative(),
+  imagesSeen: z.int().nonnegative(),
+  /** Mean contrastive loss of the epoch. */
+  loss: z.number(),
+  /** Share of a sample whose nearest neighbours tell its label, where the images had labels. */
+  knn: z.number().optional(),
+});
+
+/** Measures of the model on labelled images, each a share of 1 by its name, such as `knn` and `recallAt1`. */
+export const keptEvaluationSchema = z.object({
+  /** Such as "CIFAR-10 test". */
+  images: z.string().min(1),
+  measures: z.record(z.string(), z.number()),
+});
+
 export const modelCardSchema = z.object({
   format: z.literal("moco-search-model"),
   formatVersion: z.literal(1),
@@ -61,11 +78,14 @@ export const modelCardSchema = z.object({
       recipe: z.record(z.string(), z.unknown()),
       metrics: z.record(z.string(), z.number()),
       machine: z.string(),
+      curve: z.array(curvePointSchema).optional(),
       /** `imagesSeen` and `seconds` beside this count from there on. */
       begunFrom: begunFromSchema.optional(),
     })
     .optional(),
   scores: scoreStatisticsSchema.optional(),
+  /** One of each set of images that it was measured on. */
+  evaluations: z.array(keptEvaluationSchema).optional(),
   /** Licence situation of the training data. */
   licence: z.string(),
   /** ISO 8601. */
@@ -73,6 +93,8 @@ export const modelCardSchema = z.object({
 });
 
 export type EncoderInput = z.infer<typeof encoderInputSchema>;
+export type CurvePoint = z.infer<typeof curvePointSchema>;
+export type KeptEvaluation = z.infer<typeof keptEvaluationSchema>;
 export type ScoreStatistics = z.infer<typeof scoreStatisticsSchema>;
 export type BegunFrom = z.infer<typeof begunFromSchema>;
 export type ModelCard = z.infer<typeof modelCardSchema>;

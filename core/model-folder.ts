@@ -1,10 +1,10 @@
 // models/: the hand-over between offline training and the server. A model appears whole or not at all.
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { AppError, hasErrno } from "./errors.ts";
-import { sync, temporaryName, writeDurably } from "./files.ts";
-import { type ModelCard, modelCardSchema, modelNameSchema } from "./model-card.ts";
+import { replaceFile, sync, temporaryName, writeDurably } from "./files.ts";
+import { type KeptEvaluation, type ModelCard, modelCardSchema, modelNameSchema } from "./model-card.ts";
 import { packageRoot } from "./paths.ts";
 
 /** Beside encoder.onnx: the encoder's trainable tensors, from which another training can start. Not every model has it. */
@@ -153,6 +153,13 @@ export async function writeModel(
   await sync(modelsFolder);
   await rm(retired, { recursive: true, force: true });
   return readModel(modelsFolder, card.name);
+}
+
+/** Keeps an evaluation in a model's card, in place of an earlier one on the same images. */
+export async function keepEvaluation({ card, onnxPath }: Model, evaluation: KeptEvaluation): Promise<void> {
+  const others = (card.evaluations ?? []).filter(({ images }) => images !== evaluation.images);
+  const changed = checkCard({ ...card, evaluations: [...others, evaluation] }, card.name);
+  await replaceFile(join(dirname(onnxPath), "model.json"), `${JSON.stringify(changed, null, 2)}\n`);
 }
 
 function ignoreMissing(error: unknown): void {

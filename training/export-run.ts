@@ -42,7 +42,9 @@ export async function exportRun(options: ExportRunOptions): Promise<Model> {
   const dataset = await openDataset(paths, shape, { ...(cacheFolder && { cacheFolder }) });
   try {
     const state = floats(tensors);
-    return await publish({ ...options, name, images: paths, config, dataset, state, metrics, begunFrom, threads });
+    const epochs = lines.flatMap((line) => (line.kind === "epoch" && line.step <= progress.step ? [line] : []));
+    const run = { config, dataset, state, metrics, epochs, begunFrom };
+    return await publish({ ...options, ...run, name, images: paths, threads });
   } finally {
     await dataset.close();
   }

@@ -17,7 +17,7 @@ export interface PrepareOptions {
   readonly recipe?: RecipeName;
   /** Hyper-parameters that replace those of the recipe. */
   readonly config?: Settings;
-  /** Weights of a model to begin from; its network and sizes are used except for `config`. */
+  /** Weights of a model to begin from; its network is used except for `config`. */
   readonly init?: WarmStart;
   /** Where it computes. @default "cpu" */
   readonly device?: Device;
@@ -74,7 +74,7 @@ function settleOptions(
   return settle(chosen, init ? { ...shapeOf(init.config), ...set } : set);
 }
 
-/** What a warm start takes over: the weights fit nothing else. */
-function shapeOf({ imageSize, storedSize, architecture, head, dim }: TrainingConfig) {
-  return { imageSize, storedSize, architecture, head, dim };
+/** What a warm start takes over: the weights fit nothing else. They do fit images of another size. */
+function shapeOf({ architecture, head, dim }: TrainingConfig) {
+  return { architecture, head, dim };
 }

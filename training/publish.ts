@@ -1,7 +1,7 @@
 // The end of a run: export, check, and hand the model over in models/.
 import { basename } from "node:path";
 import { normalisePixels } from "../core/encoder-session.ts";
-import type { BegunFrom, ModelCard } from "../core/model-card.ts";
+import type { BegunFrom, CurvePoint, ModelCard } from "../core/model-card.ts";
 import { type Model, sha256, writeModel } from "../core/model-folder.ts";
 import type { TrainingConfig } from "./config.ts";
 import type { Dataset } from "./data/dataset.ts";
@@ -15,6 +15,7 @@ import type { TensorSpec } from "./network/scope.ts";
 import { encoderInput } from "./preprocessing.ts";
 import { encodeSafetensors } from "./safetensors.ts";
 import type { StepMetrics } from "./train.ts";
+import type { Epoch } from "./watch.ts";
 import { fitWhitening, type WhiteningOptions } from "./whitening.ts";
 
 /** What the exported encoder gives and how it is kept. */
@@ -54,6 +55,8 @@ export interface PublishOptions extends ExportOptions {
   /** Of the run: the query encoder's tensors as `q.…`. */
   readonly state: ReadonlyMap<string, Float32Array>;
   readonly metrics: StepMetrics;
+  /** What was measured after its epochs. */
+  readonly epochs: readonly Epoch[];
   /** The model whose weights the run began with. */
   readonly begunFrom: BegunFrom | undefined;
   readonly threads: number;
@@ -107,6 +110,7 @@ export async function publish(options: PublishOptions): Promise<Model> {
       recipe: { ...options.config },
       metrics: { loss: metrics.loss, accuracy: metrics.accuracy, exportDifference: difference },
       machine: machineName(),
+      curve: options.epochs.map(curvePoint),
       ...(options.begunFrom && { begunFrom: options.begunFrom }),
     },
     scores,
@@ -126,6 +130,10 @@ export async function publish(options: PublishOptions): Promise<Model> {
     await features.release();
     return { kind: "whitened", whitening: fitWhitening(embedded, embedded.length / indices.length, wanted) };
   }
+}
+
+function curvePoint({ epoch, imagesSeen, loss, knn }: Epoch): CurvePoint {
+  return { epoch, imagesSeen, loss, ...(knn !== undefined && { knn }) };
 }
 
 function inWords(choice: EmbeddingChoice, dimensions: number): string {

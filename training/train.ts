@@ -215,7 +215,8 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
   const metrics = watch.last;
   if (!metrics)
     throw new AppError("invalid_configuration", "Expected at least one step to train. Ask for more epochs or minutes.");
-  const model = await publish({ ...options, config, dataset, state: graph.state, metrics, begunFrom, threads });
+  const trained = { config, dataset, state: graph.state, metrics, epochs: watch.epochs, begunFrom };
+  const model = await publish({ ...options, ...trained, threads });
   return { model, metrics, checkpoint: checkpointPath };
 }
 

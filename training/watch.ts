@@ -48,6 +48,8 @@ type State = ReadonlyMap<string, Float32Array>;
 export interface Watch {
   /** The last step, that of an earlier part included; undefined before the first. */
   readonly last: StepMetrics | undefined;
+  /** What was measured so far. */
+  readonly epochs: readonly Epoch[];
   /** To be called after each step; measures where an epoch ends and it is time. */
   step(metrics: StepMetrics, state: State, queue: Float32Array): Promise<void>;
   close(): Promise<void>;
@@ -104,6 +106,7 @@ export async function watchRun(options: WatchOptions): Promise<Watch> {
   };
 
   return {
+    epochs,
     get last() {
       return log.lines.findLast((line) => line.kind === "step");
     },

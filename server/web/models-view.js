@@ -1,5 +1,6 @@
 // Models: what there is, what answers, and how it is replaced.
 import { compareAfter, rememberBefore } from "./comparison.js";
+import { lossCurve } from "./curve.js";
 import { button, count, el, notice } from "./dom.js";
 import { isOver, swapPanel } from "./swap-panel.js";
 
@@ -118,6 +119,7 @@ export function createModelsView({ api, toast, status }) {
       el("div", { class: "row" }, heading, badge && el("span", { class: "badge" }, badge)),
       el("p", { class: "version" }, formatVersion(facts.version)),
       factList(facts),
+      lossCurve(facts.training?.curve),
       state === "available" && activate,
     );
   };
@@ -125,14 +127,27 @@ export function createModelsView({ api, toast, status }) {
   return { element, show: () => void load() };
 }
 
+/** Measures of an evaluation, as the field writes them. */
+const MEASURES = { knn: "kNN", linear: "linear", recallAt1: "recall@1", recallAt10: "recall@10", mAP: "mAP" };
+
 /** A model card's facts for people. */
-function factList({ training, dimensions, parameters, architecture, input, scores, licence }) {
+function factList({ training, dimensions, parameters, architecture, input, scores, evaluations, licence }) {
   const percent = (value) => `${(value * 100).toFixed(1)} %`;
   const minutes = (seconds) =>
     seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60).toLocaleString()} min`;
   const facts = [
     training && ["Trained on", `${count(training.images, "image")} of “${training.data}”`],
     training && ["Training", `${count(Math.round(training.epochs), "epoch")} in ${minutes(training.seconds)}`],
+    training?.begunFrom && [
+      "Begun from",
+      `${training.begunFrom.name}, ${training.begunFrom.imagesSeen.toLocaleString()} images seen in ${minutes(training.begunFrom.seconds)}`,
+    ],
+    ...(evaluations ?? []).map(({ images, measures }) => [
+      images,
+      Object.entries(measures)
+        .map(([name, value]) => `${MEASURES[name] ?? name} ${percent(value)}`)
+        .join(", "),
+    ]),
     ...Object.entries(training?.metrics ?? {}).map(([name, value]) => [
       metricName(name),
       value > 0 && value < 1 && !/loss|difference|spread/i.test(name)

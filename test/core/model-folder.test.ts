@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelCard } from "../../core/model-card.ts";
-import { listModels, readModel, readOnnx, sha256, WEIGHTS_FILE, writeModel } from "../../core/model-folder.ts";
+import {
+  keepEvaluation,
+  listModels,
+  readModel,
+  readOnnx,
+  sha256,
+  WEIGHTS_FILE,
+  writeModel,
+} from "../../core/model-folder.ts";
 import { withFolder, writeFiles } from "../training/data/fixtures.ts";
 
 const onnx = Buffer.from("weights");
@@ -90,6 +98,21 @@ describe("writeModel", () => {
     withFolder(async (folder) => {
       await assert.rejects(writeModel(folder, card(), { onnx: Buffer.from("others") }), { code: "invalid_model" });
       assert.deepEqual(await readdir(folder), []);
+    }));
+});
+
+describe("keepEvaluation", () => {
+  it("adds to the card, in place of an earlier one on the same images", () =>
+    withFolder(async (folder) => {
+      const kept = (images: string, knn: number) => ({ images, measures: { knn } });
+      await writeModel(folder, card(), { onnx });
+      for (const evaluation of [kept("photos", 0.25), kept("paintings", 0.5), kept("photos", 0.75)]) {
+        await keepEvaluation(await readModel(folder, "clothes"), evaluation);
+      }
+      const { evaluations, ...rest } = (await readModel(folder, "clothes")).card;
+      assert.deepEqual(evaluations, [kept("paintings", 0.5), kept("photos", 0.75)]);
+      assert.deepEqual(rest, card());
+      assert.deepEqual((await readdir(join(folder, "clothes"))).sort(), ["encoder.onnx", "model.json"]);
     }));
 });
 

@@ -57,6 +57,9 @@ describe("train", () => {
     assert.deepEqual({ data, images, epochs, imagesSeen }, { data: "images", images: 64, epochs: 3, imagesSeen: 192 });
     assert.equal(recipe.queue, 20);
     assert.ok(card.training!.metrics.exportDifference! <= 1e-4);
+    const last = card.training!.curve!.at(-1)!;
+    assert.deepEqual([last.epoch, last.imagesSeen], [3, 192]);
+    assert.ok(Number.isFinite(last.loss));
     for (const { mean, std } of Object.values(card.scores!)) assert.ok(Math.abs(mean) <= 1 && std > 0 && std < 1);
 
     const encoder = await openEncoder(model!, { threads: 1 });

@@ -40,6 +40,15 @@ export interface Evaluation extends Measures {
   readonly notes: readonly string[];
 }
 
+/** Measures for a model's card: shares of 1. */
+export function measuresByName({ knn, linear, retrieval }: Measures): Record<string, number> {
+  return {
+    ...(knn && { knn: knn.top1 }),
+    ...(linear && { linear: linear.top1 }),
+    ...(retrieval && { recallAt1: retrieval.recallAt1, recallAt10: retrieval.recallAt10, mAP: retrieval.mAP }),
+  };
+}
+
 /** Options of {@link evaluate}. */
 export interface EvaluateOptions {
   /** Labelled images to learn and to find neighbours from, as `openDataset` takes them. */
