@@ -262,7 +262,7 @@ describe("the page", () => {
         assert.match((await page.locator(".matches small").first().textContent())!, /^[−01]/);
         assert.match((await page.locator(".report").textContent())!, /Recall@10/i);
         assert.equal(await page.locator("#status").textContent(), "other");
-        assert.deepEqual(streams, ["text/event-stream"]);
+        assert.deepEqual(streams, ["text/event-stream; charset=utf-8"]);
         await page.reload();
         await page.getByRole("heading", { name: "Before and after" }).waitFor();
         await assertAccessible(page);
