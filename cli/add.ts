@@ -32,7 +32,11 @@ export const add = new Command("add")
   )
   .argument("<encoder.onnx>", "the encoder, as one file")
   .requiredOption("--name <name>", "name of the model to write")
-  .option("--size <pixels>", "side of its input, or width x height as in 320x240", size, { width: 224, height: 224 })
+  .addOption(
+    new Option("--size <pixels>", "side of its input, or width x height as in 320x240")
+      .argParser(size)
+      .default({ width: 224, height: 224 }, "224"),
+  )
   .addOption(
     new Option("--fit <rule>", "how other shapes are brought to it: cut, padded or squashed")
       .choices(["cover", "contain", "fill"])

@@ -9,6 +9,8 @@ export interface Findings {
     lostImages: number;
     resurrectedImages: number;
     wrongEmbeddings: number;
+    /** Acknowledged changes of metadata that are not there. */
+    lostChanges: number;
   };
   /** Notes a finding. */
   found(what: Exclude<keyof Findings["counts"], "requests">, words: string): void;
@@ -30,6 +32,7 @@ export function createFindings(tell: (words: string) => void): Findings {
     lostImages: 0,
     resurrectedImages: 0,
     wrongEmbeddings: 0,
+    lostChanges: 0,
   };
   const outages: Array<{ from: number; to: number }> = [];
   const found: Findings["found"] = (what, words) => {

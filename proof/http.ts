@@ -6,7 +6,13 @@ export class RequestError extends Error {}
 export interface Match {
   readonly id: string;
   readonly score: number;
-  readonly metadata: { readonly picture: number };
+  readonly metadata: Metadata;
+}
+
+/** Metadata of the proof's images: the picture's number, and a note that clients change. */
+export interface Metadata {
+  readonly picture: number;
+  readonly note?: number;
 }
 
 export interface Answer {
@@ -53,10 +59,17 @@ export function createHttp(url: () => string) {
       return images.map(({ id }) => id);
     },
     remove: async (id: string): Promise<void> => void (await call("DELETE", `/v1/images/${id}`, 204)),
+    change: async (id: string, note: number): Promise<void> =>
+      void (await call("PATCH", `/v1/images/${id}`, 200, { metadata: { note } })),
     search: async (file: Buffer, k: number): Promise<Answer> =>
       (await call("POST", "/v1/search", 200, form([file], { k }))) as Answer,
     searchJson: async (query: { id: string } | { vector: number[] }, k: number): Promise<Answer> =>
       (await call("POST", "/v1/search", 200, { ...query, k })) as Answer,
+    /** Exact search by a vector among the images of one picture. */
+    searchPicture: async (vector: number[], picture: number): Promise<Answer> => {
+      const filter = { field: "picture", eq: picture };
+      return (await call("POST", "/v1/search", 200, { vector, k: 20, filter })) as Answer;
+    },
     async embed(file: Buffer): Promise<{ model: { name: string }; embedding: number[] }> {
       const { model, embeddings } = (await call("POST", "/v1/embeddings", 200, form([file], {}))) as {
         model: { name: string };
@@ -64,8 +77,8 @@ export function createHttp(url: () => string) {
       };
       return { model, embedding: embeddings[0]! };
     },
-    async list(): Promise<Array<{ id: string; metadata: { picture: number } }>> {
-      const images: Array<{ id: string; metadata: { picture: number } }> = [];
+    async list(): Promise<Array<{ id: string; metadata: Metadata }>> {
+      const images: Array<{ id: string; metadata: Metadata }> = [];
       for (let cursor = ""; ; ) {
         const query = cursor ? `&cursor=${cursor}` : "";
         const page = (await call("GET", `/v1/images?limit=1000${query}`, 200)) as {

@@ -10,10 +10,15 @@ export interface Ledger {
   readonly leaving: ReadonlySet<string>;
   /** Pictures of uploads that were not acknowledged: stored or not. */
   readonly uncertain: ReadonlySet<number>;
+  /** Image id → note, for images whose last change of metadata was acknowledged. */
+  readonly notes: ReadonlyMap<string, number>;
   /** Images acknowledged since this was asked last. */
   takeRecent(): string[];
   uploaded(id: string, picture: number): void;
   uploadFailed(picture: number): void;
+  /** Until `changed` the note is the old or the new one. */
+  changing(id: string): void;
+  changed(id: string, note: number): void;
   deleting(id: string): void;
   gone(id: string): void;
 }
@@ -24,12 +29,14 @@ export function createLedger(): Ledger {
   const deleted = new Set<string>();
   const leaving = new Set<string>();
   const uncertain = new Set<number>();
+  const notes = new Map<string, number>();
   let recent: string[] = [];
   return {
     stored,
     deleted,
     leaving,
     uncertain,
+    notes,
     takeRecent() {
       const taken = recent.filter((id) => stored.has(id));
       recent = [];
@@ -40,6 +47,8 @@ export function createLedger(): Ledger {
       recent.push(id);
     },
     uploadFailed: (picture) => void uncertain.add(picture),
+    changing: (id) => void notes.delete(id),
+    changed: (id, note) => void notes.set(id, note),
     deleting(id) {
       stored.delete(id);
       leaving.add(id);

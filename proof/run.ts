@@ -56,6 +56,7 @@ export interface Outcome {
   readonly lostImages: number;
   readonly resurrectedImages: number;
   readonly wrongEmbeddings: number;
+  readonly lostChanges: number;
   /** Of searches by image, under the same load. */
   readonly p99Ms: { readonly idle: number; readonly duringSwap: number };
   /** From the request to the switch, under load. */
@@ -83,7 +84,7 @@ export async function runProof(options: ProofOptions): Promise<Outcome> {
     { without: options.without, slow: options.slow ?? false },
   );
   const http = createHttp(() => server.url);
-  const deps = { http, ledger, findings, oracles };
+  const deps = { http, ledger, findings, oracles, tell };
   try {
     for (let from = 0; from < images; from += 100) {
       const batch = Array.from({ length: Math.min(100, images - from) }, (_, i) => from + i);

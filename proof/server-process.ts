@@ -71,6 +71,7 @@ function partsOf(slow: boolean): Pick<Parts, "openStore" | "openGeneration"> {
   return {
     openStore: async (folder) => pausingStore(await openStore(folder), slow),
     async openGeneration(record, store, options, logger) {
+      await pauseAt("loading", slow); // the write that begins a swap is its request's, which must be answered
       const generation = await openGeneration(record, store, options, logger, (dimensions, died) =>
         startIndexThread(dimensions, died, startKillable),
       );

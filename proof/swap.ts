@@ -1,6 +1,6 @@
-// npm run proof:swap -- [--json] [--swaps n] [--images n] [--model <folder> --model <folder>]
+// npm run proof:swap -- [--json] [--swaps n] [--images n] [--no-kills] [--model <folder> --model <folder>]
 //
-// Continuous searches, uploads and deletes through swaps and through kill -9 in every state of a swap; then the audit of
+// Continuous searches, uploads, deletes and changes of metadata through swaps and through kill -9 in every state of a swap; then the audit of
 // every acknowledged operation. Exit code 0 only where nothing was found.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -71,6 +71,8 @@ function holds({
   lostImages,
   resurrectedImages,
   wrongEmbeddings,
+  lostChanges,
 }: Outcome): boolean {
-  return failedOutsideKills + mixedGenerationAnswers + lostImages + resurrectedImages + wrongEmbeddings === 0;
+  const wrong = failedOutsideKills + mixedGenerationAnswers + lostImages + resurrectedImages + wrongEmbeddings;
+  return wrong + lostChanges === 0;
 }

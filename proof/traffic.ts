@@ -1,4 +1,4 @@
-// The clients: they search, upload and delete without pause and check every answer.
+// The clients: they search, upload, change metadata and delete without pause and check every answer.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Findings } from "./findings.ts";
 import type { Answer, Http } from "./http.ts";
@@ -145,12 +145,27 @@ export function startTraffic({ http, ledger, findings, oracles, pictures, firstN
         if (found && ledger.stored.has(id) && !found.matches.some((match) => match.id === id)) {
           findings.found("lostImages", `image ${id} is not found right after its upload`);
         }
+        await change(id, round);
         if (round % 4 !== 0) await remove(id);
         // The collection keeps its size, however long the proof runs.
         if (ledger.stored.size > 0.9 * firstNew) await remove(randomEntry()[0]);
       });
       await sleep(WRITE_PAUSE_MS);
     }
+  };
+
+  const change = async (id: string, note: number) => {
+    if (!ledger.stored.has(id)) return;
+    ledger.changing(id);
+    const done = await findings.attempt(() =>
+      http.change(id, note).then(
+        () => true,
+        (error) => {
+          if (ledger.stored.has(id)) throw error; // otherwise the other writer has deleted it
+        },
+      ),
+    );
+    if (done) ledger.changed(id, note);
   };
 
   const remove = async (id: string) => {

@@ -35,10 +35,10 @@ try {
     await page.goto(`${server.url}/#/models`);
     if (colorScheme === "dark") {
       await page.getByRole("button", { name: "Roll back to baseline" }).click();
-      await page.locator(".card.active", { hasText: "baseline" }).waitFor({ timeout: 120_000 });
+      await page.locator(".card.active", { hasText: "baseline" }).waitFor({ timeout: 600_000 });
     }
     await page.getByRole("button", { name: "Activate default" }).click();
-    await page.getByRole("heading", { name: "Before and after" }).waitFor({ timeout: 120_000 });
+    await page.getByRole("heading", { name: "Before and after" }).waitFor({ timeout: 600_000 });
     await settled(page);
     await take("models", true);
     await page.goto(`${server.url}/#/search`);
@@ -48,7 +48,7 @@ try {
     await settled(page);
     await take("collection");
     await page.goto(`${server.url}/#/map`);
-    await page.locator(".map-stage").waitFor({ timeout: 120_000 });
+    await page.locator(".map-stage").waitFor({ timeout: 600_000 });
     await settled(page);
     await take("map");
   }

@@ -1,5 +1,5 @@
-// Re-embeds what is stored with a candidate's encoder: in a process of its own that reads, decodes and encodes at the
-// lowest priority of the operating system, so that live requests are served first.
+// Re-embeds what is stored with a candidate's encoder: in a process of its own that reads, decodes and encodes at a
+// lower priority of the operating system, so that live requests are served first.
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "../../core/errors.ts";
 import type { StoredEmbedding } from "../store/embedding-records.ts";

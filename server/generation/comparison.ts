@@ -17,6 +17,7 @@ interface Compared {
   readonly before: readonly number[];
   readonly after: readonly number[];
   readonly overlap: number;
+  readonly scores: { readonly before: readonly number[]; readonly after: readonly number[] };
 }
 
 /** Compares a candidate with the generation that it is to replace, over a sample of what is stored. */
@@ -38,20 +39,35 @@ export async function compareGenerations(active: Generation, candidate: Generati
     nearest.before.push(before.scores[0]!);
     nearest.after.push(after.scores[0]!);
     const kept = before.keys.filter((key) => after.keys.includes(key)).length;
-    compared.push({ content, before: before.keys, after: after.keys, overlap: kept / before.keys.length });
+    compared.push({
+      content,
+      before: before.keys,
+      after: after.keys,
+      overlap: kept / before.keys.length,
+      scores: { before: before.scores, after: after.scores },
+    });
   }
-  const idsOf = (contents: readonly number[]) => {
+  // A content may have been deleted meanwhile.
+  const matchesOf = (contents: readonly number[], scores: readonly number[]) => {
     const imagesWith = store.images.withContents(contents);
-    return contents.flatMap((content) => imagesWith.get(content)?.slice(0, 1) ?? []).map(({ id }) => id);
+    const matches = contents.flatMap((content, i) => {
+      const image = imagesWith.get(content)?.[0];
+      return image ? [{ id: image.id, score: scores[i]! }] : [];
+    });
+    return { ids: matches.map(({ id }) => id), scores: matches.map(({ score }) => score) };
   };
   const changed = [...compared].sort((a, b) => a.overlap - b.overlap).slice(0, EXAMPLES);
   return {
     neighbours: {
       sample: compared.length,
       overlapAt10: compared.reduce((sum, { overlap }) => sum + overlap, 0) / Math.max(1, compared.length),
-      changedMost: changed.flatMap(({ content, before, after, overlap }) =>
-        idsOf([content]).map((id) => ({ id, overlapAt10: overlap, before: idsOf(before), after: idsOf(after) })),
-      ),
+      changedMost: changed.flatMap(({ content, overlap, ...found }) => {
+        const before = matchesOf(found.before, found.scores.before);
+        const after = matchesOf(found.after, found.scores.after);
+        const scores = { before: before.scores, after: after.scores };
+        const [id] = matchesOf([content], [1]).ids;
+        return id === undefined ? [] : [{ id, overlapAt10: overlap, before: before.ids, after: after.ids, scores }];
+      }),
     },
     ...(compared.length > 0 && {
       scores: {

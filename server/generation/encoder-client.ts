@@ -56,7 +56,7 @@ export async function startEncoder(
     const process = startProcess(siblingModule(import.meta.url, "encoder-process"));
     // At once: threads inherit the priority of the thread that starts them. It can be lowered, but not raised again
     // without privileges, which is why a background encoder never becomes the one that serves.
-    if (options.background && process.pid) setPriority(process.pid, constants.priority.PRIORITY_LOW);
+    if (options.background && process.pid) setPriority(process.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     const say = (message: ToEncoder) => process.send(message);
     const exited = once(process, "exit");
     const opened = new Promise<void>((resolve, reject) => {

@@ -103,6 +103,7 @@ const comparisonSchema = z.strictObject({
         overlapAt10: z.number(),
         before: z.array(z.string()),
         after: z.array(z.string()),
+        scores: z.strictObject({ before: z.array(z.number()), after: z.array(z.number()) }).optional(),
       }),
     ),
   }),

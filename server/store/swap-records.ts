@@ -34,6 +34,8 @@ export interface Comparison {
       readonly overlapAt10: number;
       readonly before: readonly string[];
       readonly after: readonly string[];
+      /** Of `before` and of `after`, in the same order; reports of older versions lack them. */
+      readonly scores?: { readonly before: readonly number[]; readonly after: readonly number[] };
     }>;
   };
   /** Where there are two images or more. */

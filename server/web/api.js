@@ -20,7 +20,8 @@ export class ProblemError extends Error {
  * Makes the client.
  *
  * @param {object} hooks
- * @param {() => Promise<string | undefined>} hooks.askForKey Asks the user for an API key.
+ * @param {(about: { refused: boolean }) => Promise<string | undefined>} hooks.askForKey Asks the user for an API key;
+ *   `refused`: the one before was not accepted.
  * @param {(answer: any) => void} hooks.answered Told every JSON answer; those of searches name generation and model.
  * @param {(problem: ProblemError) => void} hooks.failed Told every failure.
  */
@@ -47,7 +48,7 @@ export function createApi({ askForKey, answered, failed }) {
     }
     if (response.ok) return response;
     if (response.status === 401) {
-      asking ??= askForKey().finally(() => {
+      asking ??= askForKey({ refused: Boolean(key) }).finally(() => {
         asking = undefined;
       });
       const given = await asking;
@@ -81,6 +82,19 @@ export function createApi({ askForKey, answered, failed }) {
     get: (path, options) => call("GET", path, options),
     post: (path, options) => call("POST", path, options),
     delete: (path, options) => call("DELETE", path, options),
+    /** The answers of a stream of server-sent events, one by one; fetched, as EventSource cannot send a key. */
+    async *events(path) {
+      const { body } = await told("GET", path);
+      const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+      let text = "";
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return;
+        const parts = (text + value).split("\n\n");
+        text = parts.pop();
+        for (const part of parts) if (part.startsWith("data: ")) yield JSON.parse(part.slice("data: ".length));
+      }
+    },
     /** The file of a stored image. */
     content: async (id) => (await told("GET", contentPath(id))).blob(),
     /**

@@ -1,22 +1,26 @@
-// A small curve of a training: its loss, epoch by epoch.
-import { el } from "./dom.js";
+// The curves of a training as its model card keeps them.
+import { el, svg } from "./dom.js";
 
 const [WIDTH, HEIGHT] = [240, 48];
 
-/** The losses of a model card's curve as a picture with a text for those who do not see it; nothing for fewer than two. */
-export function lossCurve(curve) {
-  if (!curve || curve.length < 2) return undefined;
-  const losses = curve.map(({ loss }) => loss);
-  const [least, most] = [Math.min(...losses), Math.max(...losses)];
-  const x = (i) => (i / (losses.length - 1)) * WIDTH;
-  const y = (loss) => HEIGHT - 2 - ((loss - least) / (most - least || 1)) * (HEIGHT - 4);
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
-  svg.setAttribute("role", "img");
-  const text = `Loss ${losses[0].toFixed(2)} → ${losses.at(-1).toFixed(2)} in ${losses.length} measures`;
-  svg.setAttribute("aria-label", text);
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
-  line.setAttribute("points", losses.map((loss, i) => `${x(i).toFixed(1)},${y(loss).toFixed(1)}`).join(" "));
-  svg.append(line);
-  return el("figure", { class: "curve" }, svg, el("figcaption", {}, text));
+/** Loss and kNN accuracy of a card's curve, each on its own scale; nothing where fewer than two were measured. */
+export function trainingCurves(curve = []) {
+  const loss = curve.map((point) => point.loss);
+  const knn = curve.flatMap((point) => point.knn ?? []);
+  return [
+    drawCurve("Loss", loss, (value) => value.toFixed(2)),
+    drawCurve("kNN accuracy", knn, (value) => `${(value * 100).toFixed(1)} %`),
+  ].filter(Boolean);
+}
+
+function drawCurve(name, values, format) {
+  if (values.length < 2) return undefined;
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const x = (i) => (i / (values.length - 1)) * WIDTH;
+  const y = (value) => HEIGHT - 2 - ((value - least) / (most - least || 1)) * (HEIGHT - 4);
+  const text = `${name} ${format(values[0])} → ${format(values.at(-1))}, measured ${values.length} times`;
+  const points = values.map((value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
+  const line = svg("polyline", { points });
+  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": text }, line);
+  return el("figure", { class: "curve" }, picture, el("figcaption", {}, text));
 }

@@ -2,7 +2,7 @@
 import { button, el } from "./dom.js";
 
 /** Resolves with what the user typed, or undefined where they gave up. The key is kept until the tab is closed. */
-export function askForKey() {
+export function askForKey({ refused = false } = {}) {
   return new Promise((resolve) => {
     const input = el("input", { type: "password", autocomplete: "off", required: true, id: "key" });
     const form = el(
@@ -10,6 +10,7 @@ export function askForKey() {
       { method: "dialog" },
       el("h2", { id: "key-title" }, "This server asks for a key"),
       el("p", {}, "Whoever runs it can tell you. It is kept in this tab only."),
+      refused && el("p", { role: "alert" }, "That key was not accepted. Check it and try again."),
       el("label", { htmlFor: "key" }, "API key"),
       input,
       el(

@@ -1,5 +1,7 @@
 // Points on a plane, drawn: dots, and in the place of some of them thumbnails, more of them the closer one looks.
 import { el } from "./dom.js";
+import { listenOnPlane } from "./plane-input.js";
+import { pickSpaced } from "./spacing.js";
 
 /** Side of a thumbnail in CSS pixels, and the least room between two. */
 const THUMBNAIL = 34;
@@ -8,8 +10,6 @@ const GAP = 7;
 const MARGIN = 0.06;
 const FARTHEST = 0.6;
 const CLOSEST = 60;
-/** Pixels that a finger or mouse may slip in a click. */
-const SLIP = 5;
 
 /**
  * @typedef {{ id: string, x: number, y: number, metadata: Record<string, unknown> }} Point x and y in 0..1.
@@ -63,31 +63,6 @@ export function createMapCanvas({ api, opened, pointed }) {
 
   const onScreen = ({ x, y }) => ({ x: view.x + x * view.scale, y: view.y + y * view.scale });
 
-  /**
-   * The points that show their image: in order, each that is far enough from those before. It does not depend on what is
-   * on the screen, so moving the map changes nothing.
-   */
-  const pickThumbnails = () => {
-    const side = (THUMBNAIL + GAP) / view.scale;
-    const cells = new Map();
-    const picked = new Set();
-    for (const point of points) {
-      const column = Math.floor(point.x / side);
-      const row = Math.floor(point.y / side);
-      let isFree = true;
-      for (let i = -1; i <= 1; i++) {
-        for (let j = -1; j <= 1; j++) {
-          const other = cells.get(`${column + i} ${row + j}`);
-          if (other && Math.abs(other.x - point.x) < side && Math.abs(other.y - point.y) < side) isFree = false;
-        }
-      }
-      if (!isFree) continue;
-      cells.set(`${column} ${row}`, point);
-      picked.add(point);
-    }
-    return picked;
-  };
-
   function draw() {
     const { clientWidth: width, clientHeight: height } = canvas;
     const density = window.devicePixelRatio;
@@ -104,7 +79,7 @@ export function createMapCanvas({ api, opened, pointed }) {
       const { x, y } = onScreen(point);
       return x > -THUMBNAIL && y > -THUMBNAIL && x < width + THUMBNAIL && y < height + THUMBNAIL;
     });
-    const picked = pickThumbnails();
+    const picked = pickSpaced(points, (THUMBNAIL + GAP) / view.scale);
     const thumbnails = new Set(visible.filter((point) => picked.has(point)));
     for (const point of visible) {
       if (thumbnails.has(point)) continue;
@@ -190,63 +165,16 @@ export function createMapCanvas({ api, opened, pointed }) {
     redraw();
   };
 
-  // One pointer moves the plane, two zoom it, and one that hardly moved clicks.
-  const down = new Map();
-  let slipped = 0;
-  canvas.addEventListener("pointerdown", (event) => {
-    canvas.setPointerCapture(event.pointerId);
-    if (down.size === 0) slipped = 0;
-    down.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    const to = { x: event.offsetX, y: event.offsetY };
-    const from = down.get(event.pointerId);
-    if (!from) return pointed(nearest(to.x, to.y, THUMBNAIL / 2), to.x, to.y);
-    slipped += Math.hypot(to.x - from.x, to.y - from.y);
-    const [other] = [...down].filter(([id]) => id !== event.pointerId).map(([, place]) => place);
-    if (other) {
-      const distance = ({ x, y }) => Math.hypot(x - other.x, y - other.y) || 1;
-      zoomAt(distance(to) / distance(from), (to.x + other.x) / 2, (to.y + other.y) / 2);
-    } else move(to.x - from.x, to.y - from.y);
-    down.set(event.pointerId, to);
-  });
-  const up = (event) => {
-    const place = down.get(event.pointerId);
-    down.delete(event.pointerId);
-    if (event.type !== "pointerup" || !place || slipped > SLIP || down.size > 0) return;
-    const point = nearest(place.x, place.y, THUMBNAIL / 2);
-    if (point) opened(point);
-  };
-  canvas.addEventListener("pointerup", up);
-  canvas.addEventListener("pointercancel", up);
-  canvas.addEventListener("pointerleave", () => pointed(undefined));
-  canvas.addEventListener(
-    "wheel",
-    (event) => {
-      event.preventDefault();
-      zoomAt(Math.exp(-event.deltaY / 300), event.offsetX, event.offsetY);
-    },
-    { passive: false },
-  );
-  canvas.addEventListener("keydown", (event) => {
-    const actions = {
-      ArrowLeft: () => move(60, 0),
-      ArrowRight: () => move(-60, 0),
-      ArrowUp: () => move(0, 60),
-      ArrowDown: () => move(0, -60),
-      "+": () => zoom(1.4),
-      "=": () => zoom(1.4),
-      "-": () => zoom(1 / 1.4),
-      0: fit,
-      Enter: () => {
-        const point = nearest(canvas.clientWidth / 2, canvas.clientHeight / 2);
-        if (point) opened(point);
-      },
-    };
-    const action = actions[event.key];
-    if (!action) return;
-    event.preventDefault();
-    action();
+  const open = (point) => point && opened(point);
+  listenOnPlane(canvas, {
+    move,
+    zoomAt,
+    zoom,
+    fit,
+    pointed: (x, y) => pointed(nearest(x, y, THUMBNAIL / 2), x, y),
+    left: () => pointed(undefined),
+    clicked: (x, y) => open(nearest(x, y, THUMBNAIL / 2)),
+    entered: () => open(nearest(canvas.clientWidth / 2, canvas.clientHeight / 2)),
   });
   canvas.addEventListener("focus", redraw);
   canvas.addEventListener("blur", redraw);

@@ -1,11 +1,12 @@
 // Models: what there is, what answers, and how it is replaced.
-import { compareAfter, rememberBefore } from "./comparison.js";
-import { lossCurve } from "./curve.js";
-import { button, count, el, notice } from "./dom.js";
+import { showComparison } from "./comparison.js";
+import { trainingCurves } from "./curve.js";
+import { button, el, notice } from "./dom.js";
+import { factList, formatVersion, recipeList } from "./model-facts.js";
 import { isOver, swapPanel } from "./swap-panel.js";
 
-/** Between two looks at a running swap, in milliseconds. */
-const LOOK = 250;
+/** Before a stream of events that broke off is asked for again, in milliseconds. */
+const RETRY = 1000;
 
 export function createModelsView({ api, toast, status }) {
   const message = el("div");
@@ -32,7 +33,8 @@ export function createModelsView({ api, toast, status }) {
     message,
     cards,
   );
-  let following;
+  /** Id of the swap that is shown; its address lasts over a reload. */
+  let shown;
 
   status.onChange(() => element.isConnected && void load());
 
@@ -51,7 +53,8 @@ export function createModelsView({ api, toast, status }) {
       const order = { active: 0, loading: 1, available: 2, invalid: 3 };
       models.sort((a, b) => order[a.state] - order[b.state]);
       cards.replaceChildren(...models.map((model) => card(model, answer)));
-      if (answer.swap && !following) void follow(answer.swap);
+      if (answer.swap && shown !== answer.swap.id) void follow(answer.swap);
+      return answer;
     } catch (error) {
       const again = button("Try again", () => load(), { kind: "primary" });
       message.replaceChildren(notice(error.title ?? "The models cannot be read", error.message, again));
@@ -59,38 +62,63 @@ export function createModelsView({ api, toast, status }) {
   }
 
   const begin = async (path) => {
-    comparison.replaceChildren();
     try {
-      const before = await rememberBefore(api);
       const { swap } = await api.post(path);
-      void load();
-      await follow(swap, before);
+      await Promise.all([follow(swap), load()]);
     } catch (error) {
       toast(error.message);
     }
   };
 
-  const follow = async (swap, before) => {
-    following = swap.id;
+  const addressOf = (id) => `/v1/swaps/${encodeURIComponent(id)}`;
+  const setAddress = (hash) => {
+    if (element.isConnected) history.replaceState(undefined, "", hash);
+  };
+
+  /** Shows a swap until it ends, and what the gate found. */
+  const follow = async (swap) => {
+    shown = swap.id;
+    setAddress(`#/models?swap=${encodeURIComponent(swap.id)}`);
+    comparison.replaceChildren();
     const panel = swapPanel({
-      cancel: () => api.post(`/v1/swaps/${encodeURIComponent(swap.id)}/cancel`).catch((error) => toast(error.message)),
-      close: () => swapPlace.replaceChildren(),
+      cancel: () => api.post(`${addressOf(swap.id)}/cancel`).catch((error) => toast(error.message)),
+      close() {
+        for (const place of [swapPlace, comparison]) place.replaceChildren();
+        setAddress("#/models");
+      },
     });
     swapPlace.replaceChildren(panel.element);
     panel.show(swap);
     let latest = swap;
-    while (!isOver(latest)) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK));
-      // A server that is busy or restarts goes on with the swap: it is asked until it answers.
-      latest = await api.get(`/v1/swaps/${encodeURIComponent(swap.id)}`).catch((error) => {
-        if (error.code === "swap_not_found") throw error;
-        return latest;
-      });
-      panel.show(latest);
+    while (!isOver(latest) && shown === swap.id) {
+      // A server that restarts goes on with the swap: it is asked until it answers.
+      try {
+        for await (const next of api.events(`${addressOf(swap.id)}/events`)) {
+          latest = next;
+          panel.show(latest);
+        }
+      } catch (error) {
+        if (error.code === "swap_not_found") return;
+      }
+      if (!isOver(latest)) await new Promise((resolve) => setTimeout(resolve, RETRY));
     }
-    following = undefined;
+    const answer = await load();
+    const found = latest.report?.comparison;
+    if (!found || shown !== swap.id) return;
+    const nameOf = (number) => {
+      const served = [answer?.active, answer?.previous].find((one) => one?.generation === number);
+      return served ? `${served.card.name} (generation ${number})` : `generation ${number}`;
+    };
+    const names = { before: nameOf(latest.replaces), after: `${latest.model.name} (generation ${latest.generation})` };
+    comparison.replaceChildren(showComparison(api, found, names));
+  };
+
+  /** @param {string | null} id Of a swap that the address names. */
+  const open = async (id) => {
     await load();
-    if (latest.state === "active" && before) comparison.replaceChildren(await compareAfter(api, before));
+    if (!id || id === shown) return;
+    const swap = await api.get(addressOf(id)).catch(() => undefined);
+    if (swap) void follow(swap);
   };
 
   const card = ({ name, state, card: facts, reason }, { active, swap }) => {
@@ -119,61 +147,11 @@ export function createModelsView({ api, toast, status }) {
       el("div", { class: "row" }, heading, badge && el("span", { class: "badge" }, badge)),
       el("p", { class: "version" }, formatVersion(facts.version)),
       factList(facts),
-      lossCurve(facts.training?.curve),
+      ...trainingCurves(facts.training?.curve),
+      facts.training && recipeList(facts.training.recipe),
       state === "available" && activate,
     );
   };
 
-  return { element, show: () => void load() };
-}
-
-/** Measures of an evaluation, as the field writes them. */
-const MEASURES = { knn: "kNN", linear: "linear", recallAt1: "recall@1", recallAt10: "recall@10", mAP: "mAP" };
-
-/** A model card's facts for people. */
-function factList({ training, dimensions, parameters, architecture, input, scores, evaluations, licence }) {
-  const percent = (value) => `${(value * 100).toFixed(1)} %`;
-  const minutes = (seconds) =>
-    seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60).toLocaleString()} min`;
-  const facts = [
-    training && ["Trained on", `${count(training.images, "image")} of “${training.data}”`],
-    training && ["Training", `${count(Math.round(training.epochs), "epoch")} in ${minutes(training.seconds)}`],
-    training?.begunFrom && [
-      "Begun from",
-      `${training.begunFrom.name}, ${training.begunFrom.imagesSeen.toLocaleString()} images seen in ${minutes(training.begunFrom.seconds)}`,
-    ],
-    ...(evaluations ?? []).map(({ images, measures }) => [
-      images,
-      Object.entries(measures)
-        .map(([name, value]) => `${MEASURES[name] ?? name} ${percent(value)}`)
-        .join(", "),
-    ]),
-    ...Object.entries(training?.metrics ?? {}).map(([name, value]) => [
-      metricName(name),
-      value > 0 && value < 1 && !/loss|difference|spread/i.test(name)
-        ? percent(value)
-        : Number(value.toPrecision(3)).toString(),
-    ]),
-    scores && ["Scores", `different ${scores.random.mean.toFixed(2)}, alike ${scores.positive.mean.toFixed(2)}`],
-    ["Embedding", `${dimensions} numbers from ${input.width} × ${input.height} pixels`],
-    [
-      "Encoder",
-      [architecture, parameters && `${(parameters / 1e6).toFixed(1)} M parameters`].filter(Boolean).join(", "),
-    ],
-    ["Licence", licence],
-  ].filter(Boolean);
-  return el("dl", {}, ...facts.flatMap(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]));
-}
-
-/** "exportDifference" → "Export difference" */
-function metricName(name) {
-  if (name === "accuracy") return "Key found first"; // of the query's own key among all negatives
-  const words = name.replaceAll(/([a-z])([A-Z0-9])/g, "$1 $2").toLowerCase();
-  return words[0].toUpperCase() + words.slice(1);
-}
-
-/** Versions that are dates are shown as such. */
-function formatVersion(version) {
-  const date = /^\d{4}-\d\d-\d\dT/.test(version) ? new Date(version) : undefined;
-  return date ? date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }) : version;
+  return { element, show: (parameters) => void open(parameters.get("swap")) };
 }

@@ -14,11 +14,16 @@
  *
  * @param {{ positive: { mean: number, std: number }, random: { mean: number, std: number } } | undefined} statistics
  *   Of the model's card.
- * @param {number[]} scores That a search returned; used where there are no statistics.
+ * @param {number[]} scores That a search returned; used where nothing else is known.
+ * @param {number} [threshold] Of the generation, measured on what is stored: the server's.
  * @returns {Calibration}
  */
-export function calibrate(statistics, scores) {
+export function calibrate(statistics, scores, threshold) {
   const lowest = Math.min(1, ...scores);
+  const measured = threshold !== undefined && {
+    suggested: threshold,
+    source: "Measured on this collection: of 1,000 pairs taken at random one scores higher than the suggested value.",
+  };
   if (statistics) {
     const { positive, random } = statistics;
     // As many standard deviations below the one mean as above the other.
@@ -32,6 +37,7 @@ export function calibrate(statistics, scores) {
         { score: positive.mean, label: "two views of one image" },
       ],
       source: "Measured when the model was trained.",
+      ...measured,
     };
   }
   return {
@@ -39,6 +45,7 @@ export function calibrate(statistics, scores) {
     suggested: otsu(scores),
     marks: [],
     source: "Estimated from these matches: the model's card has no score statistics.",
+    ...measured,
   };
 }
 

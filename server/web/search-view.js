@@ -1,13 +1,15 @@
 // Search: a query on the one side, its matches on the other.
-import { button, count, el, notice } from "./dom.js";
+
+import { createAsker } from "./ask.js";
+import { button, el, notice } from "./dom.js";
+import { createExamples } from "./examples.js";
 import { createFacets } from "./facets.js";
 import { pickImages } from "./given-images.js";
 import { createQueryCanvas } from "./query-canvas.js";
-import { combine, createEmbedder } from "./refine.js";
 import { calibrate } from "./scores.js";
 import { createStartScreen } from "./start-screen.js";
 import { createThreshold } from "./threshold.js";
-import { thumbnail, tile } from "./tile.js";
+import { tile } from "./tile.js";
 
 const FIRST = 60;
 const MOST = 1000;
@@ -26,14 +28,11 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
   let running;
   /** Shown again where the user comes back to the search without naming an image. */
   let lastFile;
-  let embed = createEmbedder(api);
-  /** Id → metadata of the examples of "more like" and "less like". */
-  const more = new Map();
-  const less = new Map();
+  let ask = createAsker(api);
 
   const canvas = createQueryCanvas(() => run());
   const clearRegion = button("Search the whole image", () => canvas.clear(), { hidden: true });
-  const examples = el("section", { class: "panel examples", hidden: true });
+  const examples = createExamples(api, () => run());
   const threshold = createThreshold(() => render());
   const facets = createFacets(() => run());
   const summary = el("p", { class: "summary", role: "status" });
@@ -60,7 +59,7 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
         button("Close", close),
       ),
     ),
-    examples,
+    examples.element,
     el(
       "details",
       { open: matchMedia("(min-width: 901px)").matches },
@@ -83,7 +82,7 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
   const element = el("div", {}, start.element, search);
 
   status.onChange(() => {
-    embed = createEmbedder(api);
+    ask = createAsker(api);
     threshold.reset();
     if (query && element.isConnected) run();
   });
@@ -111,9 +110,8 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
     query = next;
     k = FIRST;
     answer = undefined;
-    for (const chosen of [more, less]) chosen.clear();
+    examples.clear();
     facets.clear();
-    showExamples();
     canvas.show(undefined);
     clearRegion.hidden = true;
     start.element.hidden = true;
@@ -126,32 +124,6 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
     picture.classList.toggle("unseen", !bitmap);
   };
 
-  const queryFile = async () => (clearRegion.hidden ? (query.file ?? api.content(query.id)) : canvas.crop());
-
-  /** Asks the server; what it says is in generation, model and matches. */
-  const ask = async (signal) => {
-    const region = !clearRegion.hidden;
-    const filter = facets.filter();
-    if (more.size + less.size > 0) {
-      const example = ([id]) => ({ key: id, file: () => api.content(id) });
-      const images = [
-        { key: region ? `region ${performance.now()}` : (query.id ?? "query"), file: queryFile },
-        ...[...more].map(example),
-        ...[...less].map(example),
-      ];
-      const { sha256, embeddings } = await embed(images);
-      const [first, ...others] = embeddings;
-      const vector = combine(first, others.slice(0, more.size), others.slice(more.size));
-      return { ...(await api.post("/v1/search", { json: { vector, k, filter }, signal })), embeddedBy: sha256 };
-    }
-    if (query.id && !region) return api.post("/v1/search", { json: { id: query.id, k, filter }, signal });
-    const form = new FormData();
-    form.append("image", await queryFile(), "query");
-    form.append("k", String(k));
-    if (filter) form.append("filter", JSON.stringify(filter));
-    return api.post("/v1/search", { form, signal });
-  };
-
   async function run() {
     clearRegion.hidden = !canvas.hasRegion();
     running?.abort();
@@ -161,13 +133,15 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
     message.replaceChildren();
     try {
       const began = performance.now();
-      let found = await ask(abort.signal);
+      const part = clearRegion.hidden ? undefined : () => canvas.crop();
+      const question = { query, part, k, filter: facets.filter(), ...examples.chosen(), signal: abort.signal };
+      let found = await ask(question);
       if (found.embeddedBy && found.embeddedBy !== found.model.sha256) {
-        embed = createEmbedder(api); // the model changed between the two requests
-        found = await ask(abort.signal);
+        ask = createAsker(api); // the model changed between the two requests
+        found = await ask(question);
       }
       if (abort.signal.aborted) return;
-      answer = { ...found, milliseconds: performance.now() - began, card: await cardOf(found.model) };
+      answer = { ...found, milliseconds: performance.now() - began, served: await servedBy(found.generation) };
       showAnswer();
     } catch (error) {
       if (abort.signal.aborted) return;
@@ -177,20 +151,20 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
     }
   }
 
-  /** The card of the model that answered, with its score statistics. */
-  const cards = new Map();
-  const cardOf = async ({ sha256 }) => {
-    if (!cards.has(sha256)) {
+  /** Generation → its card with the score statistics, and its threshold. */
+  const served = new Map();
+  const servedBy = async (generation) => {
+    if (!served.has(generation)) {
       const { active } = await api.get("/v1/models").catch(() => ({}));
-      if (active) cards.set(active.card.sha256, active.card);
+      if (active) served.set(active.generation, active);
     }
-    return cards.get(sha256);
+    return served.get(generation);
   };
 
   const showAnswer = () => {
     const scores = answer.matches.map(({ score }) => score);
     threshold.element.hidden = scores.length === 0;
-    threshold.show(calibrate(answer.card?.scores, scores), scores);
+    threshold.show(calibrate(answer.served?.card.scores, scores, answer.served?.threshold), scores);
     if (!facets.filter()) facets.show(answer.matches.map(({ metadata }) => metadata));
     showMore.hidden = answer.matches.length < k || k >= MOST;
     render();
@@ -229,52 +203,7 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
     } else message.replaceChildren();
   }
 
-  const resultTile = (match) => {
-    const example = (chosen, others, name, icon) =>
-      button(
-        name,
-        () => {
-          others.delete(match.id);
-          if (!chosen.delete(match.id)) chosen.set(match.id, match.metadata);
-          showExamples();
-          run();
-        },
-        { icon, "aria-pressed": String(chosen.has(match.id)) },
-      );
-    return tile(api, match, example(more, less, "More like this", "+"), example(less, more, "Less like this", "−"));
-  };
-
-  function showExamples() {
-    examples.hidden = more.size + less.size === 0;
-    const group = (name, chosen) =>
-      chosen.size > 0 &&
-      el(
-        "div",
-        {},
-        el("h2", {}, name),
-        el(
-          "ul",
-          {},
-          ...[...chosen].map(([id, metadata]) => {
-            const remove = button(
-              "Remove this example",
-              () => {
-                chosen.delete(id);
-                showExamples();
-                run();
-              },
-              { icon: "×" },
-            );
-            return el("li", {}, thumbnail(api, { id, metadata }, 96), remove);
-          }),
-        ),
-      );
-    const groups = [group("More like", more), group("Less like", less)].filter(Boolean);
-    examples.replaceChildren(
-      ...groups,
-      el("p", { class: "hint" }, count(more.size + less.size, "example"), " moved the query."),
-    );
-  }
+  const resultTile = (match) => tile(api, match, ...examples.buttons(match));
 
   return {
     element,

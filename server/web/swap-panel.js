@@ -52,7 +52,7 @@ export function swapPanel({ cancel, close }) {
           return el("li", { class: kind, "aria-current": name === state ? "step" : undefined }, label);
         }),
       );
-      const { done, total } = swap.progress ?? {};
+      const { done, total, imagesPerSecond, secondsLeft } = swap.progress ?? {};
       progress.hidden = state !== "backfilling" || !total;
       if (total) {
         progress.max = total;
@@ -64,7 +64,7 @@ export function swapPanel({ cancel, close }) {
           : state === "cancelled"
             ? "Cancelled; the model before still answers."
             : state === "backfilling" && total
-              ? `${STEPS[reached][2]} ${done.toLocaleString()} of ${total.toLocaleString()}.`
+              ? `${done.toLocaleString()} of ${total.toLocaleString()} images embedded again, ${Math.round(imagesPerSecond).toLocaleString()} a second${timeLeft(secondsLeft)}. Searches go on meanwhile.`
               : STEPS[reached][2];
       showReport(swap.report);
       cancelButton.hidden = isOver(swap);
@@ -79,7 +79,28 @@ export function swapPanel({ cancel, close }) {
       ["Images in the new index", found.contents.toLocaleString()],
       ["Recall@10 of the index", `${(found.recallAt10 * 100).toFixed(1)} %`],
       ["Spread of the embeddings", found.spread.toFixed(3)],
+      ...comparisonFacts(found.comparison),
     ];
     report.replaceChildren(...facts.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))));
   }
+}
+
+/** ", 2 min left" */
+function timeLeft(seconds) {
+  if (seconds === undefined) return "";
+  return `, ${seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`} left`;
+}
+
+/** The models beside each other in numbers. */
+function comparisonFacts(comparison) {
+  if (!comparison) return [];
+  const { neighbours, scores, retrieval } = comparison;
+  const beside = (value) => `${value("before").toFixed(3)} → ${value("after").toFixed(3)}`;
+  return [
+    ["Neighbours kept", `${(neighbours.overlapAt10 * 100).toFixed(0)} %`],
+    scores && ["Score of the nearest, median", beside((side) => scores[side].nearest.p50)],
+    scores && ["Score of any two, median", beside((side) => scores[side].random.p50)],
+    scores && ["Alike from", beside((side) => scores[side].threshold)],
+    retrieval && [`Mean average precision by ${retrieval.key}`, beside((side) => retrieval[side])],
+  ].filter(Boolean);
 }

@@ -6,7 +6,10 @@ import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "playwright-core";
 import { readSamples } from "../../cli/demo/samples.ts";
 import { packageRoot } from "../../core/paths.ts";
-import { type RunningServer, start } from "../../server/index.ts";
+import type { Options } from "../../server/config.ts";
+import { openGeneration } from "../../server/generation/generation.ts";
+import { type Parts, type RunningServer, start } from "../../server/main.ts";
+import { openStore } from "../../server/store/store.ts";
 import { SIZES, startBrowser, type TestBrowser } from "../support/browser.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { writeTinyModel } from "../support/tiny-model.ts";
@@ -25,15 +28,19 @@ describe("the page", () => {
   let servers = 0;
 
   /** A server with an empty data folder of its own. */
-  const startServer = () =>
-    start({
-      data: join(folder.folder, `data-${++servers}`),
-      models: join(folder.folder, "models"),
-      port: 0,
-      threads: 1,
-      maxBatch: 8,
-      logLevel: "silent",
-    });
+  const startServer = (options: Options = {}, parts: Partial<Parts> = {}) =>
+    start(
+      {
+        data: join(folder.folder, `data-${++servers}`),
+        models: join(folder.folder, "models"),
+        port: 0,
+        threads: 1,
+        maxBatch: 8,
+        logLevel: "silent",
+        ...options,
+      },
+      parts,
+    );
 
   before(async () => {
     folder = await temporaryFolder();
@@ -243,20 +250,21 @@ describe("the page", () => {
 
       it("shows a swap live, the report, both models' answers, and rolls back", async () => {
         const { page, problems } = await open("#/models");
-        const seen = new Set<string>();
-        page.on("response", async (response) => {
-          if (!/\/v1\/swaps\//.test(response.url())) return;
-          const swap = await response.json().catch(() => ({}));
-          seen.add(swap.state);
+        const streams: string[] = [];
+        page.on("response", (response) => {
+          if (response.url().endsWith("/events")) streams.push(response.headers()["content-type"]!);
         });
         await page.getByRole("button", { name: "Activate other" }).click();
         await page.getByRole("heading", { name: "Activating other" }).waitFor();
         await page.getByText("The new model answers.").waitFor({ timeout: 60_000 });
         await page.getByRole("heading", { name: "Before and after" }).waitFor();
-        assert.equal(await page.locator(".comparison tbody tr").count(), 4);
+        assert.equal(await page.locator(".comparison tbody tr").count(), 6);
+        assert.match((await page.locator(".matches small").first().textContent())!, /^[−01]/);
         assert.match((await page.locator(".report").textContent())!, /Recall@10/i);
         assert.equal(await page.locator("#status").textContent(), "other");
-        assert.ok(seen.has("active"), [...seen].join(", "));
+        assert.deepEqual(streams, ["text/event-stream; charset=utf-8"]);
+        await page.reload();
+        await page.getByRole("heading", { name: "Before and after" }).waitFor();
         await assertAccessible(page);
         await assertNoSidewaysScroll(page);
         await page.getByRole("button", { name: "Roll back to default" }).click();
@@ -294,14 +302,73 @@ describe("the page", () => {
   });
 
   it("asks for the key of a server that wants one", async () => {
-    const { page } = await browser.open(`${server.url}/#/models`);
-    await page.route("**/v1/**", (route) => {
-      if (route.request().headers().authorization === "Bearer secret") return route.continue();
-      return route.fulfill({ status: 401, contentType: "application/problem+json", body: '{"title":"No key"}' });
-    });
-    await page.getByRole("link", { name: "Collection" }).click();
-    await page.getByLabel("API key").fill("secret");
-    await page.getByRole("button", { name: "Continue" }).click();
-    await page.locator(".tile img.loaded").first().waitFor();
+    const data = join(folder.folder, "data-keys");
+    const store = await openStore(data);
+    const { key } = await store.write(() => store.apiKeys.create("admin", "page"));
+    store.close();
+    const guarded = await startServer({ data, requireKeys: true });
+    try {
+      const { page } = await browser.open(`${guarded.url}/#/collection`);
+      await page.getByRole("heading", { name: "This server asks for a key" }).waitFor();
+      await assertAccessible(page);
+      await page.getByLabel("API key").fill("wrong");
+      await page.getByRole("button", { name: "Continue" }).click();
+      await page.getByText("That key was not accepted").waitFor();
+      await page.getByLabel("API key").fill(key);
+      await page.getByRole("button", { name: "Continue" }).click();
+      await pick(page, "Add images", samples[0]!);
+      await page.locator(".tile img.loaded").first().waitFor();
+      await page.getByRole("link", { name: "Models" }).first().click();
+      await page.getByRole("button", { name: "Activate other" }).click();
+      await page.getByText("The new model answers.").waitFor({ timeout: 60_000 });
+    } finally {
+      await guarded.close();
+    }
+  });
+
+  it("cancels a swap", async () => {
+    let opened = 0;
+    const slow = await startServer(
+      {},
+      {
+        openGeneration: async (...given) => {
+          if (++opened > 1) await new Promise((resolve) => setTimeout(resolve, 3000));
+          return openGeneration(...given);
+        },
+      },
+    );
+    try {
+      const { page, problems } = await browser.open(`${slow.url}/#/models`);
+      await page.getByRole("button", { name: "Activate other" }).click();
+      await page.getByRole("button", { name: "Cancel" }).click();
+      await page.getByText("Cancelled; the model before still answers.").waitFor();
+      await page.locator(".card.active", { hasText: "default" }).waitFor();
+      assert.deepEqual(problems, []);
+    } finally {
+      await slow.close();
+    }
+  });
+
+  it("takes an image that is dropped and one that is pasted", async () => {
+    const { page, problems } = await browser.open(server.url);
+    const give = (kind: string, sample: File) =>
+      page.evaluate(`(() => {
+        const bytes = Uint8Array.from(atob("${sample.buffer.toString("base64")}"), (c) => c.charCodeAt(0));
+        const given = new DataTransfer();
+        given.items.add(new File([bytes], "given.png", { type: "image/png" }));
+        const options = { bubbles: true, cancelable: true };
+        document.dispatchEvent(
+          "${kind}" === "drop"
+            ? new DragEvent("drop", { ...options, dataTransfer: given })
+            : new ClipboardEvent("paste", { ...options, clipboardData: given }),
+        );
+      })()`);
+    for (const [i, kind] of ["drop", "paste"].entries()) {
+      const searched = page.waitForResponse("**/v1/search");
+      await give(kind, samples[i * 10]!);
+      assert.equal((await searched).status(), 200);
+      await page.locator(".results .tile").first().waitFor();
+    }
+    assert.deepEqual(problems, []);
   });
 });

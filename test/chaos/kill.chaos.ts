@@ -88,6 +88,7 @@ describe(`kill -9, ${KILLS} times`, () => {
           headers: { "Content-Type": "application/json" },
           body: JSON.stringify({ id: anyId, k: 1000, ...(cursor && { cursor }) }),
         });
+        assert.equal(response.status, 200);
         const answer = (await response.json()) as { matches: Array<{ id: string }>; nextCursor?: string };
         for (const { id } of answer.matches) ids.add(id);
         cursor = answer.nextCursor;
@@ -103,6 +104,7 @@ describe(`kill -9, ${KILLS} times`, () => {
         let killed = false;
         const clients = Array.from({ length: CLIENTS }, () => client(server.url, () => killed));
         await sleep(100 + random() * 900);
+        while (present.size === 0) await sleep(50); // a slow machine's first upload
         killed = true;
         await Promise.all([server.stop("SIGKILL"), ...clients]);
         server = await startServer(folder);

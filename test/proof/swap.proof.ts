@@ -38,7 +38,8 @@ const wrong = (outcome: Outcome) =>
   outcome.mixedGenerationAnswers +
   outcome.lostImages +
   outcome.resurrectedImages +
-  outcome.wrongEmbeddings;
+  outcome.wrongEmbeddings +
+  outcome.lostChanges;
 
 describe("proof of the swap", function () {
   this.timeout(180_000);
