@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRandom } from "../training/data/random.ts";
-import { type FormChooser, firstForm, input, sizeOf } from "../training/graph/index.ts";
+import { type FormChooser, input, sizeOf } from "../training/graph/index.ts";
 import { noiseKeys } from "../training/moco/negative-queue.ts";
 import { mocoStep } from "../training/moco/step.ts";
 import { projectionHead } from "../training/network/heads.ts";
@@ -11,7 +11,7 @@ import { initialValues } from "../training/network/initialise.ts";
 import { resnet } from "../training/network/resnet.ts";
 import { sgd } from "../training/optimizer.ts";
 import { compileStateful } from "../training/state-buffers.ts";
-import { tunedForms } from "../training/tune.ts";
+import { chosenForms, fastestForms, tuningFile } from "../training/tune.ts";
 
 /** Shapes of a comparison: a ResNet of basic blocks on 32×32 images with the CIFAR stem. */
 export interface Case {
@@ -53,7 +53,9 @@ export async function timeStep(
       chooser,
     );
   const engine = { threads, providers: [provider] };
-  const step = build(options.tune ? await tunedForms(build, engine) : firstForm);
+  const step = build(
+    chosenForms(await fastestForms(build, { ...engine, file: options.tune ? tuningFile() : undefined })),
+  );
   const random = createRandom(1);
   const state = new Map<string, Float32Array>(
     [...step.next].map(([name, { shape }]) => [name, new Float32Array(sizeOf(shape))]),

@@ -8,13 +8,14 @@ import sharp from "sharp";
 import { AppError } from "../core/errors.ts";
 import { asWriteFailure } from "../core/files.ts";
 import { MODELS_FOLDER, readModel } from "../core/model-folder.ts";
+import type { TrainEvent } from "../training/events.ts";
 import { type PrepareOptions, prepare } from "../training/prepare.ts";
 import { viewsSheet } from "../training/report/contact-sheet.ts";
-import { train as runTraining, type TrainEvent } from "../training/train.ts";
+import { train as runTraining } from "../training/train.ts";
 import { readWeights } from "../training/warm-start.ts";
 import { showProgress } from "./progress.ts";
 import { addExportOptions, type ExportFlags, exportOptionsOf } from "./train/export-options.ts";
-import { addTrainingOptions, budgetOf, settingsFrom, type TrainingFlags } from "./train/options.ts";
+import { addTrainingOptions, budgetOf, settingsFrom, type TrainingFlags, tuningOf } from "./train/options.ts";
 
 interface Flags extends TrainingFlags, ExportFlags {
   readonly name?: string;
@@ -78,6 +79,7 @@ train.action(async (images: string[], flags: Flags & Record<string, unknown>) =>
     resume: flags.resume ?? false,
     replace: flags.replace ?? false,
     ...(flags.threads && { threads: flags.threads }),
+    ...tuningOf(flags),
     signal: stop.signal,
     onEvent: display.show,
   }).finally(display.stop);
@@ -116,6 +118,8 @@ async function showViews(settings: PrepareOptions, path: string): Promise<void> 
   console.log(`Wrote ${path}: in each row an image and eight views of it.`);
 }
 
+const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+
 /** What a training shows on stderr while it runs. */
 export function trainingDisplay(): { show: (event: TrainEvent) => void; stop: () => void } {
   const reading = showProgress("reading images", "images");
@@ -133,15 +137,18 @@ export function trainingDisplay(): { show: (event: TrainEvent) => void; stop: ()
         if (corrupt.length > 10) console.error(`  and ${corrupt.length - 10} more`);
         for (const reason of event.reasons) console.error(`- ${reason}`);
       }
+      if (event.kind === "tuning") {
+        console.error(`Timing ${event.shapes} kinds of convolution on this machine, once …`);
+      }
       if (event.kind === "epoch") {
         training.say(`epoch ${event.epoch.epoch.toFixed(1)}  ${event.epoch.verdict.message}`);
       }
       if (event.kind === "step") {
-        const { step, totalSteps, loss, accuracy } = event.metrics;
+        const { step, totalSteps, loss, accuracy, waiting } = event.metrics;
         training.update(
           step * batch,
           totalSteps && totalSteps * batch,
-          `loss ${loss.toFixed(3)}  own key found ${(100 * accuracy).toFixed(0)} %`,
+          `loss ${loss.toFixed(3)}  own key found ${percent(accuracy)}${waiting > 0.05 ? `  waiting for data ${percent(waiting)}` : ""}`,
         );
       }
     },

@@ -7,6 +7,7 @@ import { type BegunFrom, begunFromSchema } from "../core/model-card.ts";
 import { type Collection, collectionSchema } from "./collection.ts";
 import { parseTrainingConfig, type TrainingConfig } from "./config.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "./safetensors.ts";
+import { type Choices, choicesSchema } from "./tune.ts";
 
 /** The checkpoint's name in the folder of a run. */
 export const CHECKPOINT_FILE = "checkpoint.safetensors";
@@ -35,19 +36,22 @@ export interface Checkpoint {
   readonly images: Collection;
   /** The model whose weights the run began with. */
   readonly begunFrom: BegunFrom | undefined;
+  /** The forms of convolutions that the run computes with. */
+  readonly forms: Choices;
   /** Both encoders with BN buffers and the optimiser, by the step's names; `queue` [K, D]. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
 /** Writes a checkpoint; the file holds the old one or the whole new one at any time. */
 export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
-  const { config, progress, images, begunFrom, tensors } = checkpoint;
+  const { config, progress, images, begunFrom, forms, tensors } = checkpoint;
   const metadata = {
     format: FORMAT,
     version: VERSION,
     config: JSON.stringify(config),
     progress: JSON.stringify(progress),
     images: JSON.stringify(images),
+    forms: JSON.stringify(forms),
     ...(begunFrom && { begunFrom: JSON.stringify(begunFrom) }),
   };
   await replaceFile(path, encodeSafetensors({ tensors, metadata }));
@@ -78,6 +82,7 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
     begunFrom: metadata.begunFrom
       ? parsePart(begunFromSchema, metadata.begunFrom, path, "which model it began from")
       : undefined,
+    forms: parsePart(choicesSchema, metadata.forms ?? "{}", path, "which forms of convolutions it computes with"),
     tensors,
   };
 }

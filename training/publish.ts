@@ -8,13 +8,13 @@ import type { Dataset } from "./data/dataset.ts";
 import { type Embedding, encoderTensors } from "./encoder.ts";
 import { scoreStatistics } from "./evaluate/scores.ts";
 import { compileEmbedding, viewedSample, WHOLE_IMAGE } from "./evaluate/viewed-sample.ts";
+import type { StepMetrics } from "./events.ts";
 import { exportEncoder, type Precision } from "./export-encoder.ts";
 import { machineName } from "./machine.ts";
 import { describeArchitecture } from "./network/backbone.ts";
 import type { TensorSpec } from "./network/scope.ts";
 import { encoderInput } from "./preprocessing.ts";
 import { encodeSafetensors } from "./safetensors.ts";
-import type { StepMetrics } from "./train.ts";
 import type { Epoch } from "./watch.ts";
 import { fitWhitening, type WhiteningOptions } from "./whitening.ts";
 

@@ -2,7 +2,7 @@
 import { open, readFile } from "node:fs/promises";
 import { hasErrno } from "../core/errors.ts";
 import { replaceFile } from "../core/files.ts";
-import type { StepMetrics } from "./train.ts";
+import type { StepMetrics } from "./events.ts";
 import type { Epoch } from "./watch.ts";
 
 /** The log's name in the folder of a run. */

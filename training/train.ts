@@ -10,9 +10,8 @@ import type { Model } from "../core/model-folder.ts";
 import { createBatches } from "./batches.ts";
 import { CHECKPOINT_FILE, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { checkSameCollection, collectionOf } from "./collection.ts";
-import type { TrainingConfig } from "./config.ts";
-import type { Dataset } from "./data/dataset.ts";
 import { providersOf } from "./device.ts";
+import type { StepMetrics, TrainEvent } from "./events.ts";
 import { createDictionary, dictionaryRows } from "./moco/dictionary.ts";
 import { type PrepareOptions, prepare } from "./prepare.ts";
 import { type ExportOptions, publish } from "./publish.ts";
@@ -22,38 +21,8 @@ import type { StoredTensor } from "./safetensors.ts";
 import { learningRateAt } from "./schedule.ts";
 import { compileStateful } from "./state-buffers.ts";
 import { trainingStep } from "./training-step.ts";
-import { type Epoch, watchRun } from "./watch.ts";
-
-/** What happens during a run, for a progress display. */
-export type TrainEvent =
-  | { readonly kind: "reading"; readonly done: number; readonly total: number | undefined }
-  | {
-      readonly kind: "starting";
-      readonly config: TrainingConfig;
-      readonly reasons: readonly string[];
-      readonly dataset: Dataset;
-    }
-  | { readonly kind: "step"; readonly metrics: StepMetrics }
-  | { readonly kind: "epoch"; readonly epoch: Epoch }
-  | { readonly kind: "checkpoint"; readonly path: string };
-
-/** What is known after a step. */
-export interface StepMetrics {
-  readonly step: number;
-  /** Undefined during the first steps of a run that is given in minutes. */
-  readonly totalSteps: number | undefined;
-  readonly epoch: number;
-  readonly loss: number;
-  /** Share of queries whose own key is nearer than every negative. */
-  readonly accuracy: number;
-  readonly learningRate: number;
-  /** Since the run began or was resumed. */
-  readonly imagesPerSecond: number;
-  /** Share of the time spent waiting for data. */
-  readonly waiting: number;
-  /** Seconds trained, earlier parts of a resumed run included. */
-  readonly seconds: number;
-}
+import { chosenForms, fastestForms } from "./tune.ts";
+import { watchRun } from "./watch.ts";
 
 /** Options of {@link train}. */
 export interface TrainOptions extends PrepareOptions, ExportOptions {
@@ -74,6 +43,8 @@ export interface TrainOptions extends PrepareOptions, ExportOptions {
   readonly replace?: boolean;
   /** Threads of the engine. @default every core */
   readonly threads?: number;
+  /** Where the fastest forms of convolutions on this machine are kept. @default none: those that are best on most machines */
+  readonly tuningFile?: string;
   /** Ends the run after the step under way: a checkpoint is written, no model. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
@@ -124,7 +95,16 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
   await replaceFile(join(runFolder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   onEvent({ kind: "starting", config, reasons, dataset });
 
-  const step = trainingStep(config);
+  const engine = { providers: providersOf(device), threads };
+  // A run that is resumed keeps its forms: others round differently.
+  const forms = resumed
+    ? resumed.forms
+    : await fastestForms((chooser) => trainingStep(config, chooser), {
+        ...engine,
+        file: options.tuningFile,
+        onTiming: (shapes) => onEvent({ kind: "tuning", shapes }),
+      });
+  const step = trainingStep(config, chosenForms(forms));
   const rows = dictionaryRows(config, dataset.count);
   const state = resumed
     ? resumedRunState(step, config, rows, resumed.tensors)
@@ -134,10 +114,7 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
   const first = resumed?.progress.step ?? 0;
   const batches = createBatches(dataset, config, first);
   const { loss, accuracy, keys } = step.outputs;
-  const graph = await compileStateful({ loss, accuracy, keys }, step.next, state.tensors, {
-    providers: providersOf(device),
-    threads,
-  });
+  const graph = await compileStateful({ loss, accuracy, keys }, step.next, state.tensors, engine);
   opened.push({ close: () => graph.release() });
   const dictionary = createDictionary(config, state.keys, resumed?.progress.queuePointer);
   const watch = await watchRun({
@@ -166,7 +143,7 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
     tensors.set("queue", { shape: [rows, config.dim], data: dictionary.keys });
     const seconds = secondsBefore + clock();
     const progress = { step: done, totalSteps: totalSteps ?? null, queuePointer: dictionary.pointer, seconds };
-    await saveCheckpoint(checkpointPath, { config, progress, images, begunFrom, tensors });
+    await saveCheckpoint(checkpointPath, { config, progress, images, begunFrom, forms, tensors });
     savedAt = clock();
     onEvent({ kind: "checkpoint", path: checkpointPath });
   };

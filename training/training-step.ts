@@ -1,7 +1,7 @@
 // The step of a run: the mechanism that its configuration names, on views that are made inside the graph.
 import type { TrainingConfig } from "./config.ts";
 import { projectionEncoder } from "./encoder.ts";
-import { input } from "./graph/index.ts";
+import { type FormChooser, input } from "./graph/index.ts";
 import { endToEndStep } from "./moco/end-to-end.ts";
 import { memoryBankStep } from "./moco/memory-bank.ts";
 import type { Encoder } from "./moco/query-encoder.ts";
@@ -10,8 +10,8 @@ import { view } from "./moco/views.ts";
 import { optimizerOf } from "./optimizer.ts";
 import { IMAGENET_NORMALISATION } from "./preprocessing.ts";
 
-/** The step on stored images, uint8 [B, S, S, 3]. */
-export function trainingStep(config: TrainingConfig): MocoStep {
+/** The step on stored images, uint8 [B, S, S, 3]. @param chooser Of the forms of convolutions and their gradients. */
+export function trainingStep(config: TrainingConfig, chooser?: FormChooser): MocoStep {
   const { batch: B, storedSize, imageSize, queue: K, keyMomentum: m, temperature: T, dim, bnGroups, shuffle } = config;
   const images = input("images", [B, storedSize, storedSize, 3], "uint8");
   const f: Encoder = (x, scope) => projectionEncoder(x, scope, config);
@@ -21,10 +21,10 @@ export function trainingStep(config: TrainingConfig): MocoStep {
   const optimizer = optimizerOf(config);
   switch (config.mechanism) {
     case "moco":
-      return mocoStep(f, xq, xk, shape, optimizer);
+      return mocoStep(f, xq, xk, shape, optimizer, chooser);
     case "memory-bank":
-      return memoryBankStep(f, xq, shape, optimizer);
+      return memoryBankStep(f, xq, shape, optimizer, chooser);
     case "end-to-end":
-      return endToEndStep(f, xq, xk, shape, optimizer);
+      return endToEndStep(f, xq, xk, shape, optimizer, chooser);
   }
 }

@@ -18,7 +18,19 @@ import {
   type Tensor,
 } from "./graph/index.ts";
 
-const choicesSchema = z.record(z.string(), z.string());
+/** See {@link Choices}. */
+export const choicesSchema = z.record(z.string(), z.string());
+
+/** The names of forms, by what a graph asks for: operator, shapes and the forms there are. Where one is missing, the first. */
+export type Choices = Readonly<z.infer<typeof choicesSchema>>;
+
+/** Options of {@link fastestForms}. */
+export interface TuneOptions extends CompileOptions {
+  /** JSON, machine → {@link Choices}. Without it nothing is timed and nothing is chosen. */
+  readonly file: string | undefined;
+  /** Called before the forms of so many shapes are timed. */
+  readonly onTiming?: (shapes: number) => void;
+}
 
 /** A gradient with several forms, as a graph asked for it. */
 interface Question {
@@ -30,16 +42,16 @@ interface Question {
 const TIMED_RUNS = 4;
 
 /**
- * A context that takes the fastest form of every gradient that `build` asks for. What the file does not know is timed,
- * which takes seconds; where a form cannot run or the file cannot be written, the others are used and nothing is kept.
+ * The fastest form of everything that `build` asks for. What the file does not know is timed, which takes seconds; a form
+ * that cannot run is not taken, and where the file cannot be written nothing is kept.
  *
- * @param build Emits the gradients with the given context; its result is not used.
- * @param file JSON, machine → signature → form. @default {@link tuningFile}
+ * @param build Emits the convolutions and gradients with the given context; its result is not used.
  */
-export async function tunedForms(
+export async function fastestForms(
   build: (chooser: FormChooser) => unknown,
-  { file = tuningFile(), ...options }: CompileOptions & { file?: string } = {},
-): Promise<FormChooser> {
+  { file, onTiming, ...options }: TuneOptions,
+): Promise<Choices> {
+  if (file === undefined) return {};
   const questions = new Map<string, Question>();
   build({
     choose(signature, operands, forms) {
@@ -51,11 +63,17 @@ export async function tunedForms(
   const machine = machineName(options);
   const choices = { ...known[machine] };
   const open = [...questions].filter(([asked, { forms }]) => !(choices[asked]! in forms));
+  if (open.length > 0) onTiming?.(open.length);
   for (const [asked, question] of open) choices[asked] = await fastest(question, options);
   if (open.length > 0) {
     const content = `${JSON.stringify({ ...known, [machine]: choices }, null, 2)}\n`;
     await replaceFile(file, content).catch(() => {}); // a cache: without it the next run times again
   }
+  return Object.fromEntries([...questions.keys()].map((asked) => [asked, choices[asked]!]));
+}
+
+/** Builds with the forms of that choice. */
+export function chosenForms(choices: Choices): FormChooser {
   return {
     choose(signature, operands, forms) {
       const form = forms[choices[key(signature, forms)] ?? ""];
@@ -106,7 +124,7 @@ function machineName({ providers = ["cpu"], threads = 0 }: CompileOptions): stri
   ].join(", ");
 }
 
-async function readChoices(file: string): Promise<Record<string, Record<string, string>>> {
+async function readChoices(file: string): Promise<Record<string, Choices>> {
   try {
     return z.record(z.string(), choicesSchema).parse(JSON.parse(await readFile(file, "utf8")));
   } catch {

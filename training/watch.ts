@@ -5,11 +5,11 @@ import type { TrainingConfig } from "./config.ts";
 import type { Dataset } from "./data/dataset.ts";
 import { createMonitor, type Health, type Neighbourhood } from "./evaluate/monitor.ts";
 import { type EpochMetrics, type Verdict, verdict } from "./evaluate/verdict.ts";
+import type { StepMetrics } from "./events.ts";
 import { peakMemoryBytes } from "./machine.ts";
 import { viewsSheet } from "./report/contact-sheet.ts";
 import { writeReport } from "./report/report.ts";
 import { METRICS_FILE, openRunLog } from "./run-log.ts";
-import type { StepMetrics } from "./train.ts";
 
 /** What was measured at the end of an epoch and what it means. */
 export type Epoch = EpochMetrics &

@@ -5,6 +5,7 @@ import { DEVICE_NAMES, type DeviceName, findDevice } from "../../training/device
 import type { PrepareOptions } from "../../training/prepare.ts";
 import { type Budget, RECIPE_NAMES, type RecipeName } from "../../training/recipes.ts";
 import { merge, type Settings } from "../../training/settle.ts";
+import { tuningFile } from "../../training/tune.ts";
 import { positive } from "../numbers.ts";
 import { readSettings } from "../settings-file.ts";
 import { hyperparameterOptions, settingsOf } from "./hyperparameters.ts";
@@ -17,6 +18,7 @@ export interface TrainingFlags extends Readonly<Record<string, unknown>> {
   readonly epochs?: number;
   readonly minutes?: number;
   readonly threads?: number;
+  readonly tune: boolean;
 }
 
 /** @param budget How long it takes where the user does not say, in words. */
@@ -32,6 +34,7 @@ export function addTrainingOptions(command: Command, budget: string): void {
     )
     .addOption(new Option("--device <name>", "where to compute").choices(DEVICE_NAMES).default("auto"))
     .option("--threads <number>", "threads (default: all cores)", positive)
+    .option("--no-tune", "take fixed forms of convolutions; do not time them on this machine")
     .optionsGroup("Hyper-parameters:");
   for (const option of hyperparameterOptions()) command.addOption(option);
 }
@@ -44,6 +47,9 @@ export function budgetOf({ epochs, minutes }: TrainingFlags): Budget | undefined
   if (epochs) return { epochs };
   return minutes ? { minutes } : undefined;
 }
+
+/** The file of the fastest forms on this machine, unless the user wants fixed ones. */
+export const tuningOf = ({ tune }: TrainingFlags) => (tune ? { tuningFile: tuningFile() } : {});
 
 /** What the user set, and the device found. */
 export async function settingsFrom(images: readonly string[], flags: TrainingFlags): Promise<PrepareOptions> {

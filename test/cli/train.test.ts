@@ -40,7 +40,7 @@ describe("moco-search train", function () {
       });
     });
   /** A tiny network and few steps. */
-  const tiny = ["--config", "tiny.yaml", "--epochs", "1"];
+  const tiny = ["--config", "tiny.yaml", "--epochs", "1", "--no-tune"];
   const refused = ({ code, stderr }: Ended, message: RegExp) => {
     assert.notEqual(code, 0);
     assert.match(stderr, message);

@@ -15,7 +15,7 @@ describe("parity with PyTorch", () => {
       assert.ok(report.passed, JSON.stringify(report));
     });
 
-    for (const form of ["winograd", "products", "transposed"]) {
+    for (const form of ["winograd", "operator", "flipped", "transposed", "phases", "products", "convolution"]) {
       it(`replays ${name} with the form "${form}" wherever there is one`, async () => {
         const chooser: FormChooser = {
           choose: (_, operands, forms) => (forms[form] ?? Object.values(forms)[0]!)(...operands),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { cp, readFile } from "node:fs/promises";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openEncoder } from "../../core/encoder-session.ts";
@@ -10,7 +10,8 @@ import { AppError, type ErrorCode } from "../../core/errors.ts";
 import { readModel, sha256 } from "../../core/model-folder.ts";
 import { loadCheckpoint, saveCheckpoint } from "../../training/checkpoint.ts";
 import type { TrainingConfig } from "../../training/config.ts";
-import { type StepMetrics, type TrainEvent, train } from "../../training/train.ts";
+import type { StepMetrics, TrainEvent } from "../../training/events.ts";
+import { train } from "../../training/train.ts";
 import { readWeights } from "../../training/warm-start.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { TINY_CONFIG, tinyTraining, writePictures } from "../support/tiny-training.ts";
@@ -32,9 +33,9 @@ describe("train", () => {
 
   /** Everything that the next step depends on, as one hash; the seconds are left out. */
   const fingerprint = async (run: string) => {
-    const { config, progress, tensors } = await loadCheckpoint(join(folder, run, "checkpoint.safetensors"));
+    const { config, progress, forms, tensors } = await loadCheckpoint(join(folder, run, "checkpoint.safetensors"));
     const hashes = [...tensors].map(([name, { data }]) => [name, sha256(new Uint8Array(data.buffer))]);
-    return { config, progress: { ...progress, seconds: 0 }, tensors: Object.fromEntries(hashes) };
+    return { config, progress: { ...progress, seconds: 0 }, forms, tensors: Object.fromEntries(hashes) };
   };
   const onnx = async (models: string) => sha256(await readFile(join(folder, models, "tiny", "encoder.onnx")));
 
@@ -104,8 +105,10 @@ describe("train", () => {
     assert.equal(await lastVerdict({ queue: 48 }, 1), "queue too large");
   });
 
-  it("ends in the same bytes where it is killed at a random step and resumed", async () => {
-    await train(tinyTraining(folder, { modelsFolder: join(folder, "whole-models"), runFolder: join(folder, "whole") }));
+  it("ends in the same bytes where it is killed at a random step and resumed, even where other forms are fastest by then", async () => {
+    const tuningFile = join(folder, "tuning.json");
+    const whole = { modelsFolder: join(folder, "whole-models"), runFolder: join(folder, "whole"), tuningFile };
+    await train(tinyTraining(folder, whole));
     const victim = 1 + Math.floor(Math.random() * (STEPS - 2));
     const child = fork(fileURLToPath(new URL("../support/training-process.ts", import.meta.url)), [folder]);
     child.on("message", (step) => step === victim && child.kill("SIGKILL"));
@@ -113,8 +116,21 @@ describe("train", () => {
     assert.equal(signal, "SIGKILL", `killed at step ${victim}`);
     assert.equal(existsSync(join(folder, "models")), false);
 
+    const known = JSON.parse(await readFile(tuningFile, "utf8")) as Record<string, Record<string, string>>;
+    const other = (asked: string, form: string) =>
+      asked
+        .split(" ")
+        .at(-1)!
+        .split("|")
+        .find((name) => name !== form)!;
+    for (const choices of Object.values(known)) {
+      for (const [asked, form] of Object.entries(choices)) choices[asked] = other(asked, form);
+    }
+    await writeFile(tuningFile, JSON.stringify(known));
+
     const seen: number[] = [];
-    await train(tinyTraining(folder, { resume: true, onEvent: (e) => e.kind === "step" && seen.push(e.metrics.step) }));
+    const onEvent = (event: TrainEvent) => event.kind === "step" && seen.push(event.metrics.step);
+    await train(tinyTraining(folder, { resume: true, tuningFile, onEvent }));
     assert.ok(seen.length > 0 && seen.length < STEPS, `resumed with step ${seen[0]}`);
     assert.deepEqual(await fingerprint("run"), await fingerprint("whole"), `killed at step ${victim}`);
     assert.equal(await onnx("models"), await onnx("whole-models"));

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as g from "../../training/graph/index.ts";
-import { tunedForms } from "../../training/tune.ts";
+import { chosenForms, fastestForms } from "../../training/tune.ts";
 
 describe("tuning", () => {
   let folder: string;
@@ -19,7 +19,7 @@ describe("tuning", () => {
 
   it("asks once: what the file says is taken as it is", async () => {
     const file = join(folder, "deep", "tuning.json");
-    await tunedForms(build, { file, threads: 1 });
+    await fastestForms(build, { file, threads: 1 });
     const [machine, choices] = Object.entries(JSON.parse(await readFile(file, "utf8")))[0] as [string, object];
     assert.match(machine, /^onnxruntime [\d.]+.*, cpu, .*1 threads$/);
     assert.equal(Object.keys(choices).length, 2);
@@ -28,7 +28,7 @@ describe("tuning", () => {
       Object.keys(choices).map((key) => [key, /weight/.test(key) ? "products" : "transposed"]),
     );
     await writeFile(file, JSON.stringify({ [machine]: told }));
-    const [dx, dw] = build(await tunedForms(build, { file, threads: 1 })) as [g.Tensor, g.Tensor];
+    const [dx, dw] = build(chosenForms(await fastestForms(build, { file, threads: 1 }))) as [g.Tensor, g.Tensor];
     assert.match(g.printGraph({ dx }), /ConvTranspose\(/);
     assert.match(g.printGraph({ dw }), /MatMul\(/);
   });
@@ -36,9 +36,21 @@ describe("tuning", () => {
   it("times anew where the file cannot be read, and works where it cannot be written", async () => {
     const file = join(folder, "tuning.json");
     await writeFile(file, "{ broken");
-    await tunedForms(build, { file, threads: 1 });
+    await fastestForms(build, { file, threads: 1 });
     assert.equal(Object.keys(JSON.parse(await readFile(file, "utf8"))).length, 1);
-    const context = await tunedForms(build, { file: join(file, "below-a-file", "tuning.json"), threads: 1 });
-    assert.equal(build(context).length, 2);
+    const choices = await fastestForms(build, { file: join(file, "below-a-file", "tuning.json"), threads: 1 });
+    assert.equal(Object.keys(choices).length, 2);
+  });
+
+  it("says how many shapes it times, none the second time, and takes the first form of each where there is no file", async () => {
+    const timed: number[] = [];
+    const options = { file: join(folder, "tuning.json"), threads: 1, onTiming: (shapes: number) => timed.push(shapes) };
+    const choices = await fastestForms(build, options);
+    assert.deepEqual(await fastestForms(build, options), choices);
+    assert.deepEqual(timed, [2]);
+
+    assert.deepEqual(await fastestForms(build, { ...options, file: undefined }), {});
+    const printed = (chooser: g.FormChooser) => g.printGraph(Object.fromEntries(build(chooser).entries()));
+    assert.equal(printed(chosenForms({})), printed(g.firstForm));
   });
 });

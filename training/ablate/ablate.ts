@@ -30,6 +30,8 @@ export interface AblateOptions extends PrepareOptions {
   readonly budget: Budget;
   /** Threads of the engine. @default every core */
   readonly threads?: number;
+  /** As in a training. */
+  readonly tuningFile?: string;
   readonly signal?: AbortSignal;
   /** Called before each run. */
   readonly onRun?: (run: { variant: Variant; number: number; of: number }) => void;

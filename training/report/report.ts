@@ -71,13 +71,14 @@ ${sections.join("\n")}
 }
 
 function progressFacts(last: Epoch, lines: readonly LogLine[]): Array<[string, string]> {
-  const total = lines.findLast((line) => line.kind === "step")?.totalSteps;
+  const { totalSteps: total, waiting } = lines.findLast((line) => line.kind === "step") ?? {};
   return [
     ["epochs", last.epoch.toFixed(1)],
     ["steps", `${last.step.toLocaleString("en")}${total ? ` of ${total.toLocaleString("en")}` : ""}`],
     ["kNN", last.knn === undefined ? "no labels" : `${(100 * last.knn).toFixed(1)} %`],
     ["time", duration(last.seconds)],
     ["images a second", last.imagesPerSecond.toFixed(0)],
+    ...(waiting === undefined ? [] : [["waiting for data", `${(100 * waiting).toFixed(1)} %`] as [string, string]]),
     ["peak memory", `${(last.peakMemoryBytes / 2 ** 30).toFixed(2)} GiB`],
   ];
 }
