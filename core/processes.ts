@@ -19,6 +19,11 @@ export function startProcess(module: URL, options: ForkOptions = {}): ChildProce
   return fork(fileURLToPath(module), { serialization: "advanced", execArgv, ...options });
 }
 
+/** The end of a process. Unlike `events.once` it does not reject where a message could not be sent to it. */
+export function exitOf(process: ChildProcess): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+  return new Promise((resolve) => process.once("exit", (code, signal) => resolve({ code, signal })));
+}
+
 function tsxLoader(): string {
   return pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 }

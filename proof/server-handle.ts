@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { siblingModule } from "../core/paths.ts";
-import { startProcess } from "../core/processes.ts";
+import { exitOf, startProcess } from "../core/processes.ts";
 import type { Options } from "../server/index.ts";
 import type { Guard } from "./guards.ts";
 import type { FromServer, ToServer } from "./server-process.ts";
@@ -99,7 +99,7 @@ export async function startServer(
       if (target === "index") say({ killIndexes: true });
       else if (target === "encoder") killEncoders();
       else {
-        const exited = once(child, "exit");
+        const exited = exitOf(child);
         child.kill("SIGKILL");
         await exited;
         await open();
@@ -107,7 +107,8 @@ export async function startServer(
       await ready();
     },
     async close() {
-      const exited = once(child, "exit");
+      if (!child.connected) return; // it has ended by itself, which the findings say
+      const exited = exitOf(child);
       child.disconnect();
       await exited;
     },

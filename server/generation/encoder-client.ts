@@ -1,12 +1,11 @@
 // This side of the encoder process: starts it, starts it again when it dies.
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { constants, setPriority } from "node:os";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
 import type { Model } from "../../core/model-folder.ts";
 import { siblingModule } from "../../core/paths.ts";
-import { startProcess } from "../../core/processes.ts";
+import { exitOf, startProcess } from "../../core/processes.ts";
 import { createPendingCalls } from "../pending-calls.ts";
 import { type EncoderOptions, type FromEncoder, fromPlainError, type ToEncoder } from "./encoder-messages.ts";
 
@@ -58,7 +57,7 @@ export async function startEncoder(
     // without privileges, which is why a background encoder never becomes the one that serves.
     if (options.background && process.pid) setPriority(process.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     const say = (message: ToEncoder) => process.send(message);
-    const exited = once(process, "exit");
+    const exited = exitOf(process);
     const opened = new Promise<void>((resolve, reject) => {
       process.on("message", (message: FromEncoder) => {
         if ("ready" in message) {
@@ -81,7 +80,7 @@ export async function startEncoder(
     }
     const startedAt = Date.now();
     child = process;
-    void exited.then(([code, signal]) => {
+    void exited.then(({ code, signal }) => {
       child = undefined;
       calls.rejectAll(unavailable());
       if (closing) return;
@@ -112,7 +111,7 @@ export async function startEncoder(
       logger.error({ pid: process.pid, runSeconds }, "the encoder hangs; ending its process");
       process.kill("SIGKILL");
     }, runSeconds * 1000);
-    process.send(message(id));
+    process.send(message(id), (error) => error && calls.reject(id, unavailable())); // killed, and its end not noticed yet
     return answer.finally(() => clearTimeout(watchdog));
   };
 
@@ -130,9 +129,9 @@ export async function startEncoder(
       await calls.drained();
       const process = child;
       if (!process) return;
-      const exited = once(process, "exit");
+      const exited = exitOf(process);
       const kill = setTimeout(() => process.kill("SIGKILL"), EXIT_MS);
-      process.disconnect();
+      if (process.connected) process.disconnect();
       await exited;
       clearTimeout(kill);
     },
