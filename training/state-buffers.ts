@@ -1,9 +1,18 @@
-// State that goes through a graph at every step: two sets of buffers that exchange roles, so that nothing is allocated.
-import { type CompiledGraph, type CompileOptions, compile, type Tensor, type Values } from "./graph/index.ts";
+// State that goes through a graph at every step, so that nothing is allocated: most of it is overwritten where it lies, and
+// the rest, the parameters that the backward pass still reads, has two buffers that exchange roles.
+import {
+  type CompiledGraph,
+  type CompileOptions,
+  compile,
+  type Node,
+  type Tensor,
+  topologicalOrder,
+  type Values,
+} from "./graph/index.ts";
 
 /** A compiled step whose state stays in place. */
 export interface StatefulGraph {
-  /** Current state by name; replaced at every step, so read it anew. */
+  /** Current state by name; overwritten or replaced at every step, so read it anew. */
   readonly state: ReadonlyMap<string, Float32Array>;
   /** Runs one step: state and `feeds` in, the next state kept, the named outputs returned. */
   step(feeds: Values): Promise<Record<string, Float32Array>>;
@@ -26,9 +35,10 @@ export async function compileStateful(
   const nextName = (name: string) => `next.${name}`;
   const ports = Object.fromEntries([...next].map(([name, tensor]) => [nextName(name), tensor]));
   const graph: CompiledGraph = await compile({ ...outputs, ...ports }, options);
+  const overwritten = overwritable(outputs, next);
   let current = new Map<string, Float32Array>([...next.keys()].map((name) => [name, initial.get(name)!]));
   let spare = new Map<string, Float32Array>(
-    [...current].map(([name, values]) => [name, new Float32Array(values.length)]),
+    [...current].map(([name, values]) => [name, overwritten.has(name) ? values : new Float32Array(values.length)]),
   );
   return {
     get state() {
@@ -42,4 +52,22 @@ export async function compileStateful(
     },
     release: () => graph.release(),
   };
+}
+
+/** Names of the state whose next value may take its place: whatever reads it is computed before that. */
+function overwritable(
+  outputs: Readonly<Record<string, Tensor>>,
+  next: ReadonlyMap<string, Tensor>,
+): ReadonlySet<string> {
+  const readers = new Map<string, Node[]>();
+  for (const node of topologicalOrder([...Object.values(outputs), ...next.values()])) {
+    for (const { node: source } of node.inputs) {
+      if (source.op === "Input") readers.set(source.name!, [...(readers.get(source.name!) ?? []), node]);
+    }
+  }
+  const names = [...next].filter(([name, tensor]) => {
+    const earlier = new Set(topologicalOrder(tensor.node.inputs));
+    return (readers.get(name) ?? []).every((reader) => earlier.has(reader));
+  });
+  return new Set(names.map(([name]) => name));
 }
