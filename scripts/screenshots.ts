@@ -40,6 +40,7 @@ try {
     await page.getByRole("button", { name: "Activate default" }).click();
     await page.getByRole("heading", { name: "Before and after" }).waitFor({ timeout: 600_000 });
     await settled(page);
+    await page.evaluate("scrollTo(0, 0)"); // the header sticks to where the window is
     await take("models", true);
     await page.goto(`${server.url}/#/search`);
     await openSearch(page);

@@ -2,29 +2,30 @@
 import assert from "node:assert/strict";
 import { cp, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "playwright-core";
-import { readSamples } from "../../cli/demo/samples.ts";
 import { packageRoot } from "../../core/paths.ts";
 import type { Options } from "../../server/config.ts";
 import { openGeneration } from "../../server/generation/generation.ts";
 import { type Parts, type RunningServer, start } from "../../server/main.ts";
 import { openStore } from "../../server/store/store.ts";
 import { SIZES, startBrowser, type TestBrowser } from "../support/browser.ts";
+import {
+  assertAccessible,
+  assertNoSidewaysScroll,
+  type File,
+  pageSamples,
+  pick,
+  type Sample,
+  storeSamples,
+} from "../support/page.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { writeTinyModel } from "../support/tiny-model.ts";
-
-interface File {
-  readonly name: string;
-  readonly mimeType: string;
-  readonly buffer: Buffer;
-}
 
 describe("the page", () => {
   let browser: TestBrowser;
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let server: RunningServer;
-  let samples: Array<File & { label: string }>;
+  let samples: Sample[];
   let servers = 0;
 
   /** A server with an empty data folder of its own. */
@@ -49,25 +50,9 @@ describe("the page", () => {
     if (await stat(trained).catch(() => undefined)) await cp(trained, join(models, "default"), { recursive: true });
     else await writeTinyModel(models, "default");
     await writeTinyModel(models, "other", { seed: 2, dimensions: 24 });
-    const all = await readSamples(join(packageRoot(), "samples"), "collection");
-    samples = all
-      .filter((_, i) => i % 20 === 0)
-      .map(({ name, label, bytes }) => ({
-        label,
-        name: name.replaceAll(/[\\/]/g, "-"),
-        mimeType: "image/png",
-        buffer: Buffer.from(bytes),
-      }));
+    samples = await pageSamples();
     server = await startServer();
-    for (const label of new Set(samples.map((sample) => sample.label))) {
-      const form = new FormData();
-      for (const { name, buffer } of samples.filter((sample) => sample.label === label)) {
-        form.append("image", new Blob([Uint8Array.from(buffer)]), name);
-      }
-      form.append("metadata", JSON.stringify({ label }));
-      const response = await fetch(`${server.url}/v1/images`, { method: "POST", body: form });
-      assert.equal(response.status, 201);
-    }
+    await storeSamples(server.url, samples);
     browser = await startBrowser();
   });
 
@@ -76,27 +61,6 @@ describe("the page", () => {
     await server?.close();
     await folder.remove();
   });
-
-  /** Gives files to the picker that a button opens. */
-  const pick = async (page: Page, name: string, files: File | File[]) => {
-    const chooser = page.waitForEvent("filechooser");
-    await page.getByRole("button", { name, exact: true }).click();
-    await (await chooser).setFiles(files);
-  };
-
-  const assertAccessible = async (page: Page) => {
-    const { violations } = await new AxeBuilder({ page }).analyze();
-    const bad = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-    assert.deepEqual(
-      bad.map(({ id, nodes }) => [id, nodes[0]?.html]),
-      [],
-    );
-  };
-
-  const assertNoSidewaysScroll = async (page: Page) => {
-    const excess = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
-    assert.equal(excess, 0);
-  };
 
   for (const [size, viewport] of Object.entries(SIZES)) {
     describe(`at ${size} width`, () => {

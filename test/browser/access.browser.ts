@@ -1,0 +1,170 @@
+// The page without a mouse, in the dark, with the pointer on the map, and while the encoder is down.
+import assert from "node:assert/strict";
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { packageRoot } from "../../core/paths.ts";
+import { type Generation, openGeneration } from "../../server/generation/generation.ts";
+import { type RunningServer, start } from "../../server/main.ts";
+import { startBrowser, type TestBrowser } from "../support/browser.ts";
+import {
+  assertAccessible,
+  assertNoSidewaysScroll,
+  pageSamples,
+  pick,
+  type Sample,
+  storeSamples,
+} from "../support/page.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { writeTinyModel } from "../support/tiny-model.ts";
+
+describe("the page for everyone", () => {
+  let browser: TestBrowser;
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let server: RunningServer;
+  let samples: Sample[];
+  const generations: Generation[] = [];
+
+  before(async () => {
+    folder = await temporaryFolder();
+    const models = join(folder.folder, "models");
+    await cp(join(packageRoot(), "models", "default"), join(models, "default"), { recursive: true });
+    await writeTinyModel(models, "other", { seed: 2, dimensions: 24 });
+    server = await start(
+      { data: join(folder.folder, "data"), models, port: 0, threads: 1, maxBatch: 8, logLevel: "silent" },
+      {
+        async openGeneration(...given) {
+          const generation = await openGeneration(...given);
+          generations.push(generation);
+          return generation;
+        },
+      },
+    );
+    samples = await pageSamples();
+    await storeSamples(server.url, samples);
+    browser = await startBrowser();
+  });
+
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+    await folder.remove();
+  });
+
+  const searched = async (page: Page) => {
+    await pick(page, "Choose an image", samples[0]!);
+    await page.locator(".results .tile").first().waitFor();
+  };
+
+  it("has contrast enough in the dark, in every view", async () => {
+    const { page, problems } = await browser.open(server.url, { colorScheme: "dark" });
+    await page.locator(".wall img").first().waitFor();
+    await assertAccessible(page);
+    await searched(page);
+    await assertAccessible(page);
+    await page.goto(`${server.url}/#/collection`);
+    await page.locator(".tile").first().waitFor();
+    await assertAccessible(page);
+    await page.goto(`${server.url}/#/map`);
+    await page.getByText("100 images as model default sees them").waitFor({ timeout: 60_000 });
+    await assertAccessible(page);
+    await page.goto(`${server.url}/#/models`);
+    await page.locator(".card.active .curve svg").first().waitFor();
+    await page.locator(".card summary").first().click();
+    await assertAccessible(page);
+    await page.getByRole("button", { name: "Activate other" }).click();
+    await page.getByRole("heading", { name: "Before and after" }).waitFor({ timeout: 60_000 });
+    await assertAccessible(page);
+    await assertNoSidewaysScroll(page);
+    const { clientWidth, scrollWidth } = (await page.evaluate(
+      "(({ clientWidth, scrollWidth }) => ({ clientWidth, scrollWidth }))(document.querySelector('.comparison .scroll'))",
+    )) as { clientWidth: number; scrollWidth: number };
+    assert.equal(scrollWidth, clientWidth, "both models' answers are seen side by side");
+    await page.getByRole("button", { name: "Roll back to default" }).click();
+    await page.locator(".card.active", { hasText: "default" }).waitFor({ timeout: 60_000 });
+    assert.deepEqual(problems, []);
+  });
+
+  it("is used with the keyboard alone: threshold, a result, the way back", async () => {
+    const { page, problems } = await browser.open(server.url);
+    await searched(page);
+    const tiles = page.locator(".results .tile");
+    const all = await tiles.count();
+    const slider = page.getByRole("slider", { name: "Similarity" });
+    await slider.focus();
+    await page.keyboard.press("End");
+    await page.waitForFunction(`document.querySelectorAll(".results .tile").length === 1`);
+    await page.keyboard.press("Home");
+    await page.waitForFunction(`document.querySelectorAll(".results .tile").length === ${all}`);
+
+    const second = tiles.nth(1);
+    const id = await second.getAttribute("data-id");
+    const focused = `document.activeElement?.closest(".tile")?.dataset.id === ${JSON.stringify(id)}`;
+    for (let presses = 0; !(await page.evaluate(focused)); presses++) {
+      assert.ok(presses < 60, "Tab reaches the second result");
+      await page.keyboard.press("Tab");
+    }
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`**/#/search?id=${id}`);
+    await page.locator(`.results [data-id="${id}"]`).waitFor({ state: "detached" });
+    await page.goBack();
+    await page.locator(`.results [data-id="${id}"]`).waitFor();
+    assert.deepEqual(problems, []);
+  });
+
+  it("shows images on the map, more of them closer up, and searches with the one that is clicked", async () => {
+    const { page, problems } = await browser.open(`${server.url}/#/map`);
+    const shown = new Set<string>();
+    page.on("response", (response) => {
+      if (response.url().includes("/content?size=96")) shown.add(response.url());
+    });
+    await page.getByText("100 images as model default sees them").waitFor({ timeout: 60_000 });
+    const far = await waitForMore(shown, 0);
+    await page.getByRole("button", { name: "Zoom in" }).click();
+    await page.getByRole("button", { name: "Zoom in" }).click();
+    await waitForMore(shown, far);
+    await page.getByRole("button", { name: "Show the whole map" }).click();
+
+    const box = (await page.locator(".map-stage canvas").boundingBox())!;
+    const preview = page.locator(".map-preview");
+    for (let place = 0; !(await preview.isVisible()); place++) {
+      assert.ok(place < 400, "the pointer finds an image");
+      await page.mouse.move(
+        box.x + ((place % 20) + 0.5) * (box.width / 20),
+        box.y + (Math.floor(place / 20) + 0.5) * (box.height / 20),
+      );
+    }
+    const id = await preview.getAttribute("data-id");
+    await page.mouse.down();
+    await page.mouse.up();
+    await page.waitForURL(`**/#/search?id=${id}`);
+    await page.locator(".results .tile").first().waitFor();
+    assert.deepEqual(problems, []);
+  });
+
+  it("says that the encoder is down while it is, and searches again afterwards", async () => {
+    const { page } = await browser.open(server.url);
+    await page.locator(".wall img").first().waitFor();
+    process.kill(generations[0]!.pid!, "SIGKILL");
+    await pick(page, "Choose an image", samples[3]!);
+    await page.getByText("The encoder stopped and is being started again").first().waitFor();
+    const again = page.getByRole("button", { name: "Try again" });
+    const tile = page.locator(".results .tile").first();
+    for (let tries = 0; !(await tile.isVisible()); tries++) {
+      assert.ok(tries < 100, "it answers again");
+      if (await again.isVisible()) await again.click();
+      await page.waitForTimeout(200);
+    }
+    await page.locator("#banner").waitFor({ state: "hidden" });
+  });
+});
+
+/** Waits until there are more than `count` and no new ones come. */
+async function waitForMore(shown: ReadonlySet<string>, count: number): Promise<number> {
+  for (let before = -1, waited = 0; shown.size <= count || shown.size !== before; waited++) {
+    assert.ok(waited < 100, `${shown.size} images shown, more than ${count} expected`);
+    before = shown.size;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  return shown.size;
+}
