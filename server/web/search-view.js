@@ -1,15 +1,14 @@
 // Search: a query on the one side, its matches on the other.
 
 import { createAsker } from "./ask.js";
-import { button, el, notice } from "./dom.js";
+import { button, el } from "./dom.js";
 import { createExamples } from "./examples.js";
 import { createFacets } from "./facets.js";
 import { pickImages } from "./given-images.js";
+import { createMatches } from "./matches.js";
 import { createQueryCanvas } from "./query-canvas.js";
-import { calibrate } from "./scores.js";
 import { createStartScreen } from "./start-screen.js";
 import { createThreshold } from "./threshold.js";
-import { tile } from "./tile.js";
 
 const FIRST = 60;
 const MOST = 1000;
@@ -24,7 +23,6 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
   /** @type {Query | undefined} */
   let query;
   let k = FIRST;
-  let answer;
   let running;
   /** Shown again where the user comes back to the search without naming an image. */
   let lastFile;
@@ -33,15 +31,20 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
   const canvas = createQueryCanvas(() => run());
   const clearRegion = button("Search the whole image", () => canvas.clear(), { hidden: true });
   const examples = createExamples(api, () => run());
-  const threshold = createThreshold(() => render());
+  const threshold = createThreshold(() => matches.render());
   const facets = createFacets(() => run());
-  const summary = el("p", { class: "summary", role: "status" });
-  const message = el("div");
-  const grid = el("ul", { class: "grid", "aria-label": "Matches" });
-  const showMore = button("Show more", () => {
-    k = Math.min(MOST, k * 3);
-    run();
-  });
+  const matches = createMatches(
+    { api, threshold, facets, examples },
+    {
+      again: () => run(),
+      more: () => {
+        k = Math.min(MOST, k * 3);
+        run();
+      },
+      pick,
+      add: () => go("#/collection"),
+    },
+  );
   const picture = el("div", { class: "query-picture" }, canvas.element);
   const aside = el(
     "aside",
@@ -68,16 +71,7 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
       facets.element,
     ),
   );
-  const results = el(
-    "section",
-    { class: "results", "aria-labelledby": "results-title" },
-    el("h1", { id: "results-title" }, "Similar images"),
-    summary,
-    message,
-    grid,
-    el("div", { class: "more" }, showMore),
-  );
-  const search = el("div", { class: "search" }, aside, results);
+  const search = el("div", { class: "search" }, aside, matches.element);
   const start = createStartScreen({ api, pick });
   const element = el("div", {}, start.element, search);
 
@@ -109,14 +103,13 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
   const begin = async (next) => {
     query = next;
     k = FIRST;
-    answer = undefined;
     examples.clear();
     facets.clear();
     canvas.show(undefined);
     clearRegion.hidden = true;
     start.element.hidden = true;
     search.hidden = false;
-    grid.replaceChildren();
+    matches.clear();
     window.scrollTo(0, 0);
     run();
     const bitmap = await (async () => createImageBitmap(next.file ?? (await api.content(next.id))))().catch(() => {});
@@ -129,8 +122,7 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
     running?.abort();
     const abort = new AbortController();
     running = abort;
-    results.setAttribute("aria-busy", "true");
-    message.replaceChildren();
+    matches.begin();
     try {
       const began = performance.now();
       const part = clearRegion.hidden ? undefined : () => canvas.crop();
@@ -141,13 +133,14 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
         found = await ask(question);
       }
       if (abort.signal.aborted) return;
-      answer = { ...found, milliseconds: performance.now() - began, served: await servedBy(found.generation) };
-      showAnswer();
+      const milliseconds = performance.now() - began;
+      const complete = found.matches.length < k || k >= MOST;
+      matches.show({ ...found, milliseconds, served: await servedBy(found.generation) }, complete);
     } catch (error) {
       if (abort.signal.aborted) return;
-      showProblem(error);
+      matches.showProblem(error);
     } finally {
-      if (running === abort) results.removeAttribute("aria-busy");
+      if (running === abort) matches.end();
     }
   }
 
@@ -160,50 +153,6 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
     }
     return served.get(generation);
   };
-
-  const showAnswer = () => {
-    const scores = answer.matches.map(({ score }) => score);
-    threshold.element.hidden = scores.length === 0;
-    threshold.show(calibrate(answer.served?.card.scores, scores, answer.served?.threshold), scores);
-    if (!facets.filter()) facets.show(answer.matches.map(({ metadata }) => metadata));
-    showMore.hidden = answer.matches.length < k || k >= MOST;
-    render();
-  };
-
-  const showProblem = (error) => {
-    grid.replaceChildren();
-    summary.textContent = "";
-    threshold.element.hidden = true;
-    facets.element.hidden = true;
-    showMore.hidden = true;
-    const again = button("Try again", () => run(), { kind: "primary" });
-    const actions = error.status === 0 || error.status >= 500 ? [again] : [button("Choose another image", pick)];
-    message.replaceChildren(notice(error.title ?? "The search failed", error.message, ...actions));
-  };
-
-  function render() {
-    const { matches, milliseconds, generation, model } = answer;
-    const shown = matches.filter(({ score }) => score >= threshold.value() - 1e-6);
-    grid.replaceChildren(...shown.map(resultTile));
-    const of = shown.length < matches.length ? ` of ${matches.length.toLocaleString()}` : "";
-    summary.textContent =
-      matches.length === 0
-        ? ""
-        : `${shown.length.toLocaleString()}${of} ${matches.length === 1 ? "match" : "matches"} in ${Math.max(1, Math.round(milliseconds))} ms · model ${model.name}, generation ${generation}`;
-    if (matches.length === 0 && !facets.filter()) {
-      const add = button("Add images", () => go("#/collection"), { kind: "primary" });
-      message.replaceChildren(notice("Nothing to compare with yet", "The collection has no other image.", add));
-    } else if (shown.length === 0) {
-      const show = button("Show all", () => {
-        facets.clear();
-        threshold.reset();
-        run();
-      });
-      message.replaceChildren(notice("No match passes", "The threshold or the filter leaves all of them out.", show));
-    } else message.replaceChildren();
-  }
-
-  const resultTile = (match) => tile(api, match, ...examples.buttons(match));
 
   return {
     element,
