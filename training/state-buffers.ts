@@ -54,6 +54,9 @@ export async function compileStateful(
   };
 }
 
+/** Operators whose result onnxruntime leaves where their input lies: who reads it reads the input. */
+const VIEWS: ReadonlySet<string> = new Set(["Reshape", "Identity"]);
+
 /** Names of the state whose next value may take its place: whatever reads it is computed before that. */
 function overwritable(
   outputs: Readonly<Record<string, Tensor>>,
@@ -61,7 +64,8 @@ function overwritable(
 ): ReadonlySet<string> {
   const readers = new Map<string, Node[]>();
   for (const node of topologicalOrder([...Object.values(outputs), ...next.values()])) {
-    for (const { node: source } of node.inputs) {
+    for (let { node: source } of node.inputs) {
+      while (VIEWS.has(source.op)) source = source.inputs[0]!.node;
       if (source.op === "Input") readers.set(source.name!, [...(readers.get(source.name!) ?? []), node]);
     }
   }

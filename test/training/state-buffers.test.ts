@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { add, input, mul, scalar, type Tensor } from "../../training/graph/index.ts";
+import { add, input, mul, reshape, scalar, type Tensor } from "../../training/graph/index.ts";
 import { compileStateful } from "../../training/state-buffers.ts";
 
 describe("state that goes through a graph", () => {
@@ -35,5 +35,13 @@ describe("state that goes through a graph", () => {
     const x = input("x", [2]);
     const { state, inPlace } = await run({}, { x: add(x, scalar(1)) }, 3);
     assert.deepEqual([state.get("x"), inPlace], [[4, 5], { x: false }]);
+  });
+
+  it("is kept apart where something else reads a view of it", async () => {
+    const x = input("x", [2]);
+    const view = reshape(x, [2, 1]);
+    const next = { x: add(mul(reshape(view, [2]), scalar(2)), scalar(0)) };
+    const { results, state, inPlace } = await run({ seen: mul(view, scalar(10)) }, next, 3);
+    assert.deepEqual([[...results.seen!], state.get("x"), inPlace], [[40, 80], [8, 16], { x: false }]);
   });
 });

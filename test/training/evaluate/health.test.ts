@@ -50,8 +50,16 @@ describe("effectiveRank", () => {
 
 describe("alignment", () => {
   it("is the mean squared distance of pairs", () => {
-    const a = unitRows([[1, 0], [1, 0], [1, 0]]); // biome-ignore format: rows
-    const b = unitRows([[1, 0], [0, 1], [-1, 0]]); // biome-ignore format: rows
+    const a = unitRows([
+      [1, 0],
+      [1, 0],
+      [1, 0],
+    ]);
+    const b = unitRows([
+      [1, 0],
+      [0, 1],
+      [-1, 0],
+    ]);
     close(alignment(a, b, 2), (0 + 2 + 4) / 3);
     assert.throws(() => alignment(a, b.subarray(2), 2), RangeError);
   });
@@ -59,7 +67,11 @@ describe("alignment", () => {
 
 describe("uniformity", () => {
   it("is the logarithm of the mean Gaussian potential of pairs", () => {
-    const rows = unitRows([[1, 0], [0, 1], [-1, 0]]); // biome-ignore format: rows
+    const rows = unitRows([
+      [1, 0],
+      [0, 1],
+      [-1, 0],
+    ]);
     close(uniformity(rows, 2), Math.log((2 * Math.exp(-2 * 2) + Math.exp(-2 * 4)) / 3));
     close(uniformity(same, 4), 0);
   });

@@ -56,7 +56,13 @@ describe("retrieval", () => {
 
   it("leaves out queries without a relevant image, and refuses to average over none", async () => {
     const database = inOrder(["a", "b"]);
-    const queries = { embeddings: unitRows([[1, 0], [1, 0]]), labels: ["a", "z"] }; // biome-ignore format: two rows
+    const queries = {
+      embeddings: unitRows([
+        [1, 0],
+        [1, 0],
+      ]),
+      labels: ["a", "z"],
+    };
     assert.deepEqual((await retrieval(queries, database)).queries, 1);
     assert.equal((await retrieval(queries, database)).recallAt1, 1);
     await assert.rejects(retrieval(queryOf("z"), database), RangeError);
