@@ -1,74 +1,42 @@
 // The page without a mouse, in the dark, with the pointer on the map, and while the encoder is down.
 import assert from "node:assert/strict";
-import { cp } from "node:fs/promises";
-import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { packageRoot } from "../../core/paths.ts";
 import { type Generation, openGeneration } from "../../server/generation/generation.ts";
-import { type RunningServer, start } from "../../server/main.ts";
-import { startBrowser, type TestBrowser } from "../support/browser.ts";
-import {
-  assertAccessible,
-  assertNoSidewaysScroll,
-  pageSamples,
-  pick,
-  type Sample,
-  storeSamples,
-} from "../support/page.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
-import { writeTinyModel } from "../support/tiny-model.ts";
+import { assertAccessible, assertNoSidewaysScroll, type PageTest, pick, preparePage } from "../support/page.ts";
 
 describe("the page for everyone", () => {
-  let browser: TestBrowser;
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-  let server: RunningServer;
-  let samples: Sample[];
+  let test: PageTest;
   const generations: Generation[] = [];
 
   before(async () => {
-    folder = await temporaryFolder();
-    const models = join(folder.folder, "models");
-    await cp(join(packageRoot(), "models", "default"), join(models, "default"), { recursive: true });
-    await writeTinyModel(models, "other", { seed: 2, dimensions: 24 });
-    server = await start(
-      { data: join(folder.folder, "data"), models, port: 0, threads: 1, maxBatch: 8, logLevel: "silent" },
-      {
-        async openGeneration(...given) {
-          const generation = await openGeneration(...given);
-          generations.push(generation);
-          return generation;
-        },
+    test = await preparePage({
+      async openGeneration(...given) {
+        const generation = await openGeneration(...given);
+        generations.push(generation);
+        return generation;
       },
-    );
-    samples = await pageSamples();
-    await storeSamples(server.url, samples);
-    browser = await startBrowser();
+    });
   });
-
-  after(async () => {
-    await browser?.close();
-    await server?.close();
-    await folder.remove();
-  });
+  after(() => test?.close());
 
   const searched = async (page: Page) => {
-    await pick(page, "Choose an image", samples[0]!);
+    await pick(page, "Choose an image", test.samples[0]!);
     await page.locator(".results .tile").first().waitFor();
   };
 
   it("has contrast enough in the dark, in every view", async () => {
-    const { page, problems } = await browser.open(server.url, { colorScheme: "dark" });
+    const { page, problems } = await test.browser.open(test.server.url, { colorScheme: "dark" });
     await page.locator(".wall img").first().waitFor();
     await assertAccessible(page);
     await searched(page);
     await assertAccessible(page);
-    await page.goto(`${server.url}/#/collection`);
+    await page.goto(`${test.server.url}/#/collection`);
     await page.locator(".tile").first().waitFor();
     await assertAccessible(page);
-    await page.goto(`${server.url}/#/map`);
+    await page.goto(`${test.server.url}/#/map`);
     await page.getByText("100 images as model default sees them").waitFor({ timeout: 60_000 });
     await assertAccessible(page);
-    await page.goto(`${server.url}/#/models`);
+    await page.goto(`${test.server.url}/#/models`);
     await page.locator(".card.active .curve svg").first().waitFor();
     await page.locator(".card summary").first().click();
     await assertAccessible(page);
@@ -86,7 +54,7 @@ describe("the page for everyone", () => {
   });
 
   it("is used with the keyboard alone: threshold, a result, the way back", async () => {
-    const { page, problems } = await browser.open(server.url);
+    const { page, problems } = await test.browser.open(test.server.url);
     await searched(page);
     const tiles = page.locator(".results .tile");
     const all = await tiles.count();
@@ -113,7 +81,7 @@ describe("the page for everyone", () => {
   });
 
   it("shows images on the map, more of them closer up, and searches with the one that is clicked", async () => {
-    const { page, problems } = await browser.open(`${server.url}/#/map`);
+    const { page, problems } = await test.browser.open(`${test.server.url}/#/map`);
     const shown = new Set<string>();
     page.on("response", (response) => {
       if (response.url().includes("/content?size=96")) shown.add(response.url());
@@ -143,10 +111,10 @@ describe("the page for everyone", () => {
   });
 
   it("says that the encoder is down while it is, and searches again afterwards", async () => {
-    const { page } = await browser.open(server.url);
+    const { page } = await test.browser.open(test.server.url);
     await page.locator(".wall img").first().waitFor();
     process.kill(generations[0]!.pid!, "SIGKILL");
-    await pick(page, "Choose an image", samples[3]!);
+    await pick(page, "Choose an image", test.samples[3]!);
     await page.getByText("The encoder stopped and is being started again").first().waitFor();
     const again = page.getByRole("button", { name: "Try again" });
     const tile = page.locator(".results .tile").first();

@@ -1,70 +1,29 @@
 // The page in a browser, on a real server: each flow at desktop and phone width.
 import assert from "node:assert/strict";
-import { cp, stat } from "node:fs/promises";
-import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { packageRoot } from "../../core/paths.ts";
-import type { Options } from "../../server/config.ts";
 import { openGeneration } from "../../server/generation/generation.ts";
-import { type Parts, type RunningServer, start } from "../../server/main.ts";
 import { openStore } from "../../server/store/store.ts";
-import { SIZES, startBrowser, type TestBrowser } from "../support/browser.ts";
+import { SIZES } from "../support/browser.ts";
 import {
   assertAccessible,
   assertNoSidewaysScroll,
   type File,
-  pageSamples,
+  type PageTest,
   pick,
-  type Sample,
-  storeSamples,
+  preparePage,
 } from "../support/page.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
-import { writeTinyModel } from "../support/tiny-model.ts";
 
 describe("the page", () => {
-  let browser: TestBrowser;
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-  let server: RunningServer;
-  let samples: Sample[];
-  let servers = 0;
-
-  /** A server with an empty data folder of its own. */
-  const startServer = (options: Options = {}, parts: Partial<Parts> = {}) =>
-    start(
-      {
-        data: join(folder.folder, `data-${++servers}`),
-        models: join(folder.folder, "models"),
-        port: 0,
-        threads: 1,
-        maxBatch: 8,
-        logLevel: "silent",
-        ...options,
-      },
-      parts,
-    );
+  let test: PageTest;
 
   before(async () => {
-    folder = await temporaryFolder();
-    const models = join(folder.folder, "models");
-    const trained = join(packageRoot(), "models", "default");
-    if (await stat(trained).catch(() => undefined)) await cp(trained, join(models, "default"), { recursive: true });
-    else await writeTinyModel(models, "default");
-    await writeTinyModel(models, "other", { seed: 2, dimensions: 24 });
-    samples = await pageSamples();
-    server = await startServer();
-    await storeSamples(server.url, samples);
-    browser = await startBrowser();
+    test = await preparePage();
   });
-
-  after(async () => {
-    await browser?.close();
-    await server?.close();
-    await folder.remove();
-  });
+  after(() => test?.close());
 
   for (const [size, viewport] of Object.entries(SIZES)) {
     describe(`at ${size} width`, () => {
-      const open = (hash = "", url = server.url) => browser.open(`${url}/${hash}`, { viewport });
+      const open = (hash = "", url = test.server.url) => test.browser.open(`${url}/${hash}`, { viewport });
 
       const controls = async (page: Page) => {
         if (size === "phone") await page.getByText("Threshold and filter").click();
@@ -75,7 +34,7 @@ describe("the page", () => {
         await page.getByRole("heading", { name: "Find images that look alike" }).waitFor();
         await page.locator(".wall img").first().waitFor();
         await assertAccessible(page);
-        await pick(page, "Choose an image", samples[0]!);
+        await pick(page, "Choose an image", test.samples[0]!);
         const tiles = page.locator(".results .tile");
         await tiles.first().waitFor();
         assert.match((await tiles.first().textContent())!, /1\.000/);
@@ -93,7 +52,7 @@ describe("the page", () => {
 
       it("narrows by threshold, by metadata, by a box and by examples", async () => {
         const { page, problems } = await open();
-        await pick(page, "Choose an image", samples[0]!);
+        await pick(page, "Choose an image", test.samples[0]!);
         const tiles = page.locator(".results .tile");
         await tiles.nth(59).waitFor({ state: "attached" });
         await controls(page);
@@ -137,21 +96,21 @@ describe("the page", () => {
 
       it("says what is wrong with an image that cannot be read", async () => {
         const { page } = await open();
-        const broken = { name: "broken.png", mimeType: "image/png", buffer: samples[0]!.buffer.subarray(0, 90) };
+        const broken = { name: "broken.png", mimeType: "image/png", buffer: test.samples[0]!.buffer.subarray(0, 90) };
         await pick(page, "Choose an image", broken);
         await page.getByRole("heading", { name: "The image cannot be decoded" }).waitFor();
-        await pick(page, "Choose another image", samples[1]!);
+        await pick(page, "Choose another image", test.samples[1]!);
         await page.locator(".results .tile").first().waitFor();
       });
 
       it("fills an empty collection, names the file that was refused, deletes and undoes", async () => {
-        const empty = await startServer();
+        const empty = await test.startServer();
         try {
           const { page, problems } = await open("#/collection", empty.url);
           await page.getByRole("heading", { name: "No images yet" }).waitFor();
           await assertAccessible(page);
-          const broken = { name: "broken.png", mimeType: "image/png", buffer: samples[0]!.buffer.subarray(0, 90) };
-          await pick(page, "Add images", [...samples.slice(0, 20), broken]);
+          const broken = { name: "broken.png", mimeType: "image/png", buffer: test.samples[0]!.buffer.subarray(0, 90) };
+          await pick(page, "Add images", [...test.samples.slice(0, 20), broken]);
           await page.getByText("Added 20 images · 1 file was refused").waitFor();
           assert.match((await page.locator(".failures").textContent())!, /^broken\.png Expected a whole image file/);
           const tiles = page.locator(".tile:visible");
@@ -241,19 +200,19 @@ describe("the page", () => {
   }
 
   it("asks nothing of any other address and runs under its own policy", async () => {
-    const { page } = await browser.open("about:blank");
+    const { page } = await test.browser.open("about:blank");
     const others: string[] = [];
     page.on("request", (request) => {
-      if (!request.url().startsWith(server.url)) others.push(request.url());
+      if (!request.url().startsWith(test.server.url)) others.push(request.url());
     });
-    const answer = await page.goto(server.url);
+    const answer = await page.goto(test.server.url);
     assert.match(answer!.headers()["content-security-policy"]!, /default-src 'self'/);
     await page.locator(".wall img").first().waitFor();
     assert.deepEqual(others, []);
   });
 
   it("tells that the server has stopped, and goes on when it is back", async () => {
-    const { page } = await browser.open(server.url);
+    const { page } = await test.browser.open(test.server.url);
     await page.locator(".wall img").first().waitFor();
     await page.route("**/v1/**", (route) => route.abort());
     await page.route("**/readyz", (route) => route.abort());
@@ -266,13 +225,13 @@ describe("the page", () => {
   });
 
   it("asks for the key of a server that wants one", async () => {
-    const data = join(folder.folder, "data-keys");
+    const data = test.newData();
     const store = await openStore(data);
     const { key } = await store.write(() => store.apiKeys.create("admin", "page"));
     store.close();
-    const guarded = await startServer({ data, requireKeys: true });
+    const guarded = await test.startServer({ data, requireKeys: true });
     try {
-      const { page } = await browser.open(`${guarded.url}/#/collection`);
+      const { page } = await test.browser.open(`${guarded.url}/#/collection`);
       await page.getByRole("heading", { name: "This server asks for a key" }).waitFor();
       await assertAccessible(page);
       await page.getByLabel("API key").fill("wrong");
@@ -280,7 +239,7 @@ describe("the page", () => {
       await page.getByText("That key was not accepted").waitFor();
       await page.getByLabel("API key").fill(key);
       await page.getByRole("button", { name: "Continue" }).click();
-      await pick(page, "Add images", samples[0]!);
+      await pick(page, "Add images", test.samples[0]!);
       await page.locator(".tile img.loaded").first().waitFor();
       await page.getByRole("link", { name: "Models" }).first().click();
       await page.getByRole("button", { name: "Activate other" }).click();
@@ -292,7 +251,7 @@ describe("the page", () => {
 
   it("cancels a swap", async () => {
     let opened = 0;
-    const slow = await startServer(
+    const slow = await test.startServer(
       {},
       {
         openGeneration: async (...given) => {
@@ -302,7 +261,7 @@ describe("the page", () => {
       },
     );
     try {
-      const { page, problems } = await browser.open(`${slow.url}/#/models`);
+      const { page, problems } = await test.browser.open(`${slow.url}/#/models`);
       await page.getByRole("button", { name: "Activate other" }).click();
       await page.getByRole("button", { name: "Cancel" }).click();
       await page.getByText("Cancelled; the model before still answers.").waitFor();
@@ -314,7 +273,7 @@ describe("the page", () => {
   });
 
   it("takes an image that is dropped and one that is pasted", async () => {
-    const { page, problems } = await browser.open(server.url);
+    const { page, problems } = await test.browser.open(test.server.url);
     const give = (kind: string, sample: File) =>
       page.evaluate(`(() => {
         const bytes = Uint8Array.from(atob("${sample.buffer.toString("base64")}"), (c) => c.charCodeAt(0));
@@ -329,7 +288,7 @@ describe("the page", () => {
       })()`);
     for (const [i, kind] of ["drop", "paste"].entries()) {
       const searched = page.waitForResponse("**/v1/search");
-      await give(kind, samples[i * 10]!);
+      await give(kind, test.samples[i * 10]!);
       assert.equal((await searched).status(), 200);
       await page.locator(".results .tile").first().waitFor();
     }

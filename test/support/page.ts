@@ -1,10 +1,16 @@
-// What tests of the page share: images to store, and what holds of every view.
+// What tests of the page share: a server with images and models, a browser, and what holds of every view.
 import assert from "node:assert/strict";
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "playwright-core";
 import { readSamples } from "../../cli/demo/samples.ts";
 import { packageRoot } from "../../core/paths.ts";
+import type { Options } from "../../server/config.ts";
+import { type Parts, type RunningServer, start } from "../../server/main.ts";
+import { startBrowser, type TestBrowser } from "./browser.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+import { writeTinyModel } from "./tiny-model.ts";
 
 /** A file as a file picker takes it. */
 export interface File {
@@ -17,8 +23,49 @@ export interface Sample extends File {
   readonly label: string;
 }
 
+/** A page to test. */
+export interface PageTest {
+  readonly browser: TestBrowser;
+  /** Its active model is "default"; {@link PageTest.samples} are stored. */
+  readonly server: RunningServer;
+  readonly samples: readonly Sample[];
+  /** Path of a new, empty data folder. */
+  newData(): string;
+  /** Another server with the same models, "default" and "other", and an empty data folder of its own. */
+  startServer(options?: Options, parts?: Partial<Parts>): Promise<RunningServer>;
+  close(): Promise<void>;
+}
+
+/** @param parts Of the first server. */
+export async function preparePage(parts?: Partial<Parts>): Promise<PageTest> {
+  const { folder, remove } = await temporaryFolder();
+  const models = join(folder, "models");
+  await cp(join(packageRoot(), "models", "default"), join(models, "default"), { recursive: true });
+  await writeTinyModel(models, "other", { seed: 2, dimensions: 24 });
+  let folders = 0;
+  const newData = () => join(folder, `data-${++folders}`);
+  const startServer: PageTest["startServer"] = (options = {}, given = {}) =>
+    start({ data: newData(), models, port: 0, threads: 1, maxBatch: 8, logLevel: "silent", ...options }, given);
+  const server = await startServer({}, parts);
+  const samples = await pageSamples();
+  await storeSamples(server.url, samples);
+  const browser = await startBrowser();
+  return {
+    browser,
+    server,
+    samples,
+    newData,
+    startServer,
+    async close() {
+      await browser.close();
+      await server.close();
+      await remove();
+    },
+  };
+}
+
 /** A hundred of the sample images, ten of each label. */
-export async function pageSamples(): Promise<Sample[]> {
+async function pageSamples(): Promise<Sample[]> {
   const all = await readSamples(join(packageRoot(), "samples"), "collection");
   return all
     .filter((_, i) => i % 20 === 0)
@@ -31,7 +78,7 @@ export async function pageSamples(): Promise<Sample[]> {
 }
 
 /** Uploads samples with their labels. */
-export async function storeSamples(url: string, samples: readonly Sample[]): Promise<void> {
+async function storeSamples(url: string, samples: readonly Sample[]): Promise<void> {
   for (const label of new Set(samples.map((sample) => sample.label))) {
     const form = new FormData();
     for (const { name, buffer } of samples.filter((sample) => sample.label === label)) {
