@@ -39,8 +39,11 @@ export async function compile(
   { providers = ["cpu"], threads = 0, profile, blocked }: CompileOptions = {},
 ): Promise<CompiledGraph> {
   const inputs = inputsOf(outputs);
-  const lowered = providers[0] === "cpu" ? await lower(outputs, blocked) : outputs;
-  const session = await InferenceSession.create(serialize(lowered), {
+  const onCpu = providers[0] === "cpu";
+  const lowered = onCpu ? await lower(outputs, blocked) : outputs;
+  // Where onnxruntime knows the shapes of two tensors to be equal, it keeps the memory of the first until the second needs it,
+  // be that forward and backward pass. A step of training takes twice as much by it, so it is not told the shapes.
+  const session = await InferenceSession.create(serialize(lowered, { openShapes: onCpu }), {
     executionProviders: [...providers],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -57,7 +60,11 @@ export async function compile(
         fetches[name] = into[name] ? wrap(name, into[name], tensor) : null;
       const results = await session.run(ortFeeds, fetches);
       const values: Record<string, TensorData> = {};
-      for (const name of Object.keys(outputs)) values[name] = into[name] ?? (results[name]!.data as TensorData);
+      for (const name of Object.keys(outputs)) {
+        const data = results[name]!.data as TensorData;
+        values[name] = into[name] ?? data;
+        if (values[name]!.buffer !== data.buffer) discard(data);
+      }
       return values;
     },
     async release() {
@@ -66,6 +73,13 @@ export async function compile(
     },
   };
 }
+
+/** Frees an array without waiting for the garbage collector: whoever sends to a port that is closed has it no more. */
+function discard({ buffer }: TensorData): void {
+  closedPort.postMessage(null, [buffer as ArrayBuffer]);
+}
+const closedPort = new MessageChannel().port1;
+closedPort.close();
 
 /** Moves convolutions to blocked layout where this machine's kernels prove to give the same values. */
 async function lower(outputs: Readonly<Record<string, Tensor>>, blocked?: (conv: Node) => boolean) {

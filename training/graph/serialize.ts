@@ -9,18 +9,33 @@ export const OPSET = 18;
 /** Which dimensions of an input or output keep a name instead of a size: `{ pixels: { 0: "N" } }`. */
 export type SymbolicDims = Readonly<Record<string, Readonly<Record<number, string>>>>;
 
+/** How a model is written. */
+export interface SerializeOptions {
+  /** Dimensions to leave open. The graph must not depend on their size (no reshape across them). */
+  readonly symbolicDims?: SymbolicDims;
+  /**
+   * Whether the shapes that tensors are brought to could be replaced at run time, as ONNX allows it of an initializer that is an
+   * input too, so that nobody can rely on them beforehand. @default false
+   */
+  readonly openShapes?: boolean;
+}
+
 /**
  * Encodes what `outputs` need as an ONNX model.
  *
+ * onnxruntime executes depth first, of a node's inputs the one that was written last first. So they are written in reverse:
+ * what is made of parameters follows what is made of images, and does not lie about until it is needed.
+ *
  * @param outputs Output name → tensor. Inputs keep the names they were made with.
- * @param symbolicDims Dimensions to leave open. The graph must not depend on their size (no reshape across them).
  */
 export function serialize(
   outputs: Readonly<Record<string, Tensor>>,
-  { symbolicDims = {} }: { symbolicDims?: SymbolicDims } = {},
+  { symbolicDims = {}, openShapes = false }: SerializeOptions = {},
 ): Uint8Array {
-  const order = topologicalOrder(Object.values(outputs));
+  const order = topologicalOrder(Object.values(outputs), (node) => [...node.inputs].reverse());
   const nameOf = nameTensors(order, outputs);
+  const open = openShapes ? targetShapes(order) : new Map<Node, string>();
+  for (const [node, name] of open) nameOf.set(node.outputs[0]!, name);
   const valueInfo = (name: string, tensor: Tensor): onnx.IValueInfoProto => ({
     name,
     type: { tensorType: { elemType: ONNX_TYPES[tensor.dtype], shape: dims(tensor.shape, symbolicDims[name]) } },
@@ -32,9 +47,16 @@ export function serialize(
     input: [],
     output: Object.entries(outputs).map(([name, tensor]) => valueInfo(name, tensor)),
   };
+  const written = new Set<string>();
   for (const node of order) {
     const [first] = node.outputs as [Tensor];
-    if (node.op === "Input") graph.input!.push(valueInfo(node.name!, first));
+    const shapeName = open.get(node);
+    if (shapeName) {
+      if (written.has(shapeName)) continue;
+      written.add(shapeName);
+      graph.input!.push(valueInfo(shapeName, first));
+      graph.initializer!.push(initializer(shapeName, node));
+    } else if (node.op === "Input") graph.input!.push(valueInfo(node.name!, first));
     else if (node.op === "Constant") graph.initializer!.push(initializer(nameOf.get(first)!, node));
     else {
       graph.node!.push({
@@ -57,6 +79,12 @@ export function serialize(
     opsetImport: [{ domain: "", version: OPSET }, ...domains(order)],
     graph,
   }).finish();
+}
+
+/** The constants that say what shape a tensor is brought to, and a name for each: one for equal ones, so that they are still seen to be. */
+function targetShapes(order: readonly Node[]): Map<Node, string> {
+  const shapes = order.filter(({ op }) => op === "Reshape" || op === "Expand").map(({ inputs }) => inputs[1]!.node);
+  return new Map(shapes.map((node) => [node, `shape.${(node.data as BigInt64Array).join("x")}`]));
 }
 
 /** `domain::Operator`, or an operator of ONNX itself. */

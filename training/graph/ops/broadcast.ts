@@ -27,7 +27,7 @@ export function reduceSum(x: Tensor, axes?: readonly number[], { keepDims = fals
   return reduce("ReduceSum", x, axes, keepDims, ([g], kept) => [expand(reshape(g!, kept), x.shape)]);
 }
 
-/** Applies a reducing operator; its rule also gets the output shape with the reduced axes kept as 1. */
+/** Applies an operator that leaves a single value as it is; its rule also gets the output shape with the reduced axes kept as 1. */
 export function reduce(
   op: string,
   x: Tensor,
@@ -36,9 +36,10 @@ export function reduce(
   gradient?: (gradients: ReadonlyArray<Tensor | undefined>, kept: Shape) => Tensor[],
 ): Tensor {
   const kept = x.shape.map((v, i) => (axes.includes(i) ? 1 : v));
-  if (axes.length === 0) return x;
+  const shape = keepDims ? kept : x.shape.filter((_, i) => !axes.includes(i));
+  if (axes.every((i) => x.shape[i] === 1)) return sameShape(shape, x.shape) ? x : reshape(x, shape);
   return apply(op, [x, integers(axes)], {
-    shape: keepDims ? kept : x.shape.filter((_, i) => !axes.includes(i)),
+    shape,
     attributes: { keepdims: keepDims ? 1 : 0 },
     ...(gradient && { gradient: (g) => gradient(g, kept) }),
   });
