@@ -27,6 +27,7 @@ const program = new Command("bench:train")
   .option("--python <program>", "runs the peer", "python3")
   .option("--provider <name>", "execution provider of onnxruntime", "cpu")
   .option("--no-tune", "take the first form of every gradient")
+  .option("--recompute", "compute activations again for the backward pass")
   .option("--profile", "time by operator and the ten costliest nodes")
   .option("--json", "print JSON only")
   .option("--worker", "print one round of our side; used by this program itself")
@@ -40,6 +41,7 @@ const options = program.opts<{
   python: string;
   provider: string;
   tune: boolean;
+  recompute?: boolean;
   profile?: boolean;
   json?: boolean;
   worker?: boolean;
@@ -76,8 +78,8 @@ async function ourRound(name: string): Promise<Side> {
     `--${key}`,
     String(options[key as "steps" | "threads" | "provider"]),
   ]);
-  const tune = options.tune ? [] : ["--no-tune"];
-  const args = [...process.execArgv, process.argv[1]!, "--worker", "--case", name, ...given, ...tune];
+  const flags = [...(options.tune ? [] : ["--no-tune"]), ...(options.recompute ? ["--recompute"] : [])];
+  const args = [...process.execArgv, process.argv[1]!, "--worker", "--case", name, ...given, ...flags];
   const { stdout } = await run(process.execPath, args);
   return JSON.parse(stdout.trim().split("\n").at(-1)!);
 }

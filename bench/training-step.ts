@@ -34,9 +34,9 @@ const WARM_UP = 2;
 /** Times `steps` steps after two that are not. `profile` is text, filled where asked for. */
 export async function timeStep(
   { widths, blocks, batch: B }: Case,
-  options: { steps: number; threads: number; provider: string; tune: boolean; profile?: boolean },
+  options: { steps: number; threads: number; provider: string; tune: boolean; recompute?: boolean; profile?: boolean },
 ): Promise<{ median: number; best: number; rssMb: number; profile: string }> {
-  const { steps, threads, provider } = options;
+  const { steps, threads, provider, recompute = false } = options;
   const architecture = {
     block: "basic" as const,
     widths: [...widths],
@@ -48,7 +48,7 @@ export async function timeStep(
       (x, scope) => projectionHead(resnet(x, scope, architecture), scope, "linear", DIM),
       input("xq", [B, 3, SIDE, SIDE]),
       input("xk", [B, 3, SIDE, SIDE]),
-      { B, K: QUEUE, m: 0.99, T: 0.1, dim: DIM, bnGroups: 1 },
+      { B, K: QUEUE, m: 0.99, T: 0.1, dim: DIM, bnGroups: 1, recompute },
       sgd({ momentum: 0.9, weightDecay: 5e-4 }),
       chooser,
     );

@@ -7,7 +7,7 @@ import { asWriteFailure } from "../core/files.ts";
 import { ablate as runAblations } from "../training/ablate/ablate.ts";
 import { ablationPage, ablationTable } from "../training/ablate/page.ts";
 import { ABLATIONS, type Ablation } from "../training/ablate/variants.ts";
-import { addTrainingOptions, budgetOf, settingsFrom, type TrainingFlags, tuningOf } from "./train/options.ts";
+import { addTrainingOptions, budgetOf, engineOf, settingsFrom, type TrainingFlags } from "./train/options.ts";
 
 interface Flags extends TrainingFlags {
   readonly only: readonly Ablation[];
@@ -44,7 +44,7 @@ ablate.action(async (images: string[], flags: Flags) => {
     ablations: flags.only,
     budget: budgetOf(flags) ?? { epochs: 10 },
     ...(flags.threads && { threads: flags.threads }),
-    ...tuningOf(flags),
+    ...engineOf(flags),
     signal: stop.signal,
     onRun: ({ variant, number, of }) => {
       console.error(`run ${number} of ${of}: ${variant.ablation}, ${variant.series}, ${variant.value}`);

@@ -15,7 +15,7 @@ import { train as runTraining } from "../training/train.ts";
 import { readWeights } from "../training/warm-start.ts";
 import { showProgress } from "./progress.ts";
 import { addExportOptions, type ExportFlags, exportOptionsOf } from "./train/export-options.ts";
-import { addTrainingOptions, budgetOf, settingsFrom, type TrainingFlags, tuningOf } from "./train/options.ts";
+import { addTrainingOptions, budgetOf, engineOf, settingsFrom, type TrainingFlags } from "./train/options.ts";
 
 interface Flags extends TrainingFlags, ExportFlags {
   readonly name?: string;
@@ -79,7 +79,7 @@ train.action(async (images: string[], flags: Flags & Record<string, unknown>) =>
     resume: flags.resume ?? false,
     replace: flags.replace ?? false,
     ...(flags.threads && { threads: flags.threads }),
-    ...tuningOf(flags),
+    ...engineOf(flags),
     signal: stop.signal,
     onEvent: display.show,
   }).finally(display.stop);

@@ -59,6 +59,8 @@ export const trainingConfigSchema = z
     batch: z.int().min(2),
     /** Queue size K. */
     queue: positiveInteger,
+    /** Numbers that the keys of the queue are kept as; computed with are float32. */
+    queuePrecision: z.enum(["float32", "float16"]).default("float32"),
     /** Momentum m of the key encoder. */
     keyMomentum: probability,
     /** Share of the old representation that a slot of the memory bank keeps. */
@@ -106,6 +108,11 @@ export const trainingConfigSchema = z
       c.queue >= c.batch || c.mechanism === "end-to-end",
       "queue",
       `expected the queue of ${c.queue} to hold at least one batch of ${c.batch}`,
+    );
+    expect(
+      c.queuePrecision === "float32" || c.mechanism !== "memory-bank",
+      "queuePrecision",
+      "expected float32 with a memory bank, whose slots are averages",
     );
     expect(
       c.storedSize >= c.imageSize,

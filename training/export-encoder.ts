@@ -45,7 +45,7 @@ export async function exportEncoder(
   const S = config.imageSize;
   const folded = embeddingEncoder(input("pixels", [1, 3, S, S]), foldedScope(read), config, embedding);
   const full = serialize({ embedding: folded }, { symbolicDims: { pixels: { 0: "N" }, embedding: { 0: "N" } } });
-  const onnx = precision === "float16" ? await halveWeights(full) : full;
+  const onnx = precision === "float16" ? halveWeights(full) : full;
   const count = check.length / (3 * S * S);
   const dimensions = folded.shape[1]!;
   const expected = await evaluate(config, read, check, embedding);

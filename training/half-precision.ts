@@ -1,6 +1,6 @@
 // An ONNX file of half the size: weights kept as float16 and widened when the model is loaded. It computes in float32.
 import onnxProto from "onnx-proto";
-import { cast, compile, input } from "./graph/index.ts";
+import { toHalf } from "../core/half.ts";
 
 const { AttributeProto, ModelProto, TensorProto } = onnxProto.onnx;
 
@@ -8,20 +8,18 @@ const { AttributeProto, ModelProto, TensorProto } = onnxProto.onnx;
 const LEAST = 1024;
 
 /** Halves the weights of a model; numbers beyond ±65504 would not survive, which the export's check tells. */
-export async function halveWeights(onnx: Uint8Array): Promise<Uint8Array> {
+export function halveWeights(onnx: Uint8Array): Uint8Array {
   const model = ModelProto.decode(onnx);
   const graph = model.graph!;
   for (const weight of graph.initializer!) {
     const bytes = weight.rawData!;
     if (weight.dataType !== TensorProto.DataType.FLOAT || bytes.length < 4 * LEAST) continue;
     const values = new Float32Array(new Uint8Array(bytes).buffer);
-    const rounding = await compile({ half: cast(input("values", [values.length]), "float16") });
-    const { half } = await rounding.run({ values });
-    await rounding.release();
+    const half = toHalf(values);
     const name = weight.name!;
     weight.name = `${name}_half`;
     weight.dataType = TensorProto.DataType.FLOAT16;
-    weight.rawData = new Uint8Array(half!.buffer, half!.byteOffset, half!.byteLength);
+    weight.rawData = new Uint8Array(half.buffer);
     graph.node!.unshift({
       name: `${name}_widened`,
       opType: "Cast",

@@ -49,6 +49,7 @@ const powerOfTwo = (n: number) => 2 ** Math.floor(Math.log2(Math.max(n, 1)));
 const COMMON = {
   mechanism: "moco",
   bankMomentum: 0.5,
+  queuePrecision: "float32",
   shuffle: true,
   dim: 128,
   optimizer: "sgd",

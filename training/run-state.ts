@@ -1,9 +1,10 @@
 // The tensors of a run: drawn for a new one, read from a checkpoint, or begun from another model's encoder.
 import { AppError } from "../core/errors.ts";
+import { toHalf } from "../core/half.ts";
 import type { TrainingConfig } from "./config.ts";
 import { createRandom } from "./data/random.ts";
 import { sizeOf } from "./graph/index.ts";
-import { noiseKeys } from "./moco/negative-queue.ts";
+import { type Keys, noiseKeys } from "./moco/negative-queue.ts";
 import type { MocoStep } from "./moco/step.ts";
 import { initialValues } from "./network/initialise.ts";
 import type { StoredTensor } from "./safetensors.ts";
@@ -11,7 +12,7 @@ import type { StoredTensor } from "./safetensors.ts";
 /** State by the step's names, and the keys of the dictionary [rows, D]. */
 export interface RunState {
   readonly tensors: Map<string, Float32Array>;
-  readonly keys: Float32Array;
+  readonly keys: Keys;
 }
 
 // A stream of the seed that neither a step nor an epoch uses: they count up from 0 and 2³¹.
@@ -26,7 +27,8 @@ export function newRunState(step: MocoStep, config: TrainingConfig, rows: number
     const values = initialValues(spec, random);
     begin(tensors, spec.name, values);
   }
-  return { tensors, keys: noiseKeys(rows, config.dim, random) };
+  const keys = noiseKeys(rows, config.dim, random);
+  return { tensors, keys: config.queuePrecision === "float16" ? toHalf(keys) : keys };
 }
 
 /**
@@ -42,7 +44,7 @@ export function resumedRunState(
 ): RunState {
   const tensors = new Map<string, Float32Array>();
   for (const [name, { shape }] of step.next) tensors.set(name, take(stored, name, shape));
-  return { tensors, keys: take(stored, "queue", [rows, config.dim]) };
+  return { tensors, keys: take(stored, "queue", [rows, config.dim], config.queuePrecision) };
 }
 
 /**
@@ -70,13 +72,20 @@ function begin(tensors: Map<string, Float32Array>, name: string, values: Float32
   if (tensors.has(`k.${name}`)) tensors.set(`k.${name}`, values.slice());
 }
 
-function take(stored: ReadonlyMap<string, StoredTensor>, name: string, shape: readonly number[]): Float32Array {
+const ARRAYS = { float32: Float32Array, float16: Uint16Array } as const;
+
+function take<Precision extends keyof typeof ARRAYS = "float32">(
+  stored: ReadonlyMap<string, StoredTensor>,
+  name: string,
+  shape: readonly number[],
+  precision = "float32" as Precision,
+): InstanceType<(typeof ARRAYS)[Precision]> {
   const tensor = stored.get(name);
-  if (!tensor || tensor.shape.join() !== shape.join() || !(tensor.data instanceof Float32Array)) {
+  if (!tensor || tensor.shape.join() !== shape.join() || !(tensor.data instanceof ARRAYS[precision])) {
     throw new AppError(
       "invalid_checkpoint",
       `Expected the tensor ${name} of [${shape}] but ${tensor ? `it has [${tensor.shape}]` : "it is not there"}: the weights are of another architecture. Use the architecture they were trained with, or start anew.`,
     );
   }
-  return tensor.data;
+  return tensor.data as InstanceType<(typeof ARRAYS)[Precision]>;
 }

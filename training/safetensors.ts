@@ -2,10 +2,10 @@
 import { z } from "zod";
 import { AppError } from "../core/errors.ts";
 
-/** Element types read and written, by their safetensors names. */
+/** A tensor as a file has it. */
 export interface StoredTensor {
   readonly shape: readonly number[];
-  readonly data: Float32Array | BigInt64Array | Uint8Array;
+  readonly data: Float32Array | Uint16Array | BigInt64Array | Uint8Array;
 }
 
 /** A file's content. */
@@ -15,14 +15,15 @@ export interface TensorFile {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-const KINDS = { F32: Float32Array, I64: BigInt64Array, U8: Uint8Array } as const;
+/** Element types read and written, by their safetensors names; F16 as raw bits. */
+const KINDS = { F32: Float32Array, F16: Uint16Array, I64: BigInt64Array, U8: Uint8Array } as const;
 
 /** Encodes tensors; the file's bytes depend on nothing but its content. */
 export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let end = 0;
   for (const [name, { shape, data }] of tensors) {
-    const dtype = data instanceof Float32Array ? "F32" : data instanceof BigInt64Array ? "I64" : "U8";
+    const [dtype] = Object.entries(KINDS).find(([, Kind]) => data instanceof Kind)!;
     header[name] = { dtype, shape, data_offsets: [end, end + data.byteLength] };
     end += data.byteLength;
   }

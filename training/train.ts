@@ -45,6 +45,8 @@ export interface TrainOptions extends PrepareOptions, ExportOptions {
   readonly threads?: number;
   /** Where the fastest forms of convolutions on this machine are kept. @default none: those that are best on most machines */
   readonly tuningFile?: string;
+  /** Compute cheap activations again for the backward pass instead of keeping them: less memory, the same values. @default false */
+  readonly recompute?: boolean;
   /** Ends the run after the step under way: a checkpoint is written, no model. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
@@ -104,7 +106,7 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
         file: options.tuningFile,
         onTiming: (shapes) => onEvent({ kind: "tuning", shapes }),
       });
-  const step = trainingStep(config, chosenForms(forms));
+  const step = trainingStep(config, chosenForms(forms), options);
   const rows = dictionaryRows(config, dataset.count);
   const state = resumed
     ? resumedRunState(step, config, rows, resumed.tensors)

@@ -1,7 +1,7 @@
 // The step of a run: the mechanism that its configuration names, on views that are made inside the graph.
 import type { TrainingConfig } from "./config.ts";
 import { projectionEncoder } from "./encoder.ts";
-import { type FormChooser, input } from "./graph/index.ts";
+import { type FormChooser, type GradientOptions, input } from "./graph/index.ts";
 import { endToEndStep } from "./moco/end-to-end.ts";
 import { memoryBankStep } from "./moco/memory-bank.ts";
 import type { Encoder } from "./moco/query-encoder.ts";
@@ -11,13 +11,18 @@ import { optimizerOf } from "./optimizer.ts";
 import { IMAGENET_NORMALISATION } from "./preprocessing.ts";
 
 /** The step on stored images, uint8 [B, S, S, 3]. @param chooser Of the forms of convolutions and their gradients. */
-export function trainingStep(config: TrainingConfig, chooser?: FormChooser): MocoStep {
-  const { batch: B, storedSize, imageSize, queue: K, keyMomentum: m, temperature: T, dim, bnGroups, shuffle } = config;
+export function trainingStep(
+  config: TrainingConfig,
+  chooser?: FormChooser,
+  { recompute = false }: GradientOptions = {},
+): MocoStep {
+  const { batch: B, storedSize, imageSize, queue: K, keyMomentum: m, temperature: T } = config;
+  const { dim, bnGroups, shuffle, queuePrecision } = config;
   const images = input("images", [B, storedSize, storedSize, 3], "uint8");
   const f: Encoder = (x, scope) => projectionEncoder(x, scope, config);
   const xq = view(images, "query", imageSize, IMAGENET_NORMALISATION);
   const xk = view(images, "key", imageSize, IMAGENET_NORMALISATION);
-  const shape = { B, K, m, T, dim, bnGroups, shuffle };
+  const shape = { B, K, m, T, dim, bnGroups, shuffle, queuePrecision, recompute };
   const optimizer = optimizerOf(config);
   switch (config.mechanism) {
     case "moco":

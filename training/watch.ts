@@ -50,8 +50,8 @@ export interface Watch {
   readonly last: StepMetrics | undefined;
   /** What was measured so far. */
   readonly epochs: readonly Epoch[];
-  /** To be called after each step; measures where an epoch ends and it is time. */
-  step(metrics: StepMetrics, state: State, queue: Float32Array): Promise<void>;
+  /** To be called after each step; measures where an epoch ends and it is time, with the `negatives` [K, D]. */
+  step(metrics: StepMetrics, state: State, negatives: () => Float32Array): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -110,11 +110,11 @@ export async function watchRun(options: WatchOptions): Promise<Watch> {
     get last() {
       return log.lines.findLast((line) => line.kind === "step");
     },
-    async step(metrics, state, queue) {
+    async step(metrics, state, negatives) {
       since = [...since, metrics].slice(-perEpoch); // not every epoch is measured
       await log.append({ kind: "step", ...metrics });
       const ended = metrics.step % perEpoch === 0 && performance.now() - measuredAt >= pause;
-      if (ended || metrics.step === metrics.totalSteps) await measure(metrics, state, queue);
+      if (ended || metrics.step === metrics.totalSteps) await measure(metrics, state, negatives());
     },
     async close() {
       await log.close();

@@ -18,6 +18,12 @@ const HYPERPARAMETERS: ReadonlyArray<
   ["--dim <number>", "dim", "length of a key", number],
   ["--batch <number>", "batch", "images in a step", number],
   ["--queue <number>", "queue", "K, negative keys", number],
+  [
+    "--queue-precision <type>",
+    "queuePrecision",
+    "numbers that the keys of the queue are kept as",
+    ["float32", "float16"],
+  ],
   ["--key-momentum <0..1>", "keyMomentum", "m, momentum of the key encoder", number],
   ["--bank-momentum <0..1>", "bankMomentum", "share of its old content that a slot of the memory bank keeps", number],
   ["--temperature <number>", "temperature", "T", number],

@@ -19,6 +19,7 @@ export interface TrainingFlags extends Readonly<Record<string, unknown>> {
   readonly minutes?: number;
   readonly threads?: number;
   readonly tune: boolean;
+  readonly recompute?: boolean;
 }
 
 /** @param budget How long it takes where the user does not say, in words. */
@@ -35,6 +36,7 @@ export function addTrainingOptions(command: Command, budget: string): void {
     .addOption(new Option("--device <name>", "where to compute").choices(DEVICE_NAMES).default("auto"))
     .option("--threads <number>", "threads (default: all cores)", positive)
     .option("--no-tune", "take fixed forms of convolutions; do not time them on this machine")
+    .option("--recompute", "compute cheap activations twice instead of keeping them: less memory, a little slower")
     .optionsGroup("Hyper-parameters:");
   for (const option of hyperparameterOptions()) command.addOption(option);
 }
@@ -48,8 +50,11 @@ export function budgetOf({ epochs, minutes }: TrainingFlags): Budget | undefined
   return minutes ? { minutes } : undefined;
 }
 
-/** The file of the fastest forms on this machine, unless the user wants fixed ones. */
-export const tuningOf = ({ tune }: TrainingFlags) => (tune ? { tuningFile: tuningFile() } : {});
+/** How to compute: with the fastest forms on this machine, unless the user wants fixed ones, and in how much memory. */
+export const engineOf = ({ tune, recompute = false }: TrainingFlags) => ({
+  recompute,
+  ...(tune && { tuningFile: tuningFile() }),
+});
 
 /** What the user set, and the device found. */
 export async function settingsFrom(images: readonly string[], flags: TrainingFlags): Promise<PrepareOptions> {

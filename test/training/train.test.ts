@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openEncoder } from "../../core/encoder-session.ts";
 import { AppError, type ErrorCode } from "../../core/errors.ts";
+import { fromHalf } from "../../core/half.ts";
 import { readModel, sha256 } from "../../core/model-folder.ts";
 import { loadCheckpoint, saveCheckpoint } from "../../training/checkpoint.ts";
 import type { TrainingConfig } from "../../training/config.ts";
@@ -141,6 +142,37 @@ describe("train", () => {
       Array.from({ length: STEPS }, (_, i) => i + 1),
     );
   });
+
+  it("computes the same from less memory where activations are computed again", async () => {
+    await train(tinyTraining(folder, { modelsFolder: join(folder, "whole-models"), runFolder: join(folder, "whole") }));
+    await train(tinyTraining(folder, { recompute: true }));
+    assert.deepEqual(await fingerprint("run"), await fingerprint("whole"));
+  });
+
+  it("keeps a queue of float16 in the checkpoint, and goes on with it", async () => {
+    const config = { ...TINY_CONFIG, queuePrecision: "float16" } as const;
+    await train(
+      tinyTraining(folder, { config, modelsFolder: join(folder, "whole-models"), runFolder: join(folder, "whole") }),
+    );
+    const stop = new AbortController();
+    const onEvent = (event: TrainEvent) => event.kind === "step" && event.metrics.step === 9 && stop.abort();
+    await train(tinyTraining(folder, { config, signal: stop.signal, onEvent }));
+    const { tensors } = await loadCheckpoint(join(folder, "run", "checkpoint.safetensors"));
+    const keys = fromHalf(tensors.get("queue")!.data as Uint16Array);
+    for (let row = 0; row < keys.length; row += 16) {
+      const length = Math.hypot(...keys.subarray(row, row + 16));
+      assert.ok(Math.abs(length - 1) < 2e-3, `key of length ${length}`);
+    }
+    await train(tinyTraining(folder, { resume: true }));
+    assert.deepEqual(await fingerprint("run"), await fingerprint("whole"));
+  });
+
+  it("refuses a memory bank of float16", () =>
+    rejects(
+      train(tinyTraining(folder, { config: { ...TINY_CONFIG, mechanism: "memory-bank", queuePrecision: "float16" } })),
+      "invalid_configuration",
+      /queuePrecision: expected float32/,
+    ));
 
   it("writes a checkpoint and no model where it is stopped, and goes on from there", async () => {
     await train(tinyTraining(folder, { modelsFolder: join(folder, "whole-models"), runFolder: join(folder, "whole") }));

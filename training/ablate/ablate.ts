@@ -32,6 +32,8 @@ export interface AblateOptions extends PrepareOptions {
   readonly threads?: number;
   /** As in a training. */
   readonly tuningFile?: string;
+  /** As in a training. */
+  readonly recompute?: boolean;
   readonly signal?: AbortSignal;
   /** Called before each run. */
   readonly onRun?: (run: { variant: Variant; number: number; of: number }) => void;

@@ -1,7 +1,8 @@
 // Convolutions in the layout that onnxruntime's fastest CPU kernel reads: channels in blocks of one vector register.
 
 import { reshape } from "./ops/shape.ts";
-import { apply, type Node, type Tensor, topologicalOrder } from "./tensor.ts";
+import { rewrite, withInputs } from "./rewrite.ts";
+import { apply, type Node, type Tensor } from "./tensor.ts";
 
 // onnxruntime moves a convolution to these kernels by itself only where the weights are constant. Ours are computed at
 // every step, so the graph names the operators itself. Both reorderings know the block size of the machine (8 or 16).
@@ -20,21 +21,10 @@ export function blockConvolutions(
   outputs: Readonly<Record<string, Tensor>>,
   accepts: (conv: Node) => boolean = () => true,
 ): Record<string, Tensor> {
-  const replaced = new Map<Tensor, Tensor>();
-  const current = (tensor: Tensor) => replaced.get(tensor) ?? tensor;
-  for (const node of topologicalOrder(Object.values(outputs))) {
-    const inputs = node.inputs.map(current);
-    if (fitsBlocks(node) && accepts(node)) replaced.set(node.outputs[0]!, blockedConv(node, inputs));
-    else if (inputs.some((tensor, i) => tensor !== node.inputs[i])) {
-      const made: Tensor[] = [];
-      const copy: Node = { ...node, inputs, outputs: made };
-      for (const output of node.outputs) {
-        made.push({ ...output, node: copy });
-        replaced.set(output, made.at(-1)!);
-      }
-    }
-  }
-  return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, current(tensor)]));
+  const tensors = rewrite(Object.values(outputs), (node, inputs) =>
+    fitsBlocks(node) && accepts(node) ? [blockedConv(node, inputs)] : withInputs(node, inputs),
+  );
+  return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, tensors[i]!]));
 }
 
 /** Whether the blocked kernel can run this node. */

@@ -1,13 +1,20 @@
 // Reverse-mode differentiation: emits the nodes that compute the gradient of a scalar.
 import { add } from "./ops/elementwise.ts";
+import { recomputeActivations } from "./recompute.ts";
 import { filled, type Node, sameShape, type Tensor, topologicalOrder } from "./tensor.ts";
+
+/** How gradients are computed. */
+export interface GradientOptions {
+  /** Whether cheap activations are computed again where they are needed instead of kept: less memory, more time. @default false */
+  readonly recompute?: boolean;
+}
 
 /**
  * The gradient of `loss` (shape `[]`) with respect to each tensor of `wrt`, with the tensor's shape.
  *
  * @throws where an operator between them has no gradient rule, or a tensor of `wrt` does not influence the loss.
  */
-export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
+export function gradients(loss: Tensor, wrt: readonly Tensor[], { recompute = false }: GradientOptions = {}): Tensor[] {
   if (loss.shape.length > 0) throw new RangeError(`gradients: expected a scalar loss but received [${loss.shape}]`);
   const order = topologicalOrder([loss], (node) => node.parents);
   const active = nodesFrom(wrt, order);
@@ -27,11 +34,12 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
       gradientOf.set(parent, sum ? add(sum, gradient) : gradient);
     });
   }
-  return wrt.map((tensor) => {
+  const found = wrt.map((tensor) => {
     const gradient = gradientOf.get(tensor);
     if (!gradient) throw new Error(`gradients: the loss does not depend on ${tensor.node.name ?? tensor.node.op}`);
     return gradient;
   });
+  return recompute ? recomputeActivations(found, active) : found;
 }
 
 /** The nodes that some tensor of `wrt` flows into, those of `wrt` included. */

@@ -1,6 +1,6 @@
 // The tensor graph: operators with gradients, as text, as ONNX, and run.
 export { type CompiledGraph, type CompileOptions, compile, type Values } from "./compile.ts";
-export { gradients } from "./gradients.ts";
+export { type GradientOptions, gradients } from "./gradients.ts";
 export { type BatchNormOutput, batchNorm } from "./ops/batch-norm.ts";
 export { broadcastShape, expand, reduceSum, sumTo } from "./ops/broadcast.ts";
 export { type ConvOptions, conv2d } from "./ops/conv.ts";

@@ -1,18 +1,19 @@
 // What a mechanism remembers from one step to the next, behind one interface for the loop.
+import { fromHalf } from "../../core/half.ts";
 import type { TrainingConfig } from "../config.ts";
 import { createRandom } from "../data/random.ts";
 import type { Values } from "../graph/index.ts";
 import { memoryBank } from "./memory-bank.ts";
-import { negativeQueue } from "./negative-queue.ts";
+import { type Keys, negativeQueue } from "./negative-queue.ts";
 
 /** The keys that queries are compared with. */
 export interface Dictionary {
   /** What a checkpoint keeps, [rows, D]. */
-  readonly keys: Float32Array;
+  readonly keys: Keys;
   /** Row of the queue that the next key replaces; 0 for a memory bank. */
   readonly pointer: number;
   /** The negatives of the last step, [K, D]. */
-  readonly negatives: Float32Array;
+  negatives(): Float32Array;
   /** Inputs of the graph for step `step` on the images at `indices`. */
   feeds(indices: ArrayLike<number>, step: number): Values;
   /** Takes in what the step put out as `keys` [B, D]. */
@@ -27,13 +28,13 @@ export const dictionaryRows = ({ mechanism, queue }: TrainingConfig, images: num
 const FIRST_STREAM = 2 ** 30;
 
 /** The dictionary of a run over existing keys. End-to-end training fills a queue too, by which it is judged. */
-export function createDictionary(config: TrainingConfig, keys: Float32Array, pointer = 0): Dictionary {
+export function createDictionary(config: TrainingConfig, keys: Keys, pointer = 0): Dictionary {
   const { dim, batch, queue: K, seed, bankMomentum } = config;
   if (config.mechanism !== "memory-bank") {
     const queue = negativeQueue(keys, dim, pointer);
     return {
       keys,
-      negatives: keys,
+      negatives: () => (keys instanceof Uint16Array ? fromHalf(keys) : keys),
       get pointer() {
         return queue.pointer;
       },
@@ -41,13 +42,13 @@ export function createDictionary(config: TrainingConfig, keys: Float32Array, poi
       update: (_, newKeys) => queue.enqueue(newKeys),
     };
   }
-  const bank = memoryBank(keys, dim, bankMomentum);
+  const bank = memoryBank(keys as Float32Array, dim, bankMomentum); // the configuration has no other
   const positives = new Float32Array(batch * dim);
   const negatives = new Float32Array(K * dim);
   return {
     keys,
     pointer: 0,
-    negatives,
+    negatives: () => negatives,
     feeds(indices, step) {
       bank.take(indices, positives);
       bank.sample(createRandom(seed, FIRST_STREAM + step), indices, negatives);

@@ -49,7 +49,7 @@ export function endToEndStep(
   );
   const logits = add(mocoLogits(q, k, k, T), own);
   const loss = crossEntropyWithLabel0(logits);
-  const { next, gradients } = query.learn(loss, optimizer);
+  const { next, gradients } = query.learn(loss, optimizer, config);
   return {
     outputs: { loss, accuracy: contrastiveAccuracy(logits), queries: q, keys: stopGradient(k), logits },
     next,

@@ -26,7 +26,7 @@ export function memoryBankStep(
   const k = input("positives", [B, dim]);
   const logits = mocoLogits(q, k, input("queue", [K, dim]), T); // B×(1+K)
   const loss = crossEntropyWithLabel0(logits);
-  const { next, gradients } = query.learn(loss, optimizer);
+  const { next, gradients } = query.learn(loss, optimizer, config);
   return {
     outputs: { loss, accuracy: contrastiveAccuracy(logits), queries: q, keys: stopGradient(q), logits },
     next,

@@ -1,20 +1,24 @@
 // The dictionary as a queue (MoCo section 3.2): keys of the last K images, the oldest replaced first.
+import { toHalf } from "../../core/half.ts";
 import type { Random } from "../data/random.ts";
+
+/** Keys row by row: float32, or the raw bits of float16. */
+export type Keys = Float32Array | Uint16Array;
 
 /** A ring of K keys of length D. The graph reads `keys`; new keys are written in place, so nothing is copied. */
 export interface NegativeQueue {
   /** Queue size, number of negative keys. */
   readonly K: number;
   /** [K, D] row by row, each of unit norm. */
-  readonly keys: Float32Array;
+  readonly keys: Keys;
   /** Row that the next key replaces, 0..K−1. */
   readonly pointer: number;
-  /** Replaces the oldest rows by `batch` [B, D]; goes on at row 0 where the end is reached. */
+  /** Replaces the oldest rows by `batch` [B, D], rounded where the queue is of float16; goes on at row 0 where the end is reached. */
   enqueue(batch: Float32Array): void;
 }
 
 /** A queue over existing keys. */
-export function negativeQueue(keys: Float32Array, dim: number, start = 0): NegativeQueue {
+export function negativeQueue(keys: Keys, dim: number, start = 0): NegativeQueue {
   const K = keys.length / dim;
   let pointer = start;
   return {
@@ -27,8 +31,9 @@ export function negativeQueue(keys: Float32Array, dim: number, start = 0): Negat
       const rows = batch.length / dim;
       if (rows > K) throw new RangeError(`enqueue: ${rows} keys do not fit a queue of ${K}`);
       const untilEnd = Math.min(rows, K - pointer);
-      keys.set(batch.subarray(0, untilEnd * dim), pointer * dim);
-      keys.set(batch.subarray(untilEnd * dim), 0);
+      const newest = keys instanceof Uint16Array ? toHalf(batch) : batch;
+      keys.set(newest.subarray(0, untilEnd * dim), pointer * dim);
+      keys.set(newest.subarray(untilEnd * dim), 0);
       pointer = (pointer + rows) % K;
     },
   };

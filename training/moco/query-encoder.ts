@@ -1,5 +1,5 @@
 // The encoder that learns: f_q, its parameters θ_q and their update. Every mechanism has it.
-import { type FormChooser, gradients, input, l2Normalise, type Tensor } from "../graph/index.ts";
+import { type FormChooser, type GradientOptions, gradients, input, l2Normalise, type Tensor } from "../graph/index.ts";
 import { type TensorSpec, trainingScope } from "../network/scope.ts";
 import type { Optimizer } from "../optimizer.ts";
 
@@ -15,7 +15,11 @@ export interface QueryEncoder {
   /** x [B, 3, H, W] → [B, D] of unit norm, with batch statistics; those of the last call go into the running ones. */
   encode(x: Tensor): Tensor;
   /** One update of θ_q; takes the inputs `learningRate` and `step` []. State by name → its value after the step. */
-  learn(loss: Tensor, optimizer: Optimizer): { next: Map<string, Tensor>; gradients: Map<string, Tensor> };
+  learn(
+    loss: Tensor,
+    optimizer: Optimizer,
+    options?: GradientOptions,
+  ): { next: Map<string, Tensor>; gradients: Map<string, Tensor> };
 }
 
 /** f_q with statistics in `bnGroups` groups of the batch. @param chooser Of the forms of its convolutions. */
@@ -40,9 +44,9 @@ export function queryEncoder(f: Encoder, bnGroups: number, chooser?: FormChooser
     theta,
     tensors,
     encode: (x) => l2Normalise(f(x, scope)),
-    learn(loss, optimizer) {
+    learn(loss, optimizer, options) {
       const names = [...theta.keys()];
-      const found = gradients(loss, [...theta.values()]);
+      const found = gradients(loss, [...theta.values()], options);
       const schedule = { learningRate: input("learningRate", []), step: input("step", []) };
       const next = new Map<string, Tensor>();
       names.forEach((name, i) => {

@@ -1,6 +1,7 @@
 // One training step of Momentum Contrast as a graph: Algorithm 1 of the paper (He et al. 2020), line by line.
 import {
   add,
+  cast,
   crossEntropyWithLabel0,
   type FormChooser,
   gatherRows,
@@ -22,6 +23,8 @@ export interface MocoConfig {
   readonly B: number;
   /** Queue size, number of negative keys. */
   readonly K: number;
+  /** Numbers that the negatives come as; they are widened to float32. @default float32 */
+  readonly queuePrecision?: "float32" | "float16";
   /** Momentum of the key encoder. @example 0.999 */
   readonly m: number;
   /** Temperature. */
@@ -32,6 +35,8 @@ export interface MocoConfig {
   readonly bnGroups: number;
   /** Shuffling BN (section 3.3): with more than one group, keys change groups. @default true */
   readonly shuffle?: boolean;
+  /** Whether cheap activations are computed again for the backward pass instead of kept. @default false */
+  readonly recompute?: boolean;
 }
 
 /** The graph of one step and the state that goes through it. */
@@ -90,11 +95,12 @@ export function mocoStep(
   for (const [name, tensor] of scopeK.updated) keyState.set(`k.${name}`, tensor);
 
   // logits: B×(1+K), the positive first; cross entropy with label 0
-  const logits = mocoLogits(q, k, input("queue", [K, dim]), T);
+  const queue = cast(input("queue", [K, dim], config.queuePrecision), "float32");
+  const logits = mocoLogits(q, k, queue, T);
   const loss = crossEntropyWithLabel0(logits);
 
   // SGD on θ_q
-  const { next, gradients } = query.learn(loss, optimizer);
+  const { next, gradients } = query.learn(loss, optimizer, config);
   return {
     outputs: { loss, accuracy: contrastiveAccuracy(logits), queries: q, keys: k, logits },
     next: new Map([...next, ...keyState]),

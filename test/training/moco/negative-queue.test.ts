@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { fromHalf } from "../../../core/half.ts";
 import { createRandom } from "../../../training/data/random.ts";
 import { negativeQueue, noiseKeys } from "../../../training/moco/negative-queue.ts";
 
@@ -24,6 +25,12 @@ describe("negativeQueue", () => {
         );
       }),
     );
+  });
+
+  it("keeps keys as float16 where it is one of them, rounded", () => {
+    const queue = negativeQueue(new Uint16Array(8), 2, 3);
+    queue.enqueue(Float32Array.of(1, -0.5, 1 / 3, 2 ** -24));
+    assert.deepEqual([...fromHalf(queue.keys as Uint16Array)], [1365 / 4096, 2 ** -24, 0, 0, 0, 0, 1, -0.5]);
   });
 
   it("refuses more keys than it holds", () => {

@@ -1,0 +1,34 @@
+// Numbers of 16 bits (IEEE 754 binary16) as raw bits: Node has no array of them before version 24.
+
+/** 1 sign, 5 exponent and 10 fraction bits; below 2⁻¹⁴ numbers are multiples of 2⁻²⁴. */
+const [FRACTION_BITS, LEAST_EXPONENT, INFINITE, NOT_A_NUMBER] = [10, -14, 0x7c00, 0x7e00];
+
+/** The nearest half of each value, ties to even; beyond 65,504 they are infinite. */
+export function toHalf(values: Float32Array): Uint16Array {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return Uint16Array.from(words, (word, i) => {
+    const sign = (word >>> 16) & 0x8000;
+    if (Number.isNaN(values[i]!)) return NOT_A_NUMBER;
+    const exponent = Math.max(LEAST_EXPONENT, ((word >>> 23) & 0xff) - 127);
+    const steps = roundHalfEven(Math.abs(values[i]!) / 2 ** (exponent - FRACTION_BITS));
+    // A fraction that is rounded up to the next power of two carries into the exponent by itself.
+    return sign | Math.min(INFINITE, ((exponent - LEAST_EXPONENT) << FRACTION_BITS) + steps);
+  });
+}
+
+/** The value of each half, exactly. */
+export function fromHalf(bits: Uint16Array): Float32Array {
+  return Float32Array.from(bits, (half) => {
+    const [biased, fraction] = [(half & INFINITE) >>> FRACTION_BITS, half & 0x3ff];
+    const sign = half & 0x8000 ? -1 : 1;
+    if (biased === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+    const leading = biased === 0 ? 0 : 2 ** FRACTION_BITS;
+    return sign * (leading + fraction) * 2 ** (Math.max(biased, 1) - 1 + LEAST_EXPONENT - FRACTION_BITS);
+  });
+}
+
+function roundHalfEven(x: number): number {
+  const below = Math.floor(x);
+  const rest = x - below;
+  return rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? below + 1 : below;
+}
