@@ -4,7 +4,7 @@
 //   npm run bench:train -- --profile                                         where our time goes
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { CASES, timeStep } from "./training-step.ts";
 
 /** One side of one case. */
@@ -27,6 +27,8 @@ const program = new Command("bench:train")
   .option("--python <program>", "runs the peer", "python3")
   .option("--provider <name>", "execution provider of onnxruntime", "cpu")
   .option("--no-tune", "take the first form of every gradient")
+  .option("--queue <n>", "negative keys", Number, 4096)
+  .addOption(new Option("--queue-precision <type>", "of ours").choices(["float32", "float16"]).default("float32"))
   .option("--recompute", "compute activations again for the backward pass")
   .option("--profile", "time by operator and the ten costliest nodes")
   .option("--json", "print JSON only")
@@ -41,6 +43,8 @@ const options = program.opts<{
   python: string;
   provider: string;
   tune: boolean;
+  queue: number;
+  queuePrecision: "float32" | "float16";
   recompute?: boolean;
   profile?: boolean;
   json?: boolean;
@@ -74,10 +78,10 @@ if (options.worker || options.profile) {
 }
 
 async function ourRound(name: string): Promise<Side> {
-  const given = ["steps", "threads", "provider"].flatMap((key) => [
-    `--${key}`,
-    String(options[key as "steps" | "threads" | "provider"]),
-  ]);
+  const { steps, threads, provider, queue, queuePrecision } = options;
+  const given = Object.entries({ steps, threads, provider, queue, "queue-precision": queuePrecision }).flatMap(
+    ([key, value]) => [`--${key}`, String(value)],
+  );
   const flags = [...(options.tune ? [] : ["--no-tune"]), ...(options.recompute ? ["--recompute"] : [])];
   const args = [...process.execArgv, process.argv[1]!, "--worker", "--case", name, ...given, ...flags];
   const { stdout } = await run(process.execPath, args);
@@ -87,7 +91,9 @@ async function ourRound(name: string): Promise<Side> {
 async function peerRound(name: string, script: string): Promise<Side> {
   const { widths, blocks, batch } = CASES[name]!;
   const shape = ["--widths", widths.join(), "--blocks", String(blocks), "--batch", String(batch)];
-  const args = [script, ...shape, "--steps", String(options.steps), "--threads", String(options.threads)];
+  const { steps, threads, queue } = options;
+  const given = Object.entries({ steps, threads, queue }).flatMap(([key, value]) => [`--${key}`, String(value)]);
+  const args = [script, ...shape, ...given];
   const { stdout } = await run(options.python, args);
   const line = JSON.parse(stdout.trim().split("\n").at(-1)!);
   return { median: line.images_per_second_median, best: line.images_per_second_best, rssMb: line.peak_rss_mb };

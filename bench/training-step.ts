@@ -27,16 +27,28 @@ export const CASES: Readonly<Record<string, Case>> = {
 };
 
 const SIDE = 32;
-const QUEUE = 4096;
 const DIM = 128;
 const WARM_UP = 2;
+
+/** What to time, and how. */
+export interface StepOptions {
+  readonly steps: number;
+  readonly threads: number;
+  readonly provider: string;
+  readonly tune: boolean;
+  /** Negative keys. */
+  readonly queue: number;
+  readonly queuePrecision: "float32" | "float16";
+  readonly recompute?: boolean;
+  readonly profile?: boolean;
+}
 
 /** Times `steps` steps after two that are not. `profile` is text, filled where asked for. */
 export async function timeStep(
   { widths, blocks, batch: B }: Case,
-  options: { steps: number; threads: number; provider: string; tune: boolean; recompute?: boolean; profile?: boolean },
+  options: StepOptions,
 ): Promise<{ median: number; best: number; rssMb: number; profile: string }> {
-  const { steps, threads, provider, recompute = false } = options;
+  const { steps, threads, provider, queue: K, queuePrecision, recompute = false } = options;
   const architecture = {
     block: "basic" as const,
     widths: [...widths],
@@ -48,7 +60,7 @@ export async function timeStep(
       (x, scope) => projectionHead(resnet(x, scope, architecture), scope, "linear", DIM),
       input("xq", [B, 3, SIDE, SIDE]),
       input("xk", [B, 3, SIDE, SIDE]),
-      { B, K: QUEUE, m: 0.99, T: 0.1, dim: DIM, bnGroups: 1, recompute },
+      { B, K, m: 0.99, T: 0.1, dim: DIM, bnGroups: 1, queuePrecision, recompute },
       sgd({ momentum: 0.9, weightDecay: 5e-4 }),
       chooser,
     );
@@ -64,8 +76,7 @@ export async function timeStep(
     for (const net of ["q", "k"]) state.set(`${net}.${spec.name}`, initialValues(spec, createRandom(2)));
   }
   const folder = options.profile ? mkdtempSync(join(tmpdir(), "profile-")) : undefined;
-  const { loss, keys } = step.outputs;
-  const graph = await compileStateful({ loss, keys }, step.next, state, {
+  const graph = await compileStateful({ loss: step.outputs.loss, keys: step.outputs.keys }, step.next, state, {
     ...engine,
     ...(folder && { profile: join(folder, "step") }),
   });
@@ -73,7 +84,7 @@ export async function timeStep(
   const feeds = {
     xq: view,
     xk: view,
-    queue: noiseKeys(QUEUE, DIM, random),
+    queue: noiseKeys(K, DIM, random, queuePrecision),
     learningRate: Float32Array.of(0.03),
     step: Float32Array.of(1),
   };

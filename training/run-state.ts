@@ -1,6 +1,5 @@
 // The tensors of a run: drawn for a new one, read from a checkpoint, or begun from another model's encoder.
 import { AppError } from "../core/errors.ts";
-import { toHalf } from "../core/half.ts";
 import type { TrainingConfig } from "./config.ts";
 import { createRandom } from "./data/random.ts";
 import { sizeOf } from "./graph/index.ts";
@@ -27,8 +26,7 @@ export function newRunState(step: MocoStep, config: TrainingConfig, rows: number
     const values = initialValues(spec, random);
     begin(tensors, spec.name, values);
   }
-  const keys = noiseKeys(rows, config.dim, random);
-  return { tensors, keys: config.queuePrecision === "float16" ? toHalf(keys) : keys };
+  return { tensors, keys: noiseKeys(rows, config.dim, random, config.queuePrecision) };
 }
 
 /**

@@ -11,5 +11,6 @@ export { reduceMax, reduceMean } from "./ops/mean.ts";
 export { averagePool2d, globalAveragePool, maxPool2d } from "./ops/pool.ts";
 export { concat, gatherRows, pad, reshape, slice, stopGradient, transpose } from "./ops/shape.ts";
 export { printGraph } from "./print.ts";
+export { distinct } from "./recompute.ts";
 export { type SymbolicDims, serialize } from "./serialize.ts";
 export * from "./tensor.ts";

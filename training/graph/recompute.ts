@@ -51,9 +51,9 @@ function isValueByValue({ node }: Tensor): boolean {
 }
 
 /**
- * A view of a tensor with its own shape. onnxruntime merges nodes that compute the same from the same; from another attribute, here
+ * The same tensor, which onnxruntime does not take to be the same: a view with its own shape. It merges nodes that compute the same from the same; from another attribute, here
  * one that says what sizes of 0 would mean, it takes two nodes to be different.
  */
-function distinct(x: Tensor): Tensor {
+export function distinct(x: Tensor): Tensor {
   return apply("Reshape", [x, integers(x.shape)], { shape: x.shape, attributes: { allowzero: 1 } });
 }

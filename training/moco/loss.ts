@@ -12,20 +12,21 @@ import {
   sub,
   type Tensor,
 } from "../graph/index.ts";
+import { productsWithHalf } from "./half-queue.ts";
 
 /**
  * Logits of the (K+1)-way task: the positive key first.
  *
  * @param q queries [B, D], unit norm
  * @param k keys of the same images [B, D], unit norm
- * @param queue negative keys [K, D], unit norm
+ * @param queue negative keys [K, D], unit norm, float32 or float16; no gradient flows to the latter
  * @param T temperature
  * @returns [B, 1+K]
  */
 export function mocoLogits(q: Tensor, k: Tensor, queue: Tensor, T: number): Tensor {
   const lPos = reduceSum(mul(q, k), [1], { keepDims: true }); // [B, 1]
-  const lNeg = gemm(q, queue, { transB: true }); // [B, K]
-  return mul(concat([lPos, lNeg], 1), scalar(1 / T));
+  const lNeg = queue.dtype === "float16" ? productsWithHalf(q, queue) : [gemm(q, queue, { transB: true })]; // [B, K]
+  return mul(concat([lPos, ...lNeg], 1), scalar(1 / T));
 }
 
 /** Share of queries whose positive key is nearer than every negative, 0..1 → []. */

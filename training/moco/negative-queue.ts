@@ -40,12 +40,14 @@ export function negativeQueue(keys: Keys, dim: number, start = 0): NegativeQueue
 }
 
 /** K noise keys of unit norm, as the authors begin: they are replaced by real keys during the first K images. */
-export function noiseKeys(K: number, dim: number, random: Random): Float32Array {
-  const keys = Float32Array.from({ length: K * dim }, () => random.normal());
+export function noiseKeys(K: number, dim: number, random: Random): Float32Array;
+export function noiseKeys(K: number, dim: number, random: Random, precision: "float32" | "float16"): Keys;
+export function noiseKeys(K: number, dim: number, random: Random, precision = "float32"): Keys {
+  const queue = negativeQueue(new (precision === "float16" ? Uint16Array : Float32Array)(K * dim), dim);
   for (let row = 0; row < K; row++) {
-    const key = keys.subarray(row * dim, (row + 1) * dim);
+    const key = Float32Array.from({ length: dim }, () => random.normal());
     const length = Math.hypot(...key);
-    for (let i = 0; i < dim; i++) key[i]! /= length;
+    queue.enqueue(key.map((v) => v / length));
   }
-  return keys;
+  return queue.keys;
 }

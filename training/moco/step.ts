@@ -1,7 +1,6 @@
 // One training step of Momentum Contrast as a graph: Algorithm 1 of the paper (He et al. 2020), line by line.
 import {
   add,
-  cast,
   crossEntropyWithLabel0,
   type FormChooser,
   gatherRows,
@@ -23,7 +22,7 @@ export interface MocoConfig {
   readonly B: number;
   /** Queue size, number of negative keys. */
   readonly K: number;
-  /** Numbers that the negatives come as; they are widened to float32. @default float32 */
+  /** Numbers that the negatives come as. @default float32 */
   readonly queuePrecision?: "float32" | "float16";
   /** Momentum of the key encoder. @example 0.999 */
   readonly m: number;
@@ -95,8 +94,7 @@ export function mocoStep(
   for (const [name, tensor] of scopeK.updated) keyState.set(`k.${name}`, tensor);
 
   // logits: B×(1+K), the positive first; cross entropy with label 0
-  const queue = cast(input("queue", [K, dim], config.queuePrecision), "float32");
-  const logits = mocoLogits(q, k, queue, T);
+  const logits = mocoLogits(q, k, input("queue", [K, dim], config.queuePrecision), T);
   const loss = crossEntropyWithLabel0(logits);
 
   // SGD on θ_q

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { fromHalf } from "../../../core/half.ts";
+import { fromHalf, toHalf } from "../../../core/half.ts";
 import { createRandom } from "../../../training/data/random.ts";
 import { negativeQueue, noiseKeys } from "../../../training/moco/negative-queue.ts";
 
@@ -39,6 +39,11 @@ describe("negativeQueue", () => {
 });
 
 describe("noiseKeys", () => {
+  it("gives the same keys as float16 where asked, rounded", () => {
+    const keys = noiseKeys(9, 5, createRandom(3));
+    assert.deepEqual(noiseKeys(9, 5, createRandom(3), "float16"), toHalf(keys));
+  });
+
   it("gives keys of unit norm in every direction", () => {
     const keys = noiseKeys(500, 3, createRandom(1));
     const sum = [0, 0, 0];
