@@ -39,7 +39,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[], { recompute = fa
     if (!gradient) throw new Error(`gradients: the loss does not depend on ${tensor.node.name ?? tensor.node.op}`);
     return gradient;
   });
-  return recompute ? recomputeActivations(found, active) : found;
+  return recompute ? recomputeActivations(found, loss, active) : found;
 }
 
 /** The nodes that some tensor of `wrt` flows into, those of `wrt` included. */

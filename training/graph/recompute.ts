@@ -1,7 +1,7 @@
 // Activations that the backward pass computes once more instead of finding them in memory. Only what is cheap: results of
 // operators that work value by value (Chen et al., arXiv 1604.06174, section 3), half of what a residual network keeps.
 import { rewrite, withInputs } from "./rewrite.ts";
-import { apply, integers, type Node, sizeOf, type Tensor } from "./tensor.ts";
+import { apply, integers, type Node, sizeOf, type Tensor, topologicalOrder } from "./tensor.ts";
 
 const VALUE_BY_VALUE: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div", "Relu", "Sigmoid", "Exp", "Neg"]);
 /** Same values, same memory. */
@@ -10,12 +10,17 @@ const VIEWS: ReadonlySet<string> = new Set(["Reshape", "Identity"]);
 const LEAST = 2 ** 16;
 
 /**
- * The same gradients with the same values, from less memory in more time: activations are computed again from the nearest results that
- * are costly, those of convolutions and products.
+ * The same gradients of `loss` with the same values, from less memory in more time: activations are computed again from the
+ * nearest results that are costly, those of convolutions and products.
  *
- * @param activations The nodes of the forward pass through which gradients flow.
+ * @param activations The nodes through which gradients flow: what is made of images alone is kept.
  */
-export function recomputeActivations(gradients: readonly Tensor[], activations: ReadonlySet<Node>): Tensor[] {
+export function recomputeActivations(
+  gradients: readonly Tensor[],
+  loss: Tensor,
+  activations: ReadonlySet<Node>,
+): Tensor[] {
+  const forward = new Set(topologicalOrder([loss]));
   const repeated = new Map<Tensor, Tensor>();
   const repeat = (tensor: Tensor): Tensor => {
     const known = repeated.get(tensor);
@@ -28,7 +33,7 @@ export function recomputeActivations(gradients: readonly Tensor[], activations: 
     return again;
   };
   return rewrite(gradients, (node, inputs) => {
-    if (activations.has(node)) return node.outputs;
+    if (forward.has(node)) return node.outputs;
     const needed = inputs.map((tensor) =>
       activations.has(tensor.node) && isDropped(tensor) ? repeat(tensor) : tensor,
     );
@@ -37,8 +42,8 @@ export function recomputeActivations(gradients: readonly Tensor[], activations: 
 }
 
 /**
- * Whether a tensor is computed again. The first result after a costly one is kept: computing it again would keep the costly one in
- * its place.
+ * Whether a tensor is computed again. The first result after a costly one is kept: computing it again would keep the costly
+ * one in its place.
  */
 function isDropped({ node, shape }: Tensor): boolean {
   if (VIEWS.has(node.op)) return isDropped(node.inputs[0]!);
@@ -51,8 +56,8 @@ function isValueByValue({ node }: Tensor): boolean {
 }
 
 /**
- * The same tensor, which onnxruntime does not take to be the same: a view with its own shape. It merges nodes that compute the same from the same; from another attribute, here
- * one that says what sizes of 0 would mean, it takes two nodes to be different.
+ * The same tensor, which onnxruntime does not take to be the same: a view with its own shape. It merges nodes that compute the same
+ * from the same; from another attribute, here one that says what sizes of 0 would mean, it takes two nodes to be different.
  */
 export function distinct(x: Tensor): Tensor {
   return apply("Reshape", [x, integers(x.shape)], { shape: x.shape, attributes: { allowzero: 1 } });

@@ -81,7 +81,7 @@ export function serialize(
   }).finish();
 }
 
-/** The constants that say what shape a tensor is brought to, and a name for each: one for equal ones, so that they are still seen to be. */
+/** The constants that say what shape a tensor is brought to, and a name for each: one for equal ones, which stay equal so. */
 function targetShapes(order: readonly Node[]): Map<Node, string> {
   const shapes = order.filter(({ op }) => op === "Reshape" || op === "Expand").map(({ inputs }) => inputs[1]!.node);
   return new Map(shapes.map((node) => [node, `shape.${(node.data as BigInt64Array).join("x")}`]));

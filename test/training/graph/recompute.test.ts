@@ -67,6 +67,15 @@ describe("activations that are computed again", () => {
     assert.deepEqual([...taken], ["Sub"]);
   });
 
+  it("leave images as they are, on which no gradient depends", () => {
+    const [x, weight] = [g.input("x", [4, 16, 33, 33]), g.input("weight", [16, 16, 1, 1])];
+    const view = g.mul(g.sub(x, g.scalar(0.5)), g.scalar(2));
+    const loss = g.reduceMean(g.relu(g.conv2d(view, weight)));
+    const [gradient] = g.gradients(loss, [weight], { recompute: true });
+    const shifts = g.topologicalOrder([gradient!]).filter(({ op }) => op === "Sub");
+    assert.equal(shifts.length, 1);
+  });
+
   it("leave small ones as they are", () => {
     const x = g.input("x", [8]);
     const y = g.reduceSum(g.relu(g.mul(g.exp(x), x)));

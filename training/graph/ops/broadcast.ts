@@ -27,7 +27,7 @@ export function reduceSum(x: Tensor, axes?: readonly number[], { keepDims = fals
   return reduce("ReduceSum", x, axes, keepDims, ([g], kept) => [expand(reshape(g!, kept), x.shape)]);
 }
 
-/** Applies an operator that leaves a single value as it is; its rule also gets the output shape with the reduced axes kept as 1. */
+/** Applies an operator that leaves a single value as it is; its rule also gets the output shape with the reduced axes as 1. */
 export function reduce(
   op: string,
   x: Tensor,
