@@ -5,6 +5,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { Command, Option } from "commander";
+import type { Precision } from "../training/moco/negative-queue.ts";
 import { CASES, timeStep } from "./training-step.ts";
 
 /** One side of one case. */
@@ -44,7 +45,7 @@ const options = program.opts<{
   provider: string;
   tune: boolean;
   queue: number;
-  queuePrecision: "float32" | "float16";
+  queuePrecision: Precision;
   recompute?: boolean;
   profile?: boolean;
   json?: boolean;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRandom } from "../training/data/random.ts";
 import { type FormChooser, input, sizeOf } from "../training/graph/index.ts";
-import { noiseKeys } from "../training/moco/negative-queue.ts";
+import { noiseKeys, type Precision } from "../training/moco/negative-queue.ts";
 import { mocoStep } from "../training/moco/step.ts";
 import { projectionHead } from "../training/network/heads.ts";
 import { initialValues } from "../training/network/initialise.ts";
@@ -38,7 +38,7 @@ export interface StepOptions {
   readonly tune: boolean;
   /** Negative keys. */
   readonly queue: number;
-  readonly queuePrecision: "float32" | "float16";
+  readonly queuePrecision: Precision;
   readonly recompute?: boolean;
   readonly profile?: boolean;
 }
@@ -76,7 +76,8 @@ export async function timeStep(
     for (const net of ["q", "k"]) state.set(`${net}.${spec.name}`, initialValues(spec, createRandom(2)));
   }
   const folder = options.profile ? mkdtempSync(join(tmpdir(), "profile-")) : undefined;
-  const graph = await compileStateful({ loss: step.outputs.loss, keys: step.outputs.keys }, step.next, state, {
+  const { loss, keys } = step.outputs;
+  const graph = await compileStateful({ loss, keys }, step.next, state, {
     ...engine,
     ...(folder && { profile: join(folder, "step") }),
   });

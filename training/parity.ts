@@ -1,7 +1,7 @@
 // Replays a reference run of MoCo (PyTorch, written as safetensors) and measures how far ours is from it.
 import { z } from "zod";
 import { AppError } from "../core/errors.ts";
-import { type CompileOptions, type FormChooser, type GradientOptions, input } from "./graph/index.ts";
+import { type CompileOptions, type FormChooser, input } from "./graph/index.ts";
 import { negativeQueue } from "./moco/negative-queue.ts";
 import { mocoStep } from "./moco/step.ts";
 import { projectionHead } from "./network/heads.ts";
@@ -65,7 +65,7 @@ export type ParityReport = Record<keyof typeof TOLERANCES, Difference> & { passe
  */
 export async function replay(
   file: Uint8Array,
-  { chooser, recompute = false, ...options }: CompileOptions & GradientOptions & { chooser?: FormChooser } = {},
+  { chooser, ...options }: CompileOptions & { chooser?: FormChooser } = {},
 ): Promise<ParityReport> {
   const reference = decodeSafetensors(file);
   const run = hyperparameters(reference);
@@ -84,7 +84,7 @@ export async function replay(
     (x, scope) => projectionHead(resnet(x, scope, architecture), scope, run.head, dim),
     input("xq", [B, 3, H, H]),
     input("xk", [B, 3, H, H]),
-    { B, K: run.queue_size, m: run.key_momentum, T: run.temperature, dim, bnGroups: run.bn_splits, recompute },
+    { B, K: run.queue_size, m: run.key_momentum, T: run.temperature, dim, bnGroups: run.bn_splits },
     run.optimizer === "sgd"
       ? sgd({ momentum: run.momentum, weightDecay: run.weight_decay })
       : adamw({ betas: run.betas, epsilon: run.eps, weightDecay: run.weight_decay }),

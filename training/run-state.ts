@@ -3,7 +3,7 @@ import { AppError } from "../core/errors.ts";
 import type { TrainingConfig } from "./config.ts";
 import { createRandom } from "./data/random.ts";
 import { sizeOf } from "./graph/index.ts";
-import { type Keys, noiseKeys } from "./moco/negative-queue.ts";
+import { KEY_ARRAYS, type Keys, noiseKeys, type Precision } from "./moco/negative-queue.ts";
 import type { MocoStep } from "./moco/step.ts";
 import { initialValues } from "./network/initialise.ts";
 import type { StoredTensor } from "./safetensors.ts";
@@ -70,20 +70,18 @@ function begin(tensors: Map<string, Float32Array>, name: string, values: Float32
   if (tensors.has(`k.${name}`)) tensors.set(`k.${name}`, values.slice());
 }
 
-const ARRAYS = { float32: Float32Array, float16: Uint16Array } as const;
-
-function take<Precision extends keyof typeof ARRAYS = "float32">(
+function take<P extends Precision = "float32">(
   stored: ReadonlyMap<string, StoredTensor>,
   name: string,
   shape: readonly number[],
-  precision = "float32" as Precision,
-): InstanceType<(typeof ARRAYS)[Precision]> {
+  precision = "float32" as P,
+): Keys<P> {
   const tensor = stored.get(name);
-  if (!tensor || tensor.shape.join() !== shape.join() || !(tensor.data instanceof ARRAYS[precision])) {
+  if (!tensor || tensor.shape.join() !== shape.join() || !(tensor.data instanceof KEY_ARRAYS[precision])) {
     throw new AppError(
       "invalid_checkpoint",
       `Expected the tensor ${name} of [${shape}] but ${tensor ? `it has [${tensor.shape}]` : "it is not there"}: the weights are of another architecture. Use the architecture they were trained with, or start anew.`,
     );
   }
-  return tensor.data as InstanceType<(typeof ARRAYS)[Precision]>;
+  return tensor.data as Keys<P>;
 }

@@ -144,8 +144,12 @@ describe("train", () => {
   });
 
   it("computes the same from less memory where activations are computed again", async () => {
-    await train(tinyTraining(folder, { modelsFolder: join(folder, "whole-models"), runFolder: join(folder, "whole") }));
-    await train(tinyTraining(folder, { recompute: true }));
+    const architecture = { ...TINY_CONFIG.architecture, widths: [16, 16] }; // enough values to be worth it
+    const config = { ...TINY_CONFIG, architecture, batch: 32, queue: 32 };
+    await train(
+      tinyTraining(folder, { config, modelsFolder: join(folder, "whole-models"), runFolder: join(folder, "whole") }),
+    );
+    await train(tinyTraining(folder, { config, recompute: true }));
     assert.deepEqual(await fingerprint("run"), await fingerprint("whole"));
   });
 

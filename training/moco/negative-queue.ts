@@ -2,8 +2,14 @@
 import { toHalf } from "../../core/half.ts";
 import type { Random } from "../data/random.ts";
 
-/** Keys row by row: float32, or the raw bits of float16. */
-export type Keys = Float32Array | Uint16Array;
+/** What keys are kept in, row by row: float32, or the raw bits of float16. */
+export const KEY_ARRAYS = { float32: Float32Array, float16: Uint16Array } as const;
+
+/** Numbers that keys are kept as. */
+export type Precision = keyof typeof KEY_ARRAYS;
+
+/** Keys of that precision. */
+export type Keys<P extends Precision = Precision> = InstanceType<(typeof KEY_ARRAYS)[P]>;
 
 /** A ring of K keys of length D. The graph reads `keys`; new keys are written in place, so nothing is copied. */
 export interface NegativeQueue {
@@ -40,14 +46,17 @@ export function negativeQueue(keys: Keys, dim: number, start = 0): NegativeQueue
 }
 
 /** K noise keys of unit norm, as the authors begin: they are replaced by real keys during the first K images. */
-export function noiseKeys(K: number, dim: number, random: Random): Float32Array;
-export function noiseKeys(K: number, dim: number, random: Random, precision: "float32" | "float16"): Keys;
-export function noiseKeys(K: number, dim: number, random: Random, precision = "float32"): Keys {
-  const queue = negativeQueue(new (precision === "float16" ? Uint16Array : Float32Array)(K * dim), dim);
+export function noiseKeys<P extends Precision = "float32">(
+  K: number,
+  dim: number,
+  random: Random,
+  precision = "float32" as P,
+): Keys<P> {
+  const queue = negativeQueue(new KEY_ARRAYS[precision](K * dim), dim);
   for (let row = 0; row < K; row++) {
     const key = Float32Array.from({ length: dim }, () => random.normal());
     const length = Math.hypot(...key);
     queue.enqueue(key.map((v) => v / length));
   }
-  return queue.keys;
+  return queue.keys as Keys<P>;
 }

@@ -3,6 +3,7 @@ import {
   add,
   crossEntropyWithLabel0,
   type FormChooser,
+  type GradientOptions,
   gatherRows,
   input,
   l2Normalise,
@@ -14,16 +15,17 @@ import {
 import { type TensorSpec, trainingScope } from "../network/scope.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { contrastiveAccuracy, mocoLogits } from "./loss.ts";
+import type { Precision } from "./negative-queue.ts";
 import { type Encoder, queryEncoder } from "./query-encoder.ts";
 
 /** What the step needs to know, by the paper's letters. */
-export interface MocoConfig {
+export interface MocoConfig extends GradientOptions {
   /** Batch size B. */
   readonly B: number;
   /** Queue size, number of negative keys. */
   readonly K: number;
   /** Numbers that the negatives come as. @default float32 */
-  readonly queuePrecision?: "float32" | "float16";
+  readonly queuePrecision?: Precision;
   /** Momentum of the key encoder. @example 0.999 */
   readonly m: number;
   /** Temperature. */
@@ -34,8 +36,6 @@ export interface MocoConfig {
   readonly bnGroups: number;
   /** Shuffling BN (section 3.3): with more than one group, keys change groups. @default true */
   readonly shuffle?: boolean;
-  /** Whether cheap activations are computed again for the backward pass instead of kept. @default false */
-  readonly recompute?: boolean;
 }
 
 /** The graph of one step and the state that goes through it. */

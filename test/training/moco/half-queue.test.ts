@@ -22,7 +22,7 @@ async function logits(keys: Float32Array | Uint16Array) {
 
 describe("a queue of float16", () => {
   it("gives the logits and the gradient of its values, whatever does not fill a part", async () => {
-    const half = noiseKeys(K, D, createRandom(3), "float16") as Uint16Array;
+    const half = noiseKeys(K, D, createRandom(3), "float16");
     const [actual, expected] = [await logits(half), await logits(fromHalf(half))];
     assert.equal(actual.y.length, B * (1 + K));
     for (const name of ["y", "gradient"] as const) {
