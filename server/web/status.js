@@ -35,6 +35,7 @@ export function createStatus(chip, banner) {
       if (!problem) {
         banner.hidden = true;
         chip.dataset.state = "ready";
+        if (!latest) chip.textContent = "Ready"; // which model it is, the first answer of a search says
         return;
       }
       showDown(`${problem.detail ?? "The server is not ready."} Trying again …`);

@@ -147,6 +147,7 @@ describe("the page", () => {
       it("browses the collection and its near-duplicates", async () => {
         const { page, problems } = await open("#/collection");
         await page.getByText("100 images. Select one").waitFor();
+        await page.locator("#status").getByText("Ready").waitFor();
         assert.equal(await page.locator(".tile").count(), 100);
         await page.getByRole("button", { name: "Near-duplicates" }).click();
         await page.locator("#alike").fill("0.9");
