@@ -4,12 +4,12 @@
 //   npm run bench:embeddings -- runs/photos labelled-photos/
 import { Command } from "commander";
 import { openEncoder } from "../core/encoder-session.ts";
-import { temporaryFolder } from "../test/support/temporary-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { openDataset } from "../training/data/dataset.ts";
 import { embedDataset } from "../training/evaluate/embed-dataset.ts";
 import { retrieval } from "../training/evaluate/retrieval.ts";
-import { exportRun } from "../training/export-run.ts";
-import type { EmbeddingChoice } from "../training/publish.ts";
+import { exportRun } from "../training/export/again.ts";
+import type { EmbeddingChoice } from "../training/export/publish.ts";
 
 const program = new Command("bench:embeddings")
   .argument("<run>", "folder of the run")

@@ -5,9 +5,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import { startServerProcess } from "../test/support/server-process.ts";
-import { temporaryFolder } from "../test/support/temporary-folder.ts";
-import { mulberry32, writeTinyModel } from "../test/support/tiny-model.ts";
+import { startServerProcess } from "../support/server-process.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { mulberry32, writeTinyModel } from "../support/tiny-model.ts";
 import { startMixedClient, type Tally } from "./load/mixed-client.ts";
 
 const { minutes, connections, images, json } = new Command("bench:load")

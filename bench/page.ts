@@ -4,8 +4,8 @@
 //   npm run bench:page -- 10000
 import { join } from "node:path";
 import { start } from "../server/index.ts";
-import { SIZES, startBrowser } from "../test/support/browser.ts";
-import { temporaryFolder } from "../test/support/temporary-folder.ts";
+import { SIZES, startBrowser } from "../support/browser.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { writeSyntheticData } from "./serve/synthetic.ts";
 
 const count = Number(process.argv[2] ?? 100_000);

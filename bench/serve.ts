@@ -3,7 +3,7 @@
 //   npm run bench:serve                      about three minutes; all of it on a quiet machine
 //   npm run bench:serve -- --images 10000 --seconds 2 --json
 import { Command } from "commander";
-import { temporaryFolder } from "../test/support/temporary-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { type EmbedReport, measureEmbedding } from "./serve/embedding.ts";
 import { measureSearch, type SearchReport } from "./serve/searching.ts";
 

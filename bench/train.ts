@@ -5,7 +5,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { Command, Option } from "commander";
-import type { Precision } from "../training/moco/negative-queue.ts";
+import type { Precision } from "../training/moco/queue.ts";
 import { CASES, timeStep } from "./training-step.ts";
 
 /** One side of one case. */

@@ -3,15 +3,15 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRandom } from "../training/data/random.ts";
+import { compileStateful } from "../training/graph/engine/stateful.ts";
+import { chosenForms, fastestForms, tuningFile } from "../training/graph/engine/tune.ts";
 import { type FormChooser, input, sizeOf } from "../training/graph/index.ts";
-import { noiseKeys, type Precision } from "../training/moco/negative-queue.ts";
+import { noiseKeys, type Precision } from "../training/moco/queue.ts";
 import { mocoStep } from "../training/moco/step.ts";
 import { projectionHead } from "../training/network/heads.ts";
 import { initialValues } from "../training/network/initialise.ts";
 import { resnet } from "../training/network/resnet.ts";
-import { sgd } from "../training/optimizer.ts";
-import { compileStateful } from "../training/state-buffers.ts";
-import { chosenForms, fastestForms, tuningFile } from "../training/tune.ts";
+import { sgd } from "../training/optimize/optimizer.ts";
 
 /** Shapes of a comparison: a ResNet of basic blocks on 32×32 images with the CIFAR stem. */
 export interface Case {

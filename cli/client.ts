@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Option } from "commander";
 import { AppError, ERRORS, type ErrorCode } from "../core/errors.ts";
-import type { SwapView } from "../server/generation/swaps.ts";
-import { hasEnded } from "../server/store/swap-records.ts";
+import { hasEnded } from "../server/storage/sqlite/swap-records.ts";
+import type { SwapView } from "../server/swap/swaps.ts";
 import { readEvents } from "./event-stream.ts";
 
 /** A stored image that a search found. */

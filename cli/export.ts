@@ -4,7 +4,7 @@
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { MODELS_FOLDER } from "../core/model-folder.ts";
-import { exportRun } from "../training/export-run.ts";
+import { exportRun } from "../training/export/again.ts";
 import { positive } from "./numbers.ts";
 import { addExportOptions, type ExportFlags, exportOptionsOf } from "./train/export-options.ts";
 

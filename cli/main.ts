@@ -12,7 +12,7 @@ import { demo } from "./demo.ts";
 import { embed } from "./embed.ts";
 import { evaluate } from "./evaluate.ts";
 import { exportCommand } from "./export.ts";
-import { index } from "./index.ts";
+import { index } from "./index-command.ts";
 import { keys } from "./keys.ts";
 import { rollback } from "./rollback.ts";
 import { search } from "./search.ts";

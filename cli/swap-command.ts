@@ -1,7 +1,7 @@
 // What `activate` and `rollback` share: a swap begun and followed to its end.
 import { AppError } from "../core/errors.ts";
-import type { SwapView } from "../server/generation/swaps.ts";
-import type { SwapReport } from "../server/store/swap-records.ts";
+import type { SwapReport } from "../server/storage/sqlite/swap-records.ts";
+import type { SwapView } from "../server/swap/swaps.ts";
 import type { Client } from "./client.ts";
 import { showProgress } from "./progress.ts";
 

@@ -51,7 +51,7 @@ export async function startServer(
       .map((line) => ({ args: line, numbers: line.trim().split(/\s+/, 3).map(Number) }))
       .map(({ args, numbers: [pid, parent, rss] }) => ({ args, pid: pid!, parent: parent!, rss: rss! }))
       .filter(
-        ({ args, pid, parent }) => pid === child.pid || (parent === child.pid && args.includes("encoder-process")),
+        ({ args, pid, parent }) => pid === child.pid || (parent === child.pid && args.includes("encoder/process")),
       );
 
   const killEncoders = () => {

@@ -4,10 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
 import { startWorker } from "../core/processes.ts";
 import { openGeneration } from "../server/generation/generation.ts";
-import { startIndexThread } from "../server/index/index-thread.ts";
 import type { Options } from "../server/index.ts";
 import { type Parts, start } from "../server/main.ts";
-import { openStore, type Store } from "../server/store/store.ts";
+import { startIndexThread } from "../server/storage/hnsw/thread.ts";
+import { openStore, type Store } from "../server/storage/open.ts";
 import { type Guard, withoutGuard } from "./guards.ts";
 
 /** To the server's process. `hold`: stop where a swap enters this state, until `go`. */

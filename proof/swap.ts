@@ -10,7 +10,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Model, readModel } from "../core/model-folder.ts";
 import { packageRoot } from "../core/paths.ts";
-import { writeTinyModel } from "../test/support/tiny-model.ts";
+import { writeTinyModel } from "../support/tiny-model.ts";
 import { ALL_KILLS, type Outcome, runProof } from "./run.ts";
 
 const { values } = parseArgs({

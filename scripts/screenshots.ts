@@ -10,8 +10,8 @@ import type { Page } from "playwright-core";
 import { readSamples } from "../cli/demo/samples.ts";
 import { packageRoot } from "../core/paths.ts";
 import { start } from "../server/index.ts";
-import { SIZES, startBrowser } from "../test/support/browser.ts";
-import { mulberry32, writeTinyModel } from "../test/support/tiny-model.ts";
+import { SIZES, startBrowser } from "../support/browser.ts";
+import { mulberry32, writeTinyModel } from "../support/tiny-model.ts";
 
 const [modelsFolder = join(packageRoot(), "models")] = process.argv.slice(2);
 const images = join(packageRoot(), "docs", "images");

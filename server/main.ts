@@ -5,19 +5,19 @@ import type { AddressInfo } from "node:net";
 import { type Logger, pino } from "pino";
 import { AppError, hasErrno } from "../core/errors.ts";
 import { readModel } from "../core/model-folder.ts";
-import { isLoopback } from "./access.ts";
-import { createApp } from "./app.ts";
-import { createCollection } from "./collection.ts";
+import { createCollection } from "./collection/collection.ts";
+import { createCollectionMap } from "./collection/map/collection-map.ts";
 import { type Config, type Options, parseConfig } from "./config.ts";
 import { encoderKey, openGeneration } from "./generation/generation.ts";
 import { createGenerations, type Generations } from "./generation/generations.ts";
-import { createSwaps } from "./generation/swaps.ts";
-import { createCollectionMap } from "./map/collection-map.ts";
+import { isLoopback } from "./http/access.ts";
+import { createApp } from "./http/app.ts";
 import { createMetrics } from "./metrics.ts";
-import { type ModelWatcher, watchModels } from "./model-watcher.ts";
-import { createModelCatalogue } from "./models.ts";
-import type { GenerationRecord } from "./store/generation-records.ts";
-import { openStore, type Store } from "./store/store.ts";
+import { createModelCatalogue } from "./models/catalogue.ts";
+import { type ModelWatcher, watchModels } from "./models/watcher.ts";
+import { openStore, type Store } from "./storage/open.ts";
+import type { GenerationRecord } from "./storage/sqlite/generation-records.ts";
+import { createSwaps } from "./swap/swaps.ts";
 
 /** A server that answers. */
 export interface RunningServer {

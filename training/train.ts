@@ -7,22 +7,22 @@ import { join } from "node:path";
 import { AppError } from "../core/errors.ts";
 import { asWriteFailure, replaceFile } from "../core/files.ts";
 import type { Model } from "../core/model-folder.ts";
-import { createBatches } from "./batches.ts";
-import { CHECKPOINT_FILE, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
-import { checkSameCollection, collectionOf } from "./collection.ts";
-import { providersOf } from "./device.ts";
-import type { StepMetrics, TrainEvent } from "./events.ts";
+import { type Budget, DEFAULT_BUDGETS } from "./config/recipes.ts";
+import type { StoredTensor } from "./data/safetensors.ts";
+import { type ExportOptions, publish } from "./export/publish.ts";
+import { providersOf } from "./graph/engine/device.ts";
+import { compileStateful } from "./graph/engine/stateful.ts";
+import { chosenForms, fastestForms } from "./graph/engine/tune.ts";
 import { createDictionary, dictionaryRows } from "./moco/dictionary.ts";
-import { type PrepareOptions, prepare } from "./prepare.ts";
-import { type ExportOptions, publish } from "./publish.ts";
-import { type Budget, DEFAULT_BUDGETS } from "./recipes.ts";
-import { newRunState, resumedRunState, warmRunState } from "./run-state.ts";
-import type { StoredTensor } from "./safetensors.ts";
-import { learningRateAt } from "./schedule.ts";
-import { compileStateful } from "./state-buffers.ts";
-import { trainingStep } from "./training-step.ts";
-import { chosenForms, fastestForms } from "./tune.ts";
-import { watchRun } from "./watch.ts";
+import { trainingStep } from "./moco/mechanism.ts";
+import { learningRateAt } from "./optimize/schedule.ts";
+import { createBatches } from "./run/batches.ts";
+import { CHECKPOINT_FILE, loadCheckpoint, saveCheckpoint } from "./run/checkpoint.ts";
+import { checkSameCollection, collectionOf } from "./run/collection.ts";
+import type { StepMetrics, TrainEvent } from "./run/events.ts";
+import { type PrepareOptions, prepare } from "./run/prepare.ts";
+import { newRunState, resumedRunState, warmRunState } from "./run/state.ts";
+import { watchRun } from "./run/watch.ts";
 
 /** Options of {@link train}. */
 export interface TrainOptions extends PrepareOptions, ExportOptions {

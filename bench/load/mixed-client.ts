@@ -1,5 +1,5 @@
 // One client of the mixed load.
-import { png } from "../../test/support/pictures.ts";
+import { png } from "../../support/pictures.ts";
 
 /** What came of all requests of all clients. */
 export interface Tally {

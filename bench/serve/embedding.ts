@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { decodeForEncoder, openEncoder } from "../../core/encoder-session.ts";
 import { readModel } from "../../core/model-folder.ts";
 import { packageRoot } from "../../core/paths.ts";
-import { picture } from "../../test/support/pictures.ts";
-import { startServerProcess } from "../../test/support/server-process.ts";
+import { picture } from "../../support/pictures.ts";
+import { startServerProcess } from "../../support/server-process.ts";
 import { fire } from "./load.ts";
 
 /** Images of one batch, and of one request. */

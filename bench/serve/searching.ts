@@ -2,9 +2,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import hnswlib from "hnswlib-node";
-import { createExactIndex } from "../../server/index/exact.ts";
-import { createHnswIndex } from "../../server/index/hnsw.ts";
-import { startServerProcess } from "../../test/support/server-process.ts";
+import { createExactIndex } from "../../server/storage/hnsw/exact.ts";
+import { createHnswIndex } from "../../server/storage/hnsw/hnsw.ts";
+import { startServerProcess } from "../../support/server-process.ts";
 import { type Fired, fire } from "./load.ts";
 import { DIMENSIONS, syntheticEmbeddings, writeSyntheticData } from "./synthetic.ts";
 

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { readModel } from "../../core/model-folder.ts";
 import { normalised } from "../../core/vector.ts";
 import { encoderKey } from "../../server/generation/generation.ts";
-import { openStore } from "../../server/store/store.ts";
-import { mulberry32, writeTinyModel } from "../../test/support/tiny-model.ts";
-import { unitVectors } from "../../test/support/vectors.ts";
+import { openStore } from "../../server/storage/open.ts";
+import { mulberry32, writeTinyModel } from "../../support/tiny-model.ts";
+import { unitVectors } from "../../support/vectors.ts";
 
 /** Length of the embeddings. */
 export const DIMENSIONS = 128;

@@ -1,7 +1,7 @@
 import { Option } from "commander";
-import { MECHANISMS } from "../../training/config.ts";
+import { MECHANISMS } from "../../training/config/schema.ts";
+import type { Settings } from "../../training/config/settle.ts";
 import { ARCHITECTURE_NAMES } from "../../training/network/backbone.ts";
-import type { Settings } from "../../training/settle.ts";
 
 const number = (text: string) => Number(text);
 const numbers = (text: string) => text.split(",").map(Number);

@@ -3,13 +3,13 @@
 import type { Logger } from "pino";
 import type { EncoderInput, ModelCard } from "../../core/model-card.ts";
 import { sha256 } from "../../core/model-folder.ts";
-import { startIndexThread } from "../index/index-thread.ts";
+import { batchSizes, createBatcher } from "../encoder/batcher.ts";
+import { type EncoderClient, startEncoder } from "../encoder/client.ts";
+import type { EncoderOptions } from "../encoder/messages.ts";
 import type { Metrics, Stage } from "../metrics.ts";
-import type { GenerationRecord } from "../store/generation-records.ts";
-import type { Store } from "../store/store.ts";
-import { batchSizes, createBatcher } from "./batcher.ts";
-import { type EncoderClient, startEncoder } from "./encoder-client.ts";
-import type { EncoderOptions } from "./encoder-messages.ts";
+import { startIndexThread } from "../storage/hnsw/thread.ts";
+import type { Store } from "../storage/open.ts";
+import type { GenerationRecord } from "../storage/sqlite/generation-records.ts";
 import { createLiveIndex, type LiveIndex } from "./live-index.ts";
 
 /** Decodes one image to the pixels that an encoder expects: [H, W, 3]. */

@@ -8,12 +8,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
-import type { IndexReport } from "../index/hnsw.ts";
-import { type IndexThread, startIndexThread } from "../index/index-thread.ts";
-import type { FoundKeys } from "../index/index-worker.ts";
-import type { IndexSize } from "../index/vector-index.ts";
-import type { StoredEmbedding } from "../store/embedding-records.ts";
-import type { Snapshots } from "../store/snapshot-files.ts";
+import type { IndexReport } from "../storage/hnsw/hnsw.ts";
+import type { Snapshots } from "../storage/hnsw/snapshot-files.ts";
+import { type IndexThread, startIndexThread } from "../storage/hnsw/thread.ts";
+import type { IndexSize } from "../storage/hnsw/vector-index.ts";
+import type { FoundKeys } from "../storage/hnsw/worker.ts";
+import type { StoredEmbedding } from "../storage/sqlite/embedding-records.ts";
 
 /** The index of one generation. Keys are numbers of contents. */
 export interface LiveIndex {

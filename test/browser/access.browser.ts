@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { type Generation, openGeneration } from "../../server/generation/generation.ts";
-import { assertAccessible, assertNoSidewaysScroll, type PageTest, pick, preparePage } from "../support/page.ts";
+import { assertAccessible, assertNoSidewaysScroll, type PageTest, pick, preparePage } from "../../support/page.ts";
 
 describe("the page for everyone", () => {
   let test: PageTest;

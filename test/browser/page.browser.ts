@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { openGeneration } from "../../server/generation/generation.ts";
-import { openStore } from "../../server/store/store.ts";
-import { SIZES } from "../support/browser.ts";
+import { openStore } from "../../server/storage/open.ts";
+import { SIZES } from "../../support/browser.ts";
 import {
   assertAccessible,
   assertNoSidewaysScroll,
@@ -11,7 +11,7 @@ import {
   type PageTest,
   pick,
   preparePage,
-} from "../support/page.ts";
+} from "../../support/page.ts";
 
 describe("the page", () => {
   let test: PageTest;

@@ -5,9 +5,9 @@ import { execFileSync } from "node:child_process";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
-import { startServerProcess } from "../support/server-process.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
-import { mulberry32, writeTinyModel } from "../support/tiny-model.ts";
+import { startServerProcess } from "../../support/server-process.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { mulberry32, writeTinyModel } from "../../support/tiny-model.ts";
 
 /** A picture that no format makes smaller: about 30 kB. */
 function noise(seed: number): Promise<Buffer> {

@@ -6,10 +6,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { png } from "../support/pictures.ts";
-import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
-import { mulberry32, writeTinyModel } from "../support/tiny-model.ts";
+import { png } from "../../support/pictures.ts";
+import { type ServerProcess, startServerProcess } from "../../support/server-process.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { mulberry32, writeTinyModel } from "../../support/tiny-model.ts";
 
 const KILLS = Number(process.env.MOCO_CHAOS_KILLS ?? 30);
 const CLIENTS = 6;

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import onnxProto from "onnx-proto";
 import { openEncoder } from "../../core/encoder-session.ts";
 import { readModel } from "../../core/model-folder.ts";
-import { runCli } from "../support/run-cli.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
-import { writeTinyModel } from "../support/tiny-model.ts";
+import { runCli } from "../../support/run-cli.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { writeTinyModel } from "../../support/tiny-model.ts";
 
 const { ModelProto } = onnxProto.onnx;
 

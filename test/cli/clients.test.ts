@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { npy } from "../../cli/embed.ts";
-import { png } from "../support/pictures.ts";
-import { runCli } from "../support/run-cli.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
-import { startTestServer, type TestServer } from "../support/test-server.ts";
+import { png } from "../../support/pictures.ts";
+import { runCli } from "../../support/run-cli.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { startTestServer, type TestServer } from "../../support/test-server.ts";
 
 describe("commands that use a running server", () => {
   let server: TestServer;

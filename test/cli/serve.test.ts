@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 import { packageRoot } from "../../core/paths.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
-import { writeTinyModel } from "../support/tiny-model.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { writeTinyModel } from "../../support/tiny-model.ts";
 
 /** Runs `moco-search serve` in a process of its own. */
 function runServe(args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {

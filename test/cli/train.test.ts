@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import sharp from "sharp";
 import { packageRoot } from "../../core/paths.ts";
-import { picture, png } from "../support/pictures.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
+import { picture, png } from "../../support/pictures.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 interface Ended {
   readonly code: number;

@@ -4,9 +4,9 @@
 //   MOCO_FUZZ_REQUESTS=500 npm run test:fuzz
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { openApiDocument } from "../../server/openapi.ts";
-import { png } from "../support/pictures.ts";
-import { startTestServer, type TestServer } from "../support/test-server.ts";
+import { openApiDocument } from "../../server/http/openapi.ts";
+import { png } from "../../support/pictures.ts";
+import { startTestServer, type TestServer } from "../../support/test-server.ts";
 
 const REQUESTS = Number(process.env.MOCO_FUZZ_REQUESTS ?? 5000);
 

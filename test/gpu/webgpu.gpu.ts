@@ -1,8 +1,8 @@
 // The real server on the WebGPU provider, by default on SwiftShader, the software Vulkan of Debian's chromium.
 // The libraries are found through the environment, which a process must have from its start: see `npm run test:webgpu`.
 import assert from "node:assert/strict";
-import { png } from "../support/pictures.ts";
-import { startTestServer } from "../support/test-server.ts";
+import { png } from "../../support/pictures.ts";
+import { startTestServer } from "../../support/test-server.ts";
 
 describe("the WebGPU provider", () => {
   it("embeds as the CPU does, to 1e-3", async () => {

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Guard } from "../../proof/guards.ts";
 import { ALL_KILLS, type Outcome, runProof } from "../../proof/run.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
-import { writeTinyModel } from "../support/tiny-model.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { writeTinyModel } from "../../support/tiny-model.ts";
 
 const words: string[] = [];
 

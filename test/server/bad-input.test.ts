@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { crc32, deflateSync } from "node:zlib";
 import sharp from "sharp";
 import { decodeImage } from "../../core/decode.ts";
-import { picture, png } from "../support/pictures.ts";
-import { startTestServer, type TestServer } from "../support/test-server.ts";
+import { picture, png } from "../../support/pictures.ts";
+import { startTestServer, type TestServer } from "../../support/test-server.ts";
 
 /** A PNG file with this header and one empty row of pixels. */
 function pngWithHeader(width: number, height: number): Buffer {

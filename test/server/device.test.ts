@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { png } from "../support/pictures.ts";
-import { startTestServer } from "../support/test-server.ts";
+import { png } from "../../support/pictures.ts";
+import { startTestServer } from "../../support/test-server.ts";
 
 describe("--device", () => {
   it("auto serves, on whatever there is", async () => {

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
-import { png } from "../support/pictures.ts";
-import { startTestServer, type TestServer } from "../support/test-server.ts";
+import { png } from "../../support/pictures.ts";
+import { startTestServer, type TestServer } from "../../support/test-server.ts";
 
 describe("heavy input", () => {
   let server: TestServer;

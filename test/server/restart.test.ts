@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { png } from "../support/pictures.ts";
-import { activate } from "../support/swaps.ts";
-import { startTestServer, type TestServer } from "../support/test-server.ts";
+import { png } from "../../support/pictures.ts";
+import { activate } from "../../support/swaps.ts";
+import { startTestServer, type TestServer } from "../../support/test-server.ts";
 
 describe("restart", () => {
   let server: TestServer;

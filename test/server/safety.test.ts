@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { start } from "../../server/index.ts";
-import { openApiKeys } from "../../server/store/api-keys.ts";
-import { png } from "../support/pictures.ts";
-import { encoderPids } from "../support/processes.ts";
-import { startTestServer, type TestServer } from "../support/test-server.ts";
+import { openApiKeys } from "../../server/storage/sqlite/api-keys.ts";
+import { png } from "../../support/pictures.ts";
+import { encoderPids } from "../../support/processes.ts";
+import { startTestServer, type TestServer } from "../../support/test-server.ts";
 
 describe("safety", () => {
   let server: TestServer;

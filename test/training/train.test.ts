@@ -9,13 +9,13 @@ import { openEncoder } from "../../core/encoder-session.ts";
 import { AppError, type ErrorCode } from "../../core/errors.ts";
 import { fromHalf } from "../../core/half.ts";
 import { readModel, sha256 } from "../../core/model-folder.ts";
-import { loadCheckpoint, saveCheckpoint } from "../../training/checkpoint.ts";
-import type { TrainingConfig } from "../../training/config.ts";
-import type { StepMetrics, TrainEvent } from "../../training/events.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { TINY_CONFIG, tinyTraining, writePictures } from "../../support/tiny-training.ts";
+import type { TrainingConfig } from "../../training/config/schema.ts";
+import { loadCheckpoint, saveCheckpoint } from "../../training/run/checkpoint.ts";
+import type { StepMetrics, TrainEvent } from "../../training/run/events.ts";
+import { readWeights } from "../../training/run/warm-start.ts";
 import { train } from "../../training/train.ts";
-import { readWeights } from "../../training/warm-start.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
-import { TINY_CONFIG, tinyTraining, writePictures } from "../support/tiny-training.ts";
 
 const STEPS = 24;
 
@@ -111,7 +111,7 @@ describe("train", () => {
     const whole = { modelsFolder: join(folder, "whole-models"), runFolder: join(folder, "whole"), tuningFile };
     await train(tinyTraining(folder, whole));
     const victim = 1 + Math.floor(Math.random() * (STEPS - 2));
-    const child = fork(fileURLToPath(new URL("../support/training-process.ts", import.meta.url)), [folder]);
+    const child = fork(fileURLToPath(new URL("../../support/training-process.ts", import.meta.url)), [folder]);
     child.on("message", (step) => step === victim && child.kill("SIGKILL"));
     const [, signal] = await once(child, "exit");
     assert.equal(signal, "SIGKILL", `killed at step ${victim}`);

@@ -2,11 +2,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type PrepareOptions, prepare } from "../prepare.ts";
-import type { Budget } from "../recipes.ts";
-import { merge, type Settings } from "../settle.ts";
+import type { Budget } from "../config/recipes.ts";
+import { merge, type Settings } from "../config/settle.ts";
+import { type PrepareOptions, prepare } from "../run/prepare.ts";
+import type { Epoch } from "../run/watch.ts";
 import { train } from "../train.ts";
-import type { Epoch } from "../watch.ts";
 import { type Ablation, type Variant, variantsOf } from "./variants.ts";
 
 /** What a run came to. */

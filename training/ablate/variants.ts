@@ -1,6 +1,6 @@
 // What the paper's ablations vary (section 4.1, tables and figure 3), one short run each.
-import type { TrainingConfig } from "../config.ts";
-import type { Settings } from "../settle.ts";
+import type { TrainingConfig } from "../config/schema.ts";
+import type { Settings } from "../config/settle.ts";
 
 /** The ablations. */
 export const ABLATIONS = ["mechanism", "key-momentum", "shuffle"] as const;

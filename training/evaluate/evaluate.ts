@@ -6,7 +6,7 @@ import { openEncoder } from "../../core/encoder-session.ts";
 import { AppError } from "../../core/errors.ts";
 import { type Model, sha256, WEIGHTS_FILE } from "../../core/model-folder.ts";
 import { type Dataset, openDataset } from "../data/dataset.ts";
-import { readWeights } from "../warm-start.ts";
+import { readWeights } from "../run/warm-start.ts";
 import { type Embed, embedDataset } from "./embed-dataset.ts";
 import { knn } from "./knn.ts";
 import { linearProbe } from "./linear-probe.ts";

@@ -2,10 +2,10 @@
 import { dot } from "../../core/vector.ts";
 import { createRandom } from "../data/random.ts";
 import { createSampler } from "../data/sampler.ts";
+import { compileStateful } from "../graph/engine/stateful.ts";
 import { crossEntropy, gradients, input, linear } from "../graph/index.ts";
-import { sgd } from "../optimizer.ts";
-import { learningRateAt } from "../schedule.ts";
-import { compileStateful } from "../state-buffers.ts";
+import { sgd } from "../optimize/optimizer.ts";
+import { learningRateAt } from "../optimize/schedule.ts";
 import type { LabelledEmbeddings } from "./similarities.ts";
 
 /** Options of {@link linearProbe}; the defaults are the paper's. */

@@ -1,10 +1,10 @@
 // Measures of the encoders while they train, on the run's sample of the collection.
 import { nearest } from "../../core/vector.ts";
-import type { TrainingConfig } from "../config.ts";
+import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { projectionEncoder } from "../encoder.ts";
 import { compile, input, l2Normalise, type Tensor } from "../graph/index.ts";
 import { contrastiveAccuracy, mocoLogits } from "../moco/loss.ts";
+import { projectionEncoder } from "../network/encoder.ts";
 import type { Scope } from "../network/scope.ts";
 import { alignment, effectiveRank, spread, uniformity } from "./health.ts";
 import { knn } from "./knn.ts";

@@ -1,9 +1,9 @@
 // Similarities that an embedding gives, by which thresholds are calibrated.
 import type { ScoreStatistics } from "../../core/model-card.ts";
 import { dot } from "../../core/vector.ts";
-import type { TrainingConfig } from "../config.ts";
+import type { TrainingConfig } from "../config/schema.ts";
 import type { CompiledGraph, Values } from "../graph/index.ts";
-import type { ViewRecipe } from "../moco/view-matrices.ts";
+import type { ViewRecipe } from "../views/draw.ts";
 import { type ViewedSample, WHOLE_IMAGE } from "./viewed-sample.ts";
 
 /** Images compared at most. */

@@ -1,10 +1,10 @@
 // The same network before training: what its architecture alone is good for.
 import { normalisePixels } from "../../core/encoder-session.ts";
 import type { EncoderInput } from "../../core/model-card.ts";
-import type { TrainingConfig } from "../config.ts";
+import type { TrainingConfig } from "../config/schema.ts";
 import { createRandom } from "../data/random.ts";
-import { embeddingEncoder } from "../encoder.ts";
 import { compile, input } from "../graph/index.ts";
+import { embeddingEncoder } from "../network/encoder.ts";
 import { initialValues } from "../network/initialise.ts";
 import { evaluationScope } from "../network/scope.ts";
 import type { Embed } from "./embed-dataset.ts";

@@ -1,14 +1,14 @@
 // A sample of the collection that stays the same for the whole run, seen through views that stay the same: what changes
 // from one measurement to the next is the encoder alone. Nothing here touches the run.
-import type { TrainingConfig } from "../config.ts";
+import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { createRandom } from "../data/random.ts";
-import { type Embedding, embeddingEncoder } from "../encoder.ts";
 import { type CompiledGraph, compile, input, type Tensor, type Values } from "../graph/index.ts";
-import { allocateViewMatrices, drawView, type ViewRecipe } from "../moco/view-matrices.ts";
-import { view, viewFeeds } from "../moco/views.ts";
+import { type Embedding, embeddingEncoder } from "../network/encoder.ts";
 import { evaluationScope, type Scope } from "../network/scope.ts";
-import { IMAGENET_NORMALISATION } from "../preprocessing.ts";
+import { allocateViewMatrices, drawView, type ViewRecipe } from "../views/draw.ts";
+import { view, viewFeeds } from "../views/graph.ts";
+import { IMAGENET_NORMALISATION } from "../views/preprocessing.ts";
 
 // A stream of the seed that nothing else uses: see run-state.ts.
 const SAMPLE_STREAM = 2 ** 32 - 2;

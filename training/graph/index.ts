@@ -1,5 +1,6 @@
 // The tensor graph: operators with gradients, as text, as ONNX, and run.
-export { type CompiledGraph, type CompileOptions, compile, type Values } from "./compile.ts";
+export { type CompiledGraph, type CompileOptions, compile, type Values } from "./engine/compile.ts";
+export { type SymbolicDims, serialize } from "./engine/serialize.ts";
 export { type GradientOptions, gradients } from "./gradients.ts";
 export { type BatchNormOutput, batchNorm } from "./ops/batch-norm.ts";
 export { broadcastShape, expand, reduceSum, sumTo } from "./ops/broadcast.ts";
@@ -12,5 +13,4 @@ export { averagePool2d, globalAveragePool, maxPool2d } from "./ops/pool.ts";
 export { concat, gatherRows, pad, reshape, slice, stopGradient, transpose } from "./ops/shape.ts";
 export { printGraph } from "./print.ts";
 export { distinct } from "./recompute.ts";
-export { type SymbolicDims, serialize } from "./serialize.ts";
 export * from "./tensor.ts";

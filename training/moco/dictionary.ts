@@ -1,10 +1,10 @@
 // What a mechanism remembers from one step to the next, behind one interface for the loop.
 import { fromHalf } from "../../core/half.ts";
-import type { TrainingConfig } from "../config.ts";
+import type { TrainingConfig } from "../config/schema.ts";
 import { createRandom } from "../data/random.ts";
 import type { Values } from "../graph/index.ts";
 import { memoryBank } from "./memory-bank.ts";
-import { type Keys, negativeQueue } from "./negative-queue.ts";
+import { type Keys, negativeQueue } from "./queue.ts";
 
 /** The keys that queries are compared with. */
 export interface Dictionary {

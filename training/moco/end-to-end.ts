@@ -10,7 +10,7 @@ import {
   stopGradient,
   type Tensor,
 } from "../graph/index.ts";
-import type { Optimizer } from "../optimizer.ts";
+import type { Optimizer } from "../optimize/optimizer.ts";
 import { contrastiveAccuracy, mocoLogits } from "./loss.ts";
 import { type Encoder, queryEncoder } from "./query-encoder.ts";
 import type { MocoConfig, MocoStep } from "./step.ts";

@@ -12,7 +12,7 @@ import {
   sub,
   type Tensor,
 } from "../graph/index.ts";
-import { productsWithHalf } from "./half-queue.ts";
+import { productsWithHalf } from "./float16-queue.ts";
 
 /**
  * Logits of the (K+1)-way task: the positive key first.

@@ -2,7 +2,7 @@
 // collection. Keys are samples of it, so that the dictionary is large, but each key is as old as its image's last visit.
 import type { Random } from "../data/random.ts";
 import { crossEntropyWithLabel0, type FormChooser, input, stopGradient, type Tensor } from "../graph/index.ts";
-import type { Optimizer } from "../optimizer.ts";
+import type { Optimizer } from "../optimize/optimizer.ts";
 import { contrastiveAccuracy, mocoLogits } from "./loss.ts";
 import { type Encoder, queryEncoder } from "./query-encoder.ts";
 import type { MocoConfig, MocoStep } from "./step.ts";

@@ -1,7 +1,7 @@
 // The encoder that learns: f_q, its parameters θ_q and their update. Every mechanism has it.
 import { type FormChooser, type GradientOptions, gradients, input, l2Normalise, type Tensor } from "../graph/index.ts";
 import { type TensorSpec, trainingScope } from "../network/scope.ts";
-import type { Optimizer } from "../optimizer.ts";
+import type { Optimizer } from "../optimize/optimizer.ts";
 
 /** The encoder f: images [B, 3, H, W] → projections [B, D], not normalised. */
 export type Encoder = (x: Tensor, scope: ReturnType<typeof trainingScope>) => Tensor;

@@ -13,10 +13,10 @@ import {
   type Tensor,
 } from "../graph/index.ts";
 import { type TensorSpec, trainingScope } from "../network/scope.ts";
-import type { Optimizer } from "../optimizer.ts";
+import type { Optimizer } from "../optimize/optimizer.ts";
 import { contrastiveAccuracy, mocoLogits } from "./loss.ts";
-import type { Precision } from "./negative-queue.ts";
 import { type Encoder, queryEncoder } from "./query-encoder.ts";
+import type { Precision } from "./queue.ts";
 
 /** What the step needs to know, by the paper's letters. */
 export interface MocoConfig extends GradientOptions {

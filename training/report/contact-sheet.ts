@@ -1,12 +1,12 @@
 // Pictures for a person to look at: images with their views, images with their nearest neighbours.
 import sharp from "sharp";
-import type { TrainingConfig } from "../config.ts";
+import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { createRandom } from "../data/random.ts";
 import type { Neighbourhood } from "../evaluate/monitor.ts";
 import { compile, input } from "../graph/index.ts";
-import { allocateViewMatrices, drawView } from "../moco/view-matrices.ts";
-import { view, viewFeeds } from "../moco/views.ts";
+import { allocateViewMatrices, drawView } from "../views/draw.ts";
+import { view, viewFeeds } from "../views/graph.ts";
 
 /** RGB bytes [side, side, 3] of one picture. */
 type Tile = Uint8Array;

@@ -1,11 +1,11 @@
 // report.html of a run: what a person wants to know while it trains. One file, no script, nothing fetched.
 import { replaceFile } from "../../core/files.ts";
-import type { TrainingConfig } from "../config.ts";
+import { machineName } from "../config/machine.ts";
+import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Neighbourhood } from "../evaluate/monitor.ts";
-import { machineName } from "../machine.ts";
-import type { LogLine } from "../run-log.ts";
-import type { Epoch } from "../watch.ts";
+import type { LogLine } from "../run/log.ts";
+import type { Epoch } from "../run/watch.ts";
 import { neighboursSheet } from "./contact-sheet.ts";
 import { curves } from "./curves.ts";
 import { STYLE } from "./style.ts";

@@ -5,11 +5,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { AppError } from "../../../core/errors.ts";
 import { createLiveIndex } from "../../../server/generation/live-index.ts";
-import { type IndexThread, startIndexThread } from "../../../server/index/index-thread.ts";
-import type { StoredEmbedding } from "../../../server/store/embedding-records.ts";
-import { createSnapshotFiles, type Snapshots } from "../../../server/store/snapshot-files.ts";
-import { temporaryFolder } from "../../support/temporary-folder.ts";
-import { unitVectors } from "../../support/vectors.ts";
+import { createSnapshotFiles, type Snapshots } from "../../../server/storage/hnsw/snapshot-files.ts";
+import { type IndexThread, startIndexThread } from "../../../server/storage/hnsw/thread.ts";
+import type { StoredEmbedding } from "../../../server/storage/sqlite/embedding-records.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
+import { unitVectors } from "../../../support/vectors.ts";
 
 const DIMENSIONS = 4;
 const logger = pino({ level: "silent" });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
+import { tinyTraining, writePictures } from "../../../support/tiny-training.ts";
 import { ablate, type Outcome } from "../../../training/ablate/ablate.ts";
 import { ablationPage, ablationTable } from "../../../training/ablate/page.ts";
 import { ABLATIONS, variantsOf } from "../../../training/ablate/variants.ts";
-import { temporaryFolder } from "../../support/temporary-folder.ts";
-import { tinyTraining, writePictures } from "../../support/tiny-training.ts";
 
 const outcome = (more: Partial<Outcome>): Outcome => ({
   ablation: "mechanism",

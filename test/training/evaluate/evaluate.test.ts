@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { AppError } from "../../../core/errors.ts";
 import type { Model } from "../../../core/model-folder.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
+import { writeTinyModel } from "../../../support/tiny-model.ts";
+import { tinyTraining, writePictures } from "../../../support/tiny-training.ts";
 import { type Evaluation, evaluate } from "../../../training/evaluate/evaluate.ts";
 import { train } from "../../../training/train.ts";
-import { temporaryFolder } from "../../support/temporary-folder.ts";
-import { writeTinyModel } from "../../support/tiny-model.ts";
-import { tinyTraining, writePictures } from "../../support/tiny-training.ts";
 
 describe("evaluate", () => {
   let folder: string;

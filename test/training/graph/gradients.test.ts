@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { checkGradient } from "../../../support/gradient-check.ts";
 import * as g from "../../../training/graph/index.ts";
-import { checkGradient } from "../../support/gradient-check.ts";
 
 const positive = (v: number) => Math.abs(v) + 0.5;
 const size = (max: number) => fc.integer({ min: 1, max });

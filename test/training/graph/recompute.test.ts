@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { values } from "../../../support/gradient-check.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import * as g from "../../../training/graph/index.ts";
-import { values } from "../../support/gradient-check.ts";
-import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 /** A residual block on enough pixels that its activations are worth it; the gradients of its weights. */
 function block(recompute: boolean): Record<string, g.Tensor> {

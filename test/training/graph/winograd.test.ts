@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { values } from "../../../support/gradient-check.ts";
 import * as g from "../../../training/graph/index.ts";
-import { values } from "../../support/gradient-check.ts";
 
 /** Takes the form of that name where it is offered. */
 const prefer = (name: string): g.FormChooser => ({

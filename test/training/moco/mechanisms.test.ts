@@ -4,10 +4,10 @@ import { createRandom } from "../../../training/data/random.ts";
 import { compile, input, matmul, reshape, type Values } from "../../../training/graph/index.ts";
 import { endToEndStep } from "../../../training/moco/end-to-end.ts";
 import { memoryBank, memoryBankStep } from "../../../training/moco/memory-bank.ts";
-import { noiseKeys } from "../../../training/moco/negative-queue.ts";
 import type { Encoder } from "../../../training/moco/query-encoder.ts";
+import { noiseKeys } from "../../../training/moco/queue.ts";
 import type { MocoStep } from "../../../training/moco/step.ts";
-import { sgd } from "../../../training/optimizer.ts";
+import { sgd } from "../../../training/optimize/optimizer.ts";
 
 const [B, F, D, K, T] = [6, 4, 3, 5, 0.2];
 type Rows = number[][];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createRandom } from "../../../training/data/random.ts";
-import { exportEncoder } from "../../../training/export-encoder.ts";
+import { exportEncoder } from "../../../training/export/encoder.ts";
 import { gradients, input, mul, reduceMean, type Tensor } from "../../../training/graph/index.ts";
 import {
   type Architecture,

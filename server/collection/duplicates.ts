@@ -1,0 +1,89 @@
+// Images that are nearly, or exactly, the same.
+import type { Generation } from "../generation/generation.ts";
+import type { Store } from "../storage/open.ts";
+
+/** Images that are linked by similarities of at least the threshold, directly or through each other. */
+export interface DuplicateGroup {
+  /** The lowest similarity of the links that hold the group together; 1 where all have the same bytes. */
+  readonly similarity: number;
+  /** True where all images have the same bytes. */
+  readonly exact: boolean;
+  /** Images with the same SHA-256 are exact duplicates of each other. */
+  readonly images: ReadonlyArray<{ readonly id: string; readonly sha256: string }>;
+}
+
+/** Neighbours of each image that are looked at. */
+const NEIGHBOURS = 32;
+/** Searches under way at a time: others are answered in between. */
+const SEARCHES = 16;
+
+/**
+ * All groups of at least two images, largest first. Looks at each stored image's nearest neighbours, so it takes as long
+ * as that many searches, and finds what the index finds.
+ *
+ * @param threshold Cosine similarity from which two images count as duplicates, −1..1.
+ * @throws AppError `index_unavailable`.
+ */
+export async function findDuplicates(
+  threshold: number,
+  { generation, store }: { generation: Generation; store: Store },
+): Promise<DuplicateGroup[]> {
+  const sets = createDisjointSets();
+  for (let cursor = 0; ; ) {
+    const embeddings = store.embeddings.after(generation.encoder, cursor, SEARCHES);
+    if (embeddings.length === 0) break;
+    cursor = embeddings.at(-1)!.content;
+    const answers = await Promise.all(embeddings.map(({ vector }) => generation.index.search(vector, NEIGHBOURS)));
+    for (const [i, { keys, scores }] of answers.entries()) {
+      for (const [j, key] of keys.entries()) {
+        if (scores[j]! >= threshold && key !== embeddings[i]!.content)
+          sets.join(embeddings[i]!.content, key, scores[j]!);
+      }
+    }
+  }
+  for (const content of store.images.contentsOfSeveral()) sets.join(content, content, 1);
+  return sets
+    .all()
+    .map(({ members, weakest }) => {
+      const imagesWith = store.images.withContents(members);
+      const images = members
+        .sort((a, b) => a - b)
+        .flatMap((content) => {
+          const sha256 = store.images.sha256Of(content);
+          return sha256 === undefined ? [] : (imagesWith.get(content) ?? []).map(({ id }) => ({ id, sha256 }));
+        });
+      const exact = new Set(images.map(({ sha256 }) => sha256)).size === 1;
+      return { similarity: exact ? 1 : weakest, exact, images };
+    })
+    .filter(({ images }) => images.length > 1)
+    .sort((a, b) => b.images.length - a.images.length || b.similarity - a.similarity);
+}
+
+/** Union-find over numbers, with the weakest link of each set. */
+function createDisjointSets() {
+  const parents = new Map<number, number>();
+  const weakest = new Map<number, number>();
+  const rootOf = (key: number): number => {
+    let root = key;
+    for (let up = parents.get(root); up !== undefined && up !== root; up = parents.get(root)) root = up;
+    parents.set(key, root);
+    return root;
+  };
+  return {
+    join(a: number, b: number, score: number): void {
+      const [from, to] = [rootOf(a), rootOf(b)];
+      // A link inside a set does not hold it together.
+      if (from === to && weakest.has(to)) return;
+      parents.set(from, to);
+      weakest.set(to, Math.min(score, weakest.get(from) ?? 1, weakest.get(to) ?? 1));
+    },
+    all(): Array<{ members: number[]; weakest: number }> {
+      const members = new Map<number, number[]>();
+      for (const key of parents.keys()) {
+        const root = rootOf(key);
+        members.set(root, [...(members.get(root) ?? []), key]);
+      }
+      return [...members].map(([root, keys]) => ({ members: keys, weakest: weakest.get(root)! }));
+    },
+  };
+}

@@ -1,0 +1,89 @@
+// The collection as a map: a sample of the stored images, each at a place near what is similar to it.
+import { once } from "node:events";
+import { siblingModule } from "../../../core/paths.ts";
+import { startWorker } from "../../../core/processes.ts";
+import type { Generation } from "../../generation/generation.ts";
+import type { Generations } from "../../generation/generations.ts";
+import type { Store } from "../../storage/open.ts";
+import type { Metadata } from "../../storage/sqlite/image-records.ts";
+import { type AnsweredBy, answeredBy } from "../collection.ts";
+import type { LayoutWorkerData } from "./layout-worker.ts";
+
+/** One image of the map; x and y in 0..1. */
+export interface MapPoint {
+  readonly id: string;
+  readonly x: number;
+  readonly y: number;
+  readonly metadata: Metadata;
+}
+
+/** The map and the generation whose embeddings it shows. */
+export interface CollectionMap extends AnsweredBy {
+  /** Distinct contents that are stored; the map shows up to a few thousand of them. */
+  readonly stored: number;
+  readonly points: readonly MapPoint[];
+}
+
+/**
+ * The map of the collection under the active generation. The first call takes seconds; later ones get the same layout
+ * until another generation is active or a tenth of the contents has come or gone.
+ */
+export type ReadMap = () => Promise<CollectionMap>;
+
+/** Contents on a map at most: a few seconds of one thread. */
+const MOST_POINTS = 2000;
+/** Of the contents may come or go before the layout is made again. */
+const CHANGE = 0.1;
+
+interface Layout {
+  readonly generation: Generation;
+  /** When the layout was made. */
+  readonly stored: number;
+  readonly contents: readonly number[];
+  /** [contents, 2] */
+  readonly places: Promise<Float32Array>;
+}
+
+/** Makes the map of a store. */
+export function createCollectionMap({ store, generations }: { store: Store; generations: Generations }): ReadMap {
+  let latest: Layout | undefined;
+
+  const begin = (generation: Generation, stored: number): Layout => {
+    const { dimensions } = generation.card;
+    const contents: number[] = [];
+    const vectors = new Float32Array(MOST_POINTS * dimensions);
+    for (const content of store.images.sampleContents(MOST_POINTS)) {
+      const vector = store.embeddings.get(generation.encoder, content);
+      if (vector) vectors.set(vector, (contents.push(content) - 1) * dimensions);
+    }
+    const places = layOutInThread({ vectors: vectors.slice(0, contents.length * dimensions), dimensions });
+    const layout: Layout = { generation, stored, contents, places };
+    places.catch(() => {
+      if (latest === layout) latest = undefined;
+    });
+    return layout;
+  };
+
+  return async () => {
+    const generation = generations.active();
+    const stored = store.images.countContents();
+    const isStale =
+      latest?.generation !== generation || Math.abs(stored - latest.stored) > CHANGE * Math.min(stored, latest.stored);
+    if (!latest || isStale) latest = begin(generation, stored);
+    const { contents, places: arriving } = latest;
+    const places = await arriving;
+    const imagesWith = store.images.withContents(contents);
+    const points = contents.flatMap((content, i): MapPoint[] => {
+      const image = imagesWith.get(content)?.[0];
+      return image ? [{ ...image, x: places[2 * i]!, y: places[2 * i + 1]! }] : [];
+    });
+    return { ...answeredBy(generation), stored, points };
+  };
+}
+
+async function layOutInThread(workerData: LayoutWorkerData): Promise<Float32Array> {
+  const worker = startWorker(siblingModule(import.meta.url, "layout-worker"), { workerData });
+  worker.unref();
+  const [places] = (await once(worker, "message")) as [Float32Array];
+  return places;
+}

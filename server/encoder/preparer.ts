@@ -1,0 +1,14 @@
+import type { Region } from "../../core/decode.ts";
+import { decodeForEncoder } from "../../core/encoder-session.ts";
+import type { Prepare } from "../generation/generation.ts";
+
+/** Decodes the bytes of one image, or a region of it, for encoders; once only for all that expect the same input. */
+export function createPreparer(bytes: Uint8Array, region?: Region): Prepare {
+  const decoded = new Map<string, Promise<Uint8Array>>();
+  return (input) => {
+    const key = `${input.width}×${input.height} ${input.fit}`;
+    const pixels = decoded.get(key) ?? decodeForEncoder(bytes, input, region);
+    decoded.set(key, pixels);
+    return pixels;
+  };
+}

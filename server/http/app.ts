@@ -1,0 +1,141 @@
+// The HTTP interface, put together. It never listens: `start` does, and tests hand it to supertest.
+import express, { type Express, type RequestHandler } from "express";
+import { rateLimit } from "express-rate-limit";
+import helmet from "helmet";
+import type { Logger } from "pino";
+import { pinoHttp } from "pino-http";
+import { AppError } from "../../core/errors.ts";
+import type { Collection } from "../collection/collection.ts";
+import type { ReadMap } from "../collection/map/collection-map.ts";
+import type { Metrics } from "../metrics.ts";
+import type { ModelCatalogue } from "../models/catalogue.ts";
+import type { ApiKeys } from "../storage/sqlite/api-keys.ts";
+import type { Swaps } from "../swap/swaps.ts";
+import { demandKey, refuseOtherOrigins } from "./access.ts";
+import type { UploadLimits } from "./multipart.ts";
+import { openApiDocument } from "./openapi.ts";
+import { notFoundHandler, onlyMethods, problemHandler } from "./problem.ts";
+import { duplicateRoutes } from "./routes/duplicates.ts";
+import { embeddingRoutes } from "./routes/embeddings.ts";
+import { healthRoutes, type NotReadyReason } from "./routes/health.ts";
+import { imageRoutes } from "./routes/images.ts";
+import { mapRoutes } from "./routes/map.ts";
+import { modelRoutes } from "./routes/models.ts";
+import { searchRoutes } from "./routes/search.ts";
+import { webRoutes } from "./routes/web.ts";
+
+/** What the HTTP interface speaks for. */
+export interface AppDeps {
+  readonly collection: Collection;
+  readonly readMap: ReadMap;
+  readonly models: ModelCatalogue;
+  readonly swaps: Swaps;
+  readonly notReadyReason: NotReadyReason;
+  /** Aborted when the server stops: streams end. */
+  readonly stopping: AbortSignal;
+  readonly metrics: Metrics;
+  readonly limits: UploadLimits;
+  /** The keys that are demanded; without them only this machine is served. */
+  readonly apiKeys?: ApiKeys | undefined;
+  /** Requests a minute from one client; 0 for no limit. */
+  readonly rateLimit: number;
+  /** Reverse proxies in front. */
+  readonly trustProxies: number;
+  readonly logger: Logger;
+}
+
+/** Makes the express application of version 1 of the HTTP interface. */
+export function createApp({
+  collection,
+  readMap,
+  models,
+  swaps,
+  notReadyReason,
+  stopping,
+  metrics,
+  limits,
+  logger,
+  ...safety
+}: AppDeps): Express {
+  const app = express();
+  app.set("trust proxy", safety.trustProxies);
+  const description = openApiDocument();
+  app.disable("x-powered-by");
+  app.disable("etag");
+  app.use(
+    pinoHttp({
+      logger,
+      // Ordinary answers are only of interest while debugging.
+      customLogLevel: (_request, { statusCode }) =>
+        statusCode >= 500 ? "error" : statusCode >= 400 ? "info" : "debug",
+    }),
+  );
+  app.use(measure(metrics));
+  app.use(secureHeaders);
+  if (safety.rateLimit > 0) app.use(limitRate(safety.rateLimit));
+  app.use(safety.apiKeys ? demandKey(safety.apiKeys) : refuseOtherOrigins);
+  app.use(healthRoutes(notReadyReason));
+  app.use(searchRoutes(collection, limits));
+  app.use(embeddingRoutes(collection, limits));
+  app.use(duplicateRoutes(collection));
+  app.use(imageRoutes(collection, limits));
+  app.use(modelRoutes(models, swaps, stopping));
+  app.use(mapRoutes(readMap));
+  app
+    .route("/openapi.json")
+    .get((_request, response) => {
+      response.json(description);
+    })
+    .all(onlyMethods("GET"));
+  app
+    .route("/metrics")
+    .get(async (_request, response) => {
+      response.type(metrics.contentType).send(await metrics.text());
+    })
+    .all(onlyMethods("GET"));
+  app.use(webRoutes());
+  app.use(notFoundHandler);
+  app.use(problemHandler);
+  return app;
+}
+
+/** Headers that keep browsers from what the server does not mean. TLS is a reverse proxy's business, and so is HSTS. */
+const secureHeaders = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'self'"],
+      imgSrc: ["'self'", "data:", "blob:"],
+      objectSrc: ["'none'"],
+      baseUri: ["'none'"],
+      frameAncestors: ["'none'"],
+    },
+  },
+  strictTransportSecurity: false,
+});
+
+function limitRate(limit: number): RequestHandler {
+  return rateLimit({
+    windowMs: 60_000,
+    limit,
+    standardHeaders: "draft-7",
+    legacyHeaders: false,
+    skip: ({ path }) => path === "/livez" || path === "/readyz",
+    handler: (_request, _response, next) => {
+      next(new AppError("rate_limited", `Expected at most ${limit} requests a minute. Slow down.`));
+    },
+  });
+}
+
+/** Counts and times each request by its route, never by what a client wrote. */
+function measure(metrics: Metrics): RequestHandler {
+  return (request, response, next) => {
+    const began = performance.now();
+    response.on("finish", () => {
+      const route: unknown = request.route?.path;
+      const seconds = (performance.now() - began) / 1000;
+      metrics.request(request.method, typeof route === "string" ? route : "none", response.statusCode, seconds);
+    });
+    next();
+  };
+}

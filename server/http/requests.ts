@@ -1,0 +1,102 @@
+// What clients may send: the schemas that validate requests and that the OpenAPI document is made of.
+import { z } from "zod";
+import { filterSchema } from "../domain/filter.ts";
+import { cursorOf, jsonText } from "./validate.ts";
+
+/** Bytes of the metadata of one image, as JSON. */
+const MAX_METADATA_BYTES = 64 * 1024;
+
+/** Free JSON object that a user keeps with an image. */
+export const metadataSchema = z
+  .record(z.string(), z.unknown())
+  .refine((metadata) => JSON.stringify(metadata).length <= MAX_METADATA_BYTES, {
+    error: `expected at most ${MAX_METADATA_BYTES} bytes of metadata`,
+    abort: true,
+  });
+
+/** The field `metadata` of an upload: one object for all its files, or a list with one for each. */
+export const uploadFieldsSchema = z.strictObject({
+  metadata: jsonText(
+    z.union([metadataSchema, z.array(metadataSchema)], { error: "expected an object or a list of objects" }),
+  ).optional(),
+});
+
+export const uploadHeadersSchema = z.object({
+  "idempotency-key": z.string().min(1).max(200).optional(),
+});
+
+export const patchSchema = z.strictObject({
+  /** Keys to set; null removes a key (RFC 7396). */
+  metadata: metadataSchema,
+});
+
+export const listQuerySchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  filter: jsonText(filterSchema).optional(),
+  cursor: cursorOf(z.int().positive()).optional(),
+});
+
+export const contentQuerySchema = z.strictObject({
+  /** Longest side of a thumbnail, pixels. */
+  size: z.coerce.number().int().min(16).max(2048).optional(),
+});
+
+export const duplicatesQuerySchema = z.strictObject({
+  /** Cosine similarity from which two images count as duplicates. */
+  threshold: z.coerce.number().min(0).max(1).default(0.95),
+  /** Groups at most. */
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
+
+export const activateQuerySchema = z.strictObject({
+  /** Activates a model that finds less than the active one. */
+  force: z.stringbool().default(false),
+});
+
+/** Matches that can be paged through. */
+const MAX_OFFSET = 10_000;
+
+const searchCursor = cursorOf(
+  z.strictObject({ generation: z.int().positive(), offset: z.int().min(1).max(MAX_OFFSET) }),
+);
+
+/** What every search takes. */
+const optionsOf = (number: z.ZodNumber) => ({
+  k: number.int().min(1).max(1000).default(10),
+  minScore: number.min(-1).max(1).optional(),
+  cursor: searchCursor.optional(),
+});
+
+// In a multipart body numbers come as text.
+export const imageSearchSchema = z.strictObject({
+  ...optionsOf(z.coerce.number()),
+  filter: jsonText(filterSchema).optional(),
+  /** x,y,width,height in pixels of the image as displayed. */
+  region: z
+    .string()
+    .regex(/^\d{1,6},\d{1,6},[1-9]\d{0,5},[1-9]\d{0,5}$/, "expected x,y,width,height in whole pixels")
+    .transform((text) => {
+      const [x, y, width, height] = text.split(",").map(Number) as [number, number, number, number];
+      return { x, y, width, height };
+    })
+    .optional(),
+});
+
+const imageId = z.string().min(1).max(64);
+
+export const jsonSearchSchema = z
+  .strictObject({
+    id: imageId.optional(),
+    vector: z.array(z.number()).max(65536).optional(),
+    /** Images that matches should be like. */
+    positive: z.array(imageId).min(1).max(100).optional(),
+    /** Images that matches should be unlike; with `positive`. */
+    negative: z.array(imageId).max(100).optional(),
+    ...optionsOf(z.number()),
+    filter: filterSchema.optional(),
+  })
+  .refine(
+    ({ id, vector, positive }) => [id, vector, positive].filter((given) => given !== undefined).length === 1,
+    "expected one of `id`, `vector` and `positive`",
+  )
+  .refine(({ positive, negative }) => positive || !negative, "expected `positive` beside `negative`");

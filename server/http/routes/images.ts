@@ -1,0 +1,125 @@
+import { Router } from "express";
+import { MEDIA_TYPES, makeThumbnail } from "../../../core/decode.ts";
+import { AppError } from "../../../core/errors.ts";
+import { sha256 } from "../../../core/model-folder.ts";
+import type { Collection } from "../../collection/collection.ts";
+import type { ImageRecord, Metadata } from "../../storage/sqlite/image-records.ts";
+import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.ts";
+import { onlyMethods, type Problem, sendProblem, toProblem } from "../problem.ts";
+import {
+  contentQuerySchema,
+  listQuerySchema,
+  metadataSchema,
+  patchSchema,
+  uploadFieldsSchema,
+  uploadHeadersSchema,
+} from "../requests.ts";
+import { parse, readJson, writeCursor } from "../validate.ts";
+
+/** A file of an upload that was not stored: its place among the files, from 0, its name, and why. */
+interface RefusedFile extends Problem {
+  readonly index: number;
+  readonly name: string;
+}
+
+/**
+ * `/v1/images`: upload, list, read, change, delete.
+ *
+ * An upload of several files stores every file that it can: 201 with the stored `images`, and `errors` for the others.
+ * Where none could be stored the first file's problem is the answer.
+ */
+export function imageRoutes(collection: Collection, limits: UploadLimits): Router {
+  const router = Router();
+
+  router
+    .route("/v1/images")
+    .post(readMultipart(limits), async (request, response) => {
+      const files = uploadedImages(request);
+      const metadata = metadataOfEach(parse(uploadFieldsSchema, { ...request.body }).metadata ?? {}, files.length);
+      const { "idempotency-key": key } = parse(uploadHeadersSchema, request.headers);
+      const settled = await Promise.allSettled(
+        files.map(({ bytes }, position) => {
+          const itsMetadata = metadata[position]!;
+          const content = key && sha256(`${files.length} ${sha256(bytes)} ${JSON.stringify(itsMetadata)}`);
+          return collection.add(bytes, itsMetadata, key && content ? { key, position, content } : undefined);
+        }),
+      );
+      const images: ImageRecord[] = [];
+      const errors: RefusedFile[] = [];
+      for (const [index, result] of settled.entries()) {
+        if (result.status === "fulfilled") {
+          images.push(result.value);
+          continue;
+        }
+        const problem = toProblem(result.reason);
+        if (problem.code === "internal") request.log.error({ err: result.reason }, "an upload failed");
+        errors.push({ index, name: files[index]!.name, ...problem });
+      }
+      if (images.length > 0) response.status(201).json({ images, errors });
+      else sendProblem(response, toProblem((settled[0] as PromiseRejectedResult).reason));
+    })
+    .get(async (request, response) => {
+      const { limit, cursor, filter } = parse(listQuerySchema, request.query);
+      const { images, next } = await collection.list(limit, { before: cursor, filter });
+      response.json({ images, ...(next ? { nextCursor: writeCursor(next) } : {}) });
+    })
+    .all(onlyMethods("GET", "POST"));
+
+  router
+    .route("/v1/images/:id")
+    .get((request, response) => {
+      response.json(collection.get(request.params.id));
+    })
+    .patch(readJson("application/merge-patch+json"), async (request, response) => {
+      const { metadata } = parse(patchSchema, request.body);
+      const change = (before: Metadata) => parse(metadataSchema, mergePatch(before, metadata));
+      response.json(await collection.changeMetadata(request.params.id!, change));
+    })
+    .delete(async (request, response) => {
+      await collection.remove(request.params.id);
+      response.status(204).end();
+    })
+    .all(onlyMethods("GET", "PATCH", "DELETE"));
+
+  router
+    .route("/v1/images/:id/content")
+    .get(async (request, response) => {
+      const { size } = parse(contentQuerySchema, request.query);
+      const { image, bytes } = await collection.read(request.params.id);
+      response.set({
+        // The bytes of an id never change.
+        "Cache-Control": "private, max-age=31536000, immutable",
+        ETag: `"${image.sha256}${size ? `-${size}` : ""}"`,
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'",
+      });
+      if (request.fresh) return void response.status(304).end();
+      if (size) response.type("image/webp").send(await makeThumbnail(bytes, size));
+      else response.type(MEDIA_TYPES[image.type]).send(bytes);
+    })
+    .all(onlyMethods("GET"));
+
+  return router;
+}
+
+/** One metadata object for each of `count` files: the same for all, or one of a list of as many. */
+function metadataOfEach(metadata: Metadata | Metadata[], count: number): Metadata[] {
+  if (!Array.isArray(metadata)) return Array(count).fill(metadata);
+  if (metadata.length === count) return metadata;
+  throw new AppError("invalid_request", `Expected \`metadata\` for ${count} files but received ${metadata.length}.`);
+}
+
+/** JSON Merge Patch (RFC 7396): null removes a key, objects are merged, anything else replaces. */
+function mergePatch(target: Metadata, patch: Metadata): Metadata {
+  const merged = new Map(Object.entries(target));
+  for (const [key, value] of Object.entries(patch)) {
+    const before = merged.get(key);
+    if (value === null) merged.delete(key);
+    else if (isObject(value)) merged.set(key, mergePatch(isObject(before) ? before : {}, value));
+    else merged.set(key, value);
+  }
+  return Object.fromEntries(merged);
+}
+
+const isObject = (value: unknown): value is Metadata =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

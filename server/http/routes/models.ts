@@ -1,0 +1,55 @@
+import { Router } from "express";
+import type { ModelCatalogue } from "../../models/catalogue.ts";
+import type { Swaps } from "../../swap/swaps.ts";
+import { onlyMethods } from "../problem.ts";
+import { activateQuerySchema } from "../requests.ts";
+import { parse } from "../validate.ts";
+import { sendSwapEvents } from "./swap-events.ts";
+
+/** `/v1/models` and `/v1/swaps`: what there is, what serves, and how it is replaced. `stopping` ends streams. */
+export function modelRoutes(models: ModelCatalogue, swaps: Swaps, stopping: AbortSignal): Router {
+  const router = Router();
+  router
+    .route("/v1/models")
+    .get(async (_request, response) => {
+      response.json(await models.list());
+    })
+    .all(onlyMethods("GET"));
+  router
+    .route("/v1/models/:name")
+    .get(async (request, response) => {
+      response.json(await models.get(request.params.name));
+    })
+    .all(onlyMethods("GET"));
+  router
+    .route("/v1/models/:name/activate")
+    .post(async (request, response) => {
+      const swap = await swaps.begin(request.params.name, parse(activateQuerySchema, request.query));
+      response.status(202).location(`/v1/swaps/${swap.id}`).json({ swap });
+    })
+    .all(onlyMethods("POST"));
+  router
+    .route("/v1/rollback")
+    .post(async (_request, response) => {
+      const swap = await swaps.rollback();
+      response.status(202).location(`/v1/swaps/${swap.id}`).json({ swap });
+    })
+    .all(onlyMethods("POST"));
+  router
+    .route("/v1/swaps/:id")
+    .get((request, response) => {
+      response.json(swaps.get(request.params.id));
+    })
+    .all(onlyMethods("GET"));
+  router
+    .route("/v1/swaps/:id/events")
+    .get((request, response) => sendSwapEvents(response, () => swaps.get(request.params.id), stopping))
+    .all(onlyMethods("GET"));
+  router
+    .route("/v1/swaps/:id/cancel")
+    .post((request, response) => {
+      response.status(202).json({ swap: swaps.cancel(request.params.id) });
+    })
+    .all(onlyMethods("POST"));
+  return router;
+}

@@ -1,0 +1,49 @@
+import { type RequestHandler, Router } from "express";
+import { AppError } from "../../../core/errors.ts";
+import type { Collection } from "../../collection/collection.ts";
+import type { Query, SearchOptions } from "../../collection/search.ts";
+import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.ts";
+import { onlyMethods } from "../problem.ts";
+import { imageSearchSchema, jsonSearchSchema } from "../requests.ts";
+import { parse, readJson, writeCursor } from "../validate.ts";
+
+/** What a request asks for beside the query. */
+interface Wanted extends SearchOptions {
+  readonly cursor?: { readonly generation: number; readonly offset: number } | undefined;
+}
+
+/** `POST /v1/search`: by an image file (multipart), stored images or a vector (JSON). */
+export function searchRoutes(collection: Collection, limits: UploadLimits): Router {
+  const answer = async (query: Query, { cursor, ...options }: Wanted) => {
+    const { hasMore, ...found } = await collection.search(query, { ...options, ...cursor });
+    const offset = (cursor?.offset ?? 0) + options.k;
+    return hasMore ? { ...found, nextCursor: writeCursor({ generation: found.generation, offset }) } : found;
+  };
+
+  const byImage: RequestHandler = async (request, response) => {
+    const images = uploadedImages(request);
+    if (images.length > 1) {
+      throw new AppError("invalid_request", `Expected one image to search with but received ${images.length}.`);
+    }
+    const { region, ...wanted } = parse(imageSearchSchema, { ...request.body });
+    response.json(await answer({ image: images[0]!.bytes, region }, wanted));
+  };
+
+  const byIdOrVector: RequestHandler = async (request, response) => {
+    const codeOf = (field: PropertyKey | undefined) => (field === "vector" ? "invalid_vector" : "invalid_request");
+    const { id, vector, positive, negative = [], ...wanted } = parse(jsonSearchSchema, request.body, codeOf);
+    const query: Query = vector ? { vector } : positive ? { positive, negative } : { id: id! };
+    response.json(await answer(query, wanted));
+  };
+
+  const router = Router();
+  router
+    .route("/v1/search")
+    .post(
+      (request, _response, next) => next(request.is("application/json") ? undefined : "route"),
+      readJson(),
+      byIdOrVector,
+    );
+  router.route("/v1/search").post(readMultipart(limits), byImage).all(onlyMethods("POST"));
+  return router;
+}

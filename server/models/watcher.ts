@@ -1,0 +1,74 @@
+// Watches models/: a model that appears there whole is announced and, where that is wanted, activated.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import { AppError } from "../../core/errors.ts";
+import { listModels, type Model, readOnnx } from "../../core/model-folder.ts";
+import { encoderKey } from "../generation/generation.ts";
+import type { Swaps } from "../swap/swaps.ts";
+
+export interface ModelWatcher {
+  /** When a model of this card appeared, ISO 8601; undefined where it was there when the server started. */
+  appearedAt(card: Model["card"]): string | undefined;
+  close(): Promise<void>;
+}
+
+/** Between two looks. Looking works on every file system; being told of changes does not. */
+const LOOK_MS = 2000;
+
+/**
+ * Watches a models folder until it is closed.
+ *
+ * @param options.autoActivate Begins a swap to each model that appears, the newest last; a model that is refused is
+ *   not tried again.
+ * @param options.lookMs Milliseconds between two looks. @default 2000
+ */
+export function watchModels(
+  modelsFolder: string,
+  { swaps, logger }: { swaps: Pick<Swaps, "begin" | "settled">; logger: Logger },
+  { autoActivate, lookMs = LOOK_MS }: { autoActivate: boolean; lookMs?: number },
+): ModelWatcher {
+  const stop = new AbortController();
+  /** By key: when it appeared; undefined for those that were there at first. */
+  const known = new Map<string, string | undefined>();
+  const keyOf = (card: Model["card"]) => `${card.name} ${card.version} ${encoderKey(card)}`;
+
+  const activate = async (name: string): Promise<void> => {
+    try {
+      const { id } = await swaps.begin(name);
+      logger.info({ model: name, swap: id }, "activating the new model");
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "swap_in_progress") throw error;
+      await swaps.settled();
+      if (!stop.signal.aborted) await activate(name);
+    }
+  };
+
+  const look = async (isFirst: boolean): Promise<void> => {
+    for (const entry of await listModels(modelsFolder)) {
+      if ("error" in entry || known.has(keyOf(entry.model.card))) continue;
+      // Someone may be copying it: until the encoder is the one that the card names, it is not there.
+      const isWhole = isFirst || (await readOnnx(entry.model).then(Boolean, () => false));
+      if (!isWhole) continue;
+      known.set(keyOf(entry.model.card), isFirst ? undefined : new Date().toISOString());
+      if (isFirst) continue;
+      logger.info({ model: entry.name, version: entry.model.card.version }, "a new model is there");
+      if (autoActivate) await activate(entry.name);
+    }
+  };
+
+  const watch = async (): Promise<void> => {
+    for (let isFirst = true; !stop.signal.aborted; isFirst = false) {
+      await look(isFirst).catch((error) => logger.error({ err: error }, "models could not be watched"));
+      await sleep(lookMs, undefined, { signal: stop.signal }).catch(() => {});
+    }
+  };
+
+  const ended = watch();
+  return {
+    appearedAt: (card) => known.get(keyOf(card)),
+    async close() {
+      stop.abort();
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,73 @@
+// Snapshots of indexes: index/<encoder>-<SHA-256>.hnsw in the data folder. The name holds the checksum of what was
+// written, so a file that is damaged, cut off or not ours shows itself. Snapshots only save time: the database is the truth.
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { sync, temporaryName } from "../../../core/files.ts";
+
+/** The snapshots of one encoder's index. */
+export interface Snapshots {
+  /** Paths of what there is: usually one, or none. */
+  list(): Promise<string[]>;
+  /** @throws Error where the file is not the one that was written. */
+  check(path: string): Promise<void>;
+  /**
+   * Replaces the snapshot; it is on disk when this returns.
+   *
+   * @param write Writes the new one to a path; where it fails the old one stays.
+   */
+  replace(write: (path: string) => Promise<unknown>): Promise<void>;
+}
+
+export type SnapshotFiles = ReturnType<typeof createSnapshotFiles>;
+
+/** Opens the folder of snapshots; it is made with the first one. */
+export function createSnapshotFiles(folder: string) {
+  const namesOf = async (encoder: number): Promise<string[]> => {
+    const names = await readdir(folder).catch(() => []);
+    return names.filter((name) => name.startsWith(`${encoder}-`));
+  };
+  const remove = async (names: readonly string[]) => {
+    for (const name of names) await rm(join(folder, name), { recursive: true, force: true });
+  };
+  return {
+    /** The snapshots of an encoder. */
+    of: (encoder: number): Snapshots => ({
+      async list() {
+        const names = await namesOf(encoder);
+        return names.filter((name) => name.endsWith(".hnsw")).map((name) => join(folder, name));
+      },
+      async check(path) {
+        const sha256 = await sha256OfFile(path);
+        if (basename(path) === `${encoder}-${sha256}.hnsw`) return;
+        throw new Error(`Expected the file that was written but its SHA-256 is ${sha256}`);
+      },
+      async replace(write) {
+        await mkdir(folder, { recursive: true });
+        const temporary = temporaryName(join(folder, `${encoder}-`));
+        try {
+          await write(temporary);
+          await sync(temporary);
+          const old = await namesOf(encoder);
+          const name = `${encoder}-${await sha256OfFile(temporary)}.hnsw`;
+          await rename(temporary, join(folder, name));
+          await sync(folder);
+          await remove(old.filter((other) => other !== name));
+        } finally {
+          await rm(temporary, { force: true });
+        }
+      },
+    }),
+    /** Removes the snapshots of encoders that nothing refers to any more. */
+    async removeUnused(encoders: readonly number[]): Promise<void> {
+      for (const encoder of encoders) await remove(await namesOf(encoder));
+    },
+  };
+}
+
+async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk);
+  return hash.digest("hex");
+}

@@ -1,0 +1,102 @@
+// This side of the index thread.
+import { AppError } from "../../../core/errors.ts";
+import { siblingModule } from "../../../core/paths.ts";
+import { startWorker } from "../../../core/processes.ts";
+import { createPendingCalls } from "../../pending-calls.ts";
+import type { IndexReport } from "./hnsw.ts";
+import type { IndexSize } from "./vector-index.ts";
+import type { FoundKeys, IndexAnswer, IndexCall, IndexReply, IndexRequest, IndexWorkerData } from "./worker.ts";
+
+/**
+ * An index in a thread of its own. Calls are carried out in the order in which they were made.
+ * Where the thread has died they reject with AppError `index_unavailable`.
+ */
+export interface IndexThread {
+  /** @param vectors [keys, D] row by row. The array is given away: it cannot be used after the call. */
+  add(keys: readonly number[], vectors: Float32Array<ArrayBuffer>): Promise<IndexSize>;
+  remove(keys: readonly number[]): Promise<IndexSize>;
+  search(query: Float32Array, k: number): Promise<FoundKeys>;
+  /** Exact search over `keys` alone. The array is given away. */
+  searchAmong(query: Float32Array, keys: Float64Array<ArrayBuffer>, k: number): Promise<FoundKeys>;
+  inspect(sample: number): Promise<IndexReport>;
+  /** Writes a snapshot to a new file; see `HnswIndex.write`. */
+  write(path: string): Promise<IndexSize>;
+  /** Begins anew from a snapshot: its vectors are dead nodes until they are added. Where it fails nothing changes. */
+  restore(path: string): Promise<IndexSize>;
+  /** Ends the thread once the calls under way are answered. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a thread with an empty index.
+ *
+ * @param died Called once when the thread ends without {@link IndexThread.close}.
+ * @param start What starts the worker; tests keep it to end it themselves.
+ */
+export function startIndexThread(
+  dimensions: number,
+  died: (reason: Error) => void,
+  start: typeof startWorker = startWorker,
+): IndexThread {
+  const calls = createPendingCalls<IndexAnswer>();
+  const workerData: IndexWorkerData = { dimensions };
+  const worker = start(siblingModule(import.meta.url, "worker"), { workerData });
+  let state: "running" | "closing" | "dead" = "running";
+  let reason = new Error("the index thread ended");
+
+  const unavailable = () =>
+    new AppError("index_unavailable", "The index is being rebuilt after a failure. Try again in a few seconds.", {
+      cause: reason,
+    });
+
+  worker.on("message", (replies: readonly IndexReply[]) => {
+    for (const reply of replies) {
+      if ("answer" in reply) calls.resolve(reply.id, reply.answer);
+      else calls.reject(reply.id, new Error(`The index failed: ${reply.error}`));
+    }
+  });
+  worker.on("error", (error) => {
+    reason = error;
+  });
+  worker.on("exit", () => {
+    const expected = state === "closing";
+    state = "dead";
+    calls.rejectAll(unavailable());
+    if (!expected) died(reason);
+  });
+
+  let unsent: IndexCall[] = [];
+  let given: ArrayBuffer[] = [];
+  const send = () => {
+    worker.postMessage(unsent, given);
+    unsent = [];
+    given = [];
+  };
+  const call = <T extends IndexAnswer>(request: IndexRequest, transfer: ArrayBuffer[] = []): Promise<T> => {
+    if (state === "dead") return Promise.reject(unavailable());
+    const { id, answer } = calls.open();
+    // The calls of one turn of the event loop go together.
+    if (unsent.push({ id, request }) === 1) setImmediate(send);
+    given.push(...transfer);
+    return answer as Promise<T>;
+  };
+
+  return {
+    add: (keys, vectors) => call({ op: "add", keys, vectors }, [vectors.buffer]),
+    remove: (keys) => call({ op: "remove", keys }),
+    search: (query, k) => call({ op: "search", query, k }),
+    searchAmong: (query, keys, k) => call({ op: "search-among", query, keys, k }, [keys.buffer]),
+    inspect: (sample) => call({ op: "inspect", sample }),
+    write: (path) => call({ op: "write", path }),
+    restore: (path) => call({ op: "restore", path }),
+    async close() {
+      if (state === "dead") return;
+      // Ending a thread inside a call of the native index would abort the whole process: first it must have answered.
+      const idle = call({ op: "remove", keys: [] }).catch(() => {});
+      state = "closing";
+      await idle;
+      await calls.drained();
+      await worker.terminate();
+    },
+  };
+}

@@ -1,0 +1,135 @@
+// The SQLite database: the truth about images, embeddings, generations and swaps.
+import Database from "better-sqlite3";
+import { AppError } from "../../../core/errors.ts";
+
+export type SqliteDatabase = Database.Database;
+
+/** Name of the database in a data folder. */
+export const DATABASE_FILE = "moco-search.db";
+
+// Each version of the database adds its statements to the one before.
+//
+// A content is one distinct sequence of bytes; an image is one upload of a content. Embeddings belong to contents, so
+// the same bytes uploaded twice share file and embedding. Numbers are never used again after a delete.
+const VERSIONS = [
+  `
+  CREATE TABLE contents (
+    number     INTEGER PRIMARY KEY AUTOINCREMENT,
+    sha256     TEXT NOT NULL UNIQUE,
+    type       TEXT NOT NULL,
+    width      INTEGER NOT NULL,
+    height     INTEGER NOT NULL,
+    bytes      INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE images (
+    number     INTEGER PRIMARY KEY AUTOINCREMENT,
+    id         TEXT NOT NULL UNIQUE,
+    content    INTEGER NOT NULL REFERENCES contents (number),
+    metadata   TEXT NOT NULL,
+    created_at TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX images_of_content ON images (content, number);
+  CREATE TABLE encoders (
+    number     INTEGER PRIMARY KEY,
+    key        TEXT NOT NULL UNIQUE
+  ) STRICT;
+  CREATE TABLE embeddings (
+    encoder    INTEGER NOT NULL REFERENCES encoders (number),
+    content    INTEGER NOT NULL REFERENCES contents (number),
+    vector     BLOB NOT NULL,
+    PRIMARY KEY (encoder, content)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX embeddings_of_content ON embeddings (content);
+  CREATE TABLE generations (
+    number     INTEGER PRIMARY KEY AUTOINCREMENT,
+    encoder    INTEGER NOT NULL REFERENCES encoders (number),
+    card       TEXT NOT NULL,
+    state      TEXT NOT NULL CHECK (state IN ('candidate', 'active', 'retired', 'gone', 'failed')),
+    created_at TEXT NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX one_active_generation ON generations (state) WHERE state = 'active';
+  CREATE UNIQUE INDEX one_retired_generation ON generations (state) WHERE state = 'retired';
+  CREATE TABLE swaps (
+    number     INTEGER PRIMARY KEY AUTOINCREMENT,
+    id         TEXT NOT NULL UNIQUE,
+    kind       TEXT NOT NULL CHECK (kind IN ('activate', 'rollback')),
+    generation INTEGER NOT NULL REFERENCES generations (number),
+    replaces   INTEGER NOT NULL REFERENCES generations (number),
+    state      TEXT NOT NULL,
+    report     TEXT,
+    error      TEXT,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+  ) STRICT;
+`,
+  // Uploads with an Idempotency-Key: what each file became. API keys.
+  `
+  CREATE TABLE keyed_uploads (
+    key        TEXT NOT NULL,
+    position   INTEGER NOT NULL,
+    content    TEXT NOT NULL,
+    record     TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    PRIMARY KEY (key, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX keyed_uploads_by_age ON keyed_uploads (created_at);
+  CREATE TABLE api_keys (
+    id         TEXT PRIMARY KEY,
+    hash       TEXT NOT NULL UNIQUE,
+    role       TEXT NOT NULL CHECK (role IN ('read', 'write', 'admin')),
+    name       TEXT NOT NULL,
+    created_at TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`,
+  // A swap that goes on where the candidate finds less than the active model.
+  "ALTER TABLE swaps ADD COLUMN force INTEGER NOT NULL DEFAULT 0",
+];
+
+/**
+ * Opens or creates the database file; commits are on disk when they return.
+ *
+ * @throws AppError `invalid_configuration` where a newer version of moco-search wrote the file.
+ */
+export function openDatabase(path: string): SqliteDatabase {
+  const database = new Database(path);
+  database.pragma("journal_mode = WAL");
+  database.pragma("synchronous = FULL");
+  database.pragma("foreign_keys = ON");
+  const version = Number(database.pragma("user_version", { simple: true }));
+  if (version > VERSIONS.length) {
+    database.close();
+    throw new AppError(
+      "invalid_configuration",
+      `Expected a data folder of version ${VERSIONS.length} or older but ${path} has version ${version}. Use the moco-search that wrote it, or another data folder.`,
+    );
+  }
+  database.transaction(() => {
+    for (const statements of VERSIONS.slice(version)) database.exec(statements);
+    database.pragma(`user_version = ${VERSIONS.length}`);
+  })();
+  return database;
+}
+
+/**
+ * Takes the data folder for this process; the operating system frees it when the process ends, however it ends.
+ *
+ * @returns Frees the folder.
+ * @throws AppError `invalid_configuration` where another server uses the folder.
+ */
+export function lockDataFolder(path: string): () => void {
+  const lock = new Database(path, { timeout: 0 });
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+  } catch (error) {
+    lock.close();
+    if (error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY")) {
+      throw new AppError(
+        "invalid_configuration",
+        `Another server uses the data folder of ${path}. Stop it or choose another data folder.`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+  return () => lock.close();
+}

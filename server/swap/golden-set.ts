@@ -1,0 +1,96 @@
+// Retrieval on a golden set: stored images whose metadata says which of them belong together. Images with the same value
+// under the key are relevant to each other: a class of any size, or a pair.
+import { averagePrecision } from "../../core/average-precision.ts";
+import { dot } from "../../core/vector.ts";
+import type { Store } from "../storage/open.ts";
+import type { RetrievalComparison } from "../storage/sqlite/swap-records.ts";
+
+/** Images of the set at most, and of one group. */
+const MAX_IMAGES = 1500;
+const MAX_OF_GROUP = 20;
+/** Searches at most. */
+const MAX_QUERIES = 300;
+/** Rows of metadata, or embeddings, read in one turn of the event loop. */
+const CHUNK = 500;
+
+/** A content and what it belongs to. */
+interface GoldenImage {
+  readonly content: number;
+  readonly group: string;
+}
+
+/** Numbers scattered evenly, the same every time: multiplied by 2^32 over the golden ratio (Knuth). */
+const scattered = (content: number) => Math.imul(content, 0x9e3779b9) >>> 0;
+
+/**
+ * Mean average precision of two encoders on the golden set: each image searches all others, exactly. Undefined where
+ * fewer than two images belong together.
+ *
+ * @param key Of the metadata.
+ */
+export async function compareRetrieval(
+  key: string,
+  { before, after }: { before: number; after: number },
+  store: Store,
+): Promise<Pick<RetrievalComparison, "images" | "before" | "after"> | undefined> {
+  const images: GoldenImage[] = [];
+  const vectors = { before: [] as Float32Array[], after: [] as Float32Array[] };
+  for (const [i, image] of (await readGoldenSet(key, store)).entries()) {
+    const old = store.embeddings.get(before, image.content);
+    const young = store.embeddings.get(after, image.content);
+    if (i % CHUNK === 0) await new Promise(setImmediate);
+    if (!old || !young) continue; // deleted meanwhile
+    images.push(image);
+    vectors.before.push(old);
+    vectors.after.push(young);
+  }
+  const groups = images.map(({ group }) => group);
+  const queries = [...images.keys()].filter((i) => groups.some((group, j) => j !== i && group === groups[i]));
+  const step = Math.max(1, Math.floor(queries.length / MAX_QUERIES));
+  const sampled = queries.filter((_, i) => i % step === 0);
+  if (sampled.length === 0) return undefined;
+  return {
+    images: images.length,
+    before: await meanAveragePrecision(sampled, vectors.before, groups),
+    after: await meanAveragePrecision(sampled, vectors.after, groups),
+  };
+}
+
+async function readGoldenSet(key: string, store: Store): Promise<GoldenImage[]> {
+  const groups = new Map<string, Set<number>>();
+  for (let cursor = 0; ; ) {
+    const rows = store.images.metadataAfter(cursor, CHUNK);
+    if (rows.length === 0) break;
+    cursor = rows.at(-1)!.number;
+    for (const { content, metadata } of rows) {
+      const value = metadata[key];
+      if (typeof value !== "string" && typeof value !== "number") continue;
+      const group = groups.get(`${value}`) ?? new Set();
+      groups.set(`${value}`, group.add(content));
+    }
+    await new Promise(setImmediate);
+  }
+  const images: GoldenImage[] = [];
+  for (const [group, contents] of groups) {
+    if (contents.size < 2) continue;
+    const some = [...contents].sort((a, b) => scattered(a) - scattered(b)).slice(0, MAX_OF_GROUP);
+    images.push(...some.map((content) => ({ content, group })));
+    if (images.length >= MAX_IMAGES) break;
+  }
+  return images;
+}
+
+async function meanAveragePrecision(
+  queries: readonly number[],
+  vectors: readonly Float32Array[],
+  groups: readonly string[],
+): Promise<number> {
+  let sum = 0;
+  for (const query of queries) {
+    const scores = Float64Array.from(vectors, (vector) => dot(vectors[query]!, vector));
+    const order = [...scores.keys()].filter((i) => i !== query).sort((a, b) => scores[b]! - scores[a]!);
+    sum += averagePrecision(order.flatMap((i, rank) => (groups[i] === groups[query] ? [rank] : [])));
+    await new Promise(setImmediate);
+  }
+  return sum / queries.length;
+}

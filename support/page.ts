@@ -1,0 +1,113 @@
+// What tests of the page share: a server with images and models, a browser, and what holds of every view.
+import assert from "node:assert/strict";
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Page } from "playwright-core";
+import { readSamples } from "../cli/demo/samples.ts";
+import { packageRoot } from "../core/paths.ts";
+import type { Options } from "../server/config.ts";
+import { type Parts, type RunningServer, start } from "../server/main.ts";
+import { startBrowser, type TestBrowser } from "./browser.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+import { writeTinyModel } from "./tiny-model.ts";
+
+/** A file as a file picker takes it. */
+export interface File {
+  readonly name: string;
+  readonly mimeType: string;
+  readonly buffer: Buffer;
+}
+
+export interface Sample extends File {
+  readonly label: string;
+}
+
+/** A page to test. */
+export interface PageTest {
+  readonly browser: TestBrowser;
+  /** Its active model is "default"; {@link PageTest.samples} are stored. */
+  readonly server: RunningServer;
+  readonly samples: readonly Sample[];
+  /** Path of a new, empty data folder. */
+  newData(): string;
+  /** Another server with the same models, "default" and "other", and an empty data folder of its own. */
+  startServer(options?: Options, parts?: Partial<Parts>): Promise<RunningServer>;
+  close(): Promise<void>;
+}
+
+/** @param parts Of the first server. */
+export async function preparePage(parts?: Partial<Parts>): Promise<PageTest> {
+  const { folder, remove } = await temporaryFolder();
+  const models = join(folder, "models");
+  await cp(join(packageRoot(), "models", "default"), join(models, "default"), { recursive: true });
+  await writeTinyModel(models, "other", { seed: 2, dimensions: 24 });
+  let folders = 0;
+  const newData = () => join(folder, `data-${++folders}`);
+  const startServer: PageTest["startServer"] = (options = {}, given = {}) =>
+    start({ data: newData(), models, port: 0, threads: 1, maxBatch: 8, logLevel: "silent", ...options }, given);
+  const server = await startServer({}, parts);
+  const samples = await pageSamples();
+  await storeSamples(server.url, samples);
+  const browser = await startBrowser();
+  return {
+    browser,
+    server,
+    samples,
+    newData,
+    startServer,
+    async close() {
+      await browser.close();
+      await server.close();
+      await remove();
+    },
+  };
+}
+
+/** A hundred of the sample images, ten of each label. */
+async function pageSamples(): Promise<Sample[]> {
+  const all = await readSamples(join(packageRoot(), "samples"), "collection");
+  return all
+    .filter((_, i) => i % 20 === 0)
+    .map(({ name, label, bytes }) => ({
+      label,
+      name: name.replaceAll(/[\\/]/g, "-"),
+      mimeType: "image/png",
+      buffer: Buffer.from(bytes),
+    }));
+}
+
+/** Uploads samples with their labels. */
+async function storeSamples(url: string, samples: readonly Sample[]): Promise<void> {
+  for (const label of new Set(samples.map((sample) => sample.label))) {
+    const form = new FormData();
+    for (const { name, buffer } of samples.filter((sample) => sample.label === label)) {
+      form.append("image", new Blob([Uint8Array.from(buffer)]), name);
+    }
+    form.append("metadata", JSON.stringify({ label }));
+    const response = await fetch(`${url}/v1/images`, { method: "POST", body: form });
+    assert.equal(response.status, 201);
+  }
+}
+
+/** Gives files to the picker that a button opens. */
+export async function pick(page: Page, name: string, files: File | File[]): Promise<void> {
+  const chooser = page.waitForEvent("filechooser");
+  await page.getByRole("button", { name, exact: true }).click();
+  await (await chooser).setFiles(files);
+}
+
+/** No violation that axe calls serious or critical. */
+export async function assertAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const bad = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  assert.deepEqual(
+    bad.map(({ id, nodes }) => [id, nodes[0]?.html]),
+    [],
+  );
+}
+
+export async function assertNoSidewaysScroll(page: Page): Promise<void> {
+  const excess = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+  assert.equal(excess, 0);
+}

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { png } from "../../../support/pictures.ts";
+import { startTestServer, type TestServer } from "../../../support/test-server.ts";
+
+const COUNT = 40;
+
+describe("filters, cursors, examples and regions", () => {
+  let server: TestServer;
+  const ids: string[] = [];
+  const embeddings: number[][] = [];
+  const search = (body: object) => server.http.post("/v1/search").send(body);
+  const cosine = (a: readonly number[], b: readonly number[]) =>
+    a.reduce((sum, value, i) => sum + value * b[i]!, 0) / Math.hypot(...a) / Math.hypot(...b);
+  const ranked = (query: readonly number[]) =>
+    ids.map((id, i) => ({ id, i, score: cosine(query, embeddings[i]!) })).sort((a, b) => b.score - a.score);
+
+  before(async () => {
+    server = await startTestServer();
+    for (let seed = 0; seed < COUNT; seed++) {
+      const file = await png(seed);
+      const post = server.http.post("/v1/images").attach("image", file, "a.png");
+      const { body } = await post.field("metadata", JSON.stringify({ seed, even: seed % 2 === 0 })).expect(201);
+      ids.push(body.images[0].id);
+      embeddings.push((await server.http.post("/v1/embeddings").attach("image", file, "a")).body.embeddings[0]);
+    }
+  });
+  after(() => server.close());
+
+  for (const [what, filter, fits] of [
+    ["wide", { field: "even", eq: true }, (i: number) => i % 2 === 0],
+    ["selective", { field: "seed", gte: 37 }, (i: number) => i >= 37],
+    ["impossible", { field: "seed", gt: 1000 }, () => false],
+  ] as const) {
+    it(`a ${what} filter gives what exact search over the fitting images gives`, async () => {
+      const expected = ranked(embeddings[3]!).filter(({ i }) => fits(i));
+      const { body } = await search({ vector: embeddings[3], k: 2, filter }).expect(200);
+      assert.deepEqual(
+        body.matches.map(({ id }: { id: string }) => id),
+        expected.slice(0, 2).map(({ id }) => id),
+      );
+      const file = await png(3);
+      const form = server.http.post("/v1/search").attach("image", file, "q").field("filter", JSON.stringify(filter));
+      const byImage = await form.field("k", "2").expect(200);
+      assert.deepEqual(
+        byImage.body.matches.map(({ id }: { id: string }) => id),
+        expected.slice(0, 2).map(({ id }) => id),
+      );
+    });
+  }
+
+  it("GET /v1/images filters page by page", async () => {
+    const filter = encodeURIComponent(
+      JSON.stringify({
+        and: [
+          { field: "even", eq: true },
+          { field: "seed", lt: 20 },
+        ],
+      }),
+    );
+    const seeds: number[] = [];
+    let cursor = "";
+    do {
+      const { body } = await server.http.get(`/v1/images?filter=${filter}&limit=4${cursor}`).expect(200);
+      seeds.push(...body.images.map(({ metadata }: { metadata: { seed: number } }) => metadata.seed));
+      cursor = body.nextCursor ? `&cursor=${body.nextCursor}` : "";
+    } while (cursor);
+    assert.deepEqual(seeds, [18, 16, 14, 12, 10, 8, 6, 4, 2, 0]);
+  });
+
+  it("a search goes on where its cursor stands, each image once", async () => {
+    const found: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const { body } = await search({ id: ids[5], k: 7, ...(cursor && { cursor }) }).expect(200);
+      found.push(...body.matches.map(({ id }: { id: string }) => id));
+      cursor = body.nextCursor;
+    } while (cursor);
+    assert.deepEqual(
+      found,
+      ranked(embeddings[5]!)
+        .slice(1)
+        .map(({ id }) => id),
+    );
+  });
+
+  it("returns 410 for the cursor of another generation and 400 for one it did not give", async () => {
+    const cursor = Buffer.from('{"generation":9,"offset":3}').toString("base64url");
+    assert.equal((await search({ id: ids[5], cursor }).expect(410)).body.code, "cursor_expired");
+    await search({ id: ids[5], cursor: "x" }).expect(400);
+  });
+
+  it("positive and negative examples: the mean, moved away from the negative ones", async () => {
+    const mean = (a: number, b: number) => embeddings[a]!.map((value, i) => (value + embeddings[b]![i]!) / 2);
+    const query = mean(1, 2).map((value, i) => 2 * value - embeddings[9]![i]!);
+    const { body } = await search({ positive: [ids[1], ids[2]], negative: [ids[9]], k: 5 }).expect(200);
+    const expected = ranked(query).filter(({ i }) => ![1, 2, 9].includes(i));
+    assert.deepEqual(
+      body.matches.map(({ id }: { id: string }) => id),
+      expected.slice(0, 5).map(({ id }) => id),
+    );
+    await search({ positive: [ids[1], "unknown"] }).expect(404);
+    await search({ negative: [ids[1]] }).expect(400);
+    assert.equal(
+      (await search({ positive: [ids[1]], negative: [ids[1], ids[1]] }).expect(200)).body.matches.length,
+      10,
+    );
+  });
+
+  it("a region of the query finds what the cut-out finds, and must lie inside", async () => {
+    const { default: sharp } = await import("sharp");
+    const whole = await png(7, { width: 90, height: 70 });
+    const cut = await sharp(whole).extract({ left: 20, top: 10, width: 40, height: 30 }).png().toBuffer();
+    const by = (file: Buffer, region?: string) => {
+      const post = server.http.post("/v1/search").attach("image", file, "q");
+      return region ? post.field("region", region) : post;
+    };
+    const { body: expected } = await by(cut).expect(200);
+    const { body } = await by(whole, "20,10,40,30").expect(200);
+    assert.deepEqual(body.matches, expected.matches);
+    for (const region of ["60,10,40,30", "-1,0,5,5", "0,0,0,5", "1,2,3", "a"]) await by(whole, region).expect(400);
+  });
+
+  it("returns 400 for filters that are none, too deep or too much", async () => {
+    await search({ id: ids[1], filter: { field: "a' OR 1=1 --" } }).expect(400);
+    await server.http
+      .post("/v1/search")
+      .set("Content-Type", "application/json")
+      .send(`{"id":"${ids[1]}","filter":${'{"not":'.repeat(100_000)}1${"}".repeat(100_000)}}`)
+      .expect(400);
+    await server.http.get("/v1/images?filter=%7B").expect(400);
+  });
+});

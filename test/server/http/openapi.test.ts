@@ -1,0 +1,225 @@
+// Every address and status of the OpenAPI document, asked of the running server, and its answers held against it.
+import assert from "node:assert/strict";
+import type { Express } from "express";
+import { pino } from "pino";
+import request, { type Test } from "supertest";
+import type { z } from "zod";
+import { AppError, ERRORS, type ErrorCode } from "../../../core/errors.ts";
+import { parseConfig } from "../../../server/config.ts";
+import { type AppDeps, createApp } from "../../../server/http/app.ts";
+import { openApiDocument } from "../../../server/http/openapi.ts";
+import * as responses from "../../../server/http/responses.ts";
+import { createMetrics } from "../../../server/metrics.ts";
+import { png } from "../../../support/pictures.ts";
+import { activate, swapEnd } from "../../../support/swaps.ts";
+import { startTestServer, type TestServer } from "../../../support/test-server.ts";
+
+type Http = ReturnType<typeof request>;
+
+/** Statuses that come from limits and defects, not from what is asked: tested with the failing app below and in safety. */
+const NOT_ASKED_FOR = new Set(["401", "403", "429", "500", "503", "507"]);
+
+describe("the OpenAPI document", () => {
+  let server: TestServer;
+  let file: Buffer;
+  let id: string;
+  let swapId: string;
+  const text = Buffer.from("no image, but a text that is long enough");
+  before(async () => {
+    server = await startTestServer({ maxImageBytes: 100_000 });
+    file = await png(1);
+    id = (await server.http.post("/v1/images").attach("image", file, "a").expect(201)).body.images[0].id;
+    await server.http
+      .post("/v1/images")
+      .set("Idempotency-Key", "used")
+      .attach("image", await png(2), "a");
+    swapId = (await activate(server, "other")).id;
+  });
+  after(() => server.close());
+
+  const corrupt = () => file.subarray(0, file.length / 2);
+  const images = (path: string): Record<string, (http: Http) => Test> => ({
+    "400": (http) => http.post(path).field("x", "1"),
+    "413": (http) => http.post(path).attach("image", Buffer.alloc(200_000), "a"),
+    "415": (http) => http.post(path).attach("image", text, "a"),
+    "422": (http) => http.post(path).attach("image", corrupt(), "a"),
+  });
+  type Asked = readonly [schema: z.ZodType | undefined, byStatus: Record<string, (http: Http) => Test>];
+  const requests: Record<string, Asked> = {
+    "post /v1/embeddings": [
+      responses.embeddingsSchema,
+      { ...images("/v1/embeddings"), "200": (http) => http.post("/v1/embeddings").attach("image", file, "a") },
+    ],
+    "post /v1/images": [
+      responses.uploadedSchema,
+      {
+        ...images("/v1/images"),
+        "201": (http) => http.post("/v1/images").attach("image", file, "a").attach("image", text, "b"),
+      },
+    ],
+    "get /v1/images": [
+      responses.imageListSchema,
+      { "200": (http) => http.get("/v1/images?limit=1"), "400": (http) => http.get("/v1/images?limit=0") },
+    ],
+    "get /v1/images/{id}": [
+      responses.imageSchema,
+      { "200": (http) => http.get(`/v1/images/${id}`), "404": (http) => http.get("/v1/images/none") },
+    ],
+    "patch /v1/images/{id}": [
+      responses.imageSchema,
+      {
+        "200": (http) => http.patch(`/v1/images/${id}`).send({ metadata: { a: 1 } }),
+        "400": (http) => http.patch(`/v1/images/${id}`).send({}),
+        "404": (http) => http.patch("/v1/images/none").send({ metadata: {} }),
+        "413": (http) => http.patch(`/v1/images/${id}`).send({ metadata: { a: "x".repeat(3e6) } }),
+        "415": (http) => http.patch(`/v1/images/${id}`).type("text").send("a"),
+      },
+    ],
+    "delete /v1/images/{id}": [
+      undefined,
+      { "204": (http) => http.delete(`/v1/images/${id}`), "404": (http) => http.delete("/v1/images/none") },
+    ],
+    "get /v1/images/{id}/content": [
+      undefined,
+      {
+        "200": (http) => http.get(`/v1/images/${id}/content?size=32`),
+        "400": (http) => http.get(`/v1/images/${id}/content?size=1`),
+        "404": (http) => http.get("/v1/images/none/content"),
+      },
+    ],
+    "post /v1/search": [
+      responses.matchesSchema,
+      {
+        ...images("/v1/search"),
+        "200": (http) => http.post("/v1/search").send({ id, k: 1, filter: { not: { field: "a", exists: true } } }),
+        "404": (http) => http.post("/v1/search").send({ id: "none" }),
+        "410": (http) =>
+          http
+            .post("/v1/search")
+            .send({ id, cursor: Buffer.from('{"generation":99,"offset":1}').toString("base64url") }),
+      },
+    ],
+    "get /v1/duplicates": [
+      responses.duplicatesSchema,
+      { "200": (http) => http.get("/v1/duplicates?threshold=0"), "400": (http) => http.get("/v1/duplicates?limit=x") },
+    ],
+    "get /v1/map": [responses.mapSchema, { "200": (http) => http.get("/v1/map") }],
+    "get /v1/models": [responses.modelListSchema, { "200": (http) => http.get("/v1/models") }],
+    "get /v1/models/{name}": [
+      responses.modelSchema,
+      { "200": (http) => http.get("/v1/models/other"), "404": (http) => http.get("/v1/models/none") },
+    ],
+    "post /v1/models/{name}/activate": [
+      responses.swapStartedSchema,
+      {
+        "202": (http) => http.post("/v1/models/other/activate?force=true"),
+        "400": (http) => http.post("/v1/models/other/activate?force=perhaps"),
+        "404": (http) => http.post("/v1/models/x/activate"),
+      },
+    ],
+    "post /v1/rollback": [responses.swapStartedSchema, { "202": (http) => http.post("/v1/rollback") }],
+    "get /v1/swaps/{id}": [
+      responses.swapSchema,
+      { "200": (http) => http.get(`/v1/swaps/${swapId}`), "404": (http) => http.get("/v1/swaps/none") },
+    ],
+    "get /v1/swaps/{id}/events": [
+      undefined,
+      { "200": (http) => http.get(`/v1/swaps/${swapId}/events`), "404": (http) => http.get("/v1/swaps/none/events") },
+    ],
+    "post /v1/swaps/{id}/cancel": [
+      responses.swapStartedSchema,
+      { "404": (http) => http.post("/v1/swaps/none/cancel"), "409": (http) => http.post(`/v1/swaps/${swapId}/cancel`) },
+    ],
+    "get /livez": [responses.healthSchema, { "200": (http) => http.get("/livez") }],
+    "get /readyz": [responses.healthSchema, { "200": (http) => http.get("/readyz") }],
+    "get /metrics": [undefined, { "200": (http) => http.get("/metrics") }],
+  };
+
+  /** Codes that need a state of the server or a broken model: tests of swaps, models and image changes show them. */
+  const SHOWN_ELSEWHERE = new Set([
+    "post /v1/models/{name}/activate 409",
+    "post /v1/models/{name}/activate 422",
+    "get /v1/models/{name} 422",
+    "post /v1/rollback 409",
+    "post /v1/swaps/{id}/cancel 202",
+  ]);
+
+  const operations = Object.entries(openApiDocument().paths ?? {}).flatMap(([path, methods]) =>
+    Object.entries(methods ?? {}).map(([method, { responses: documented }]) => ({
+      name: `${method} ${path}`,
+      statuses: Object.keys(documented as object),
+      documented: documented as Record<string, { description: string }>,
+    })),
+  );
+
+  it("is what the server answers", async () => {
+    const { body } = await server.http.get("/openapi.json").expect(200);
+    assert.deepEqual(body, JSON.parse(JSON.stringify(openApiDocument())));
+    assert.equal(body.openapi, "3.1.0");
+  });
+
+  // Deletes come last.
+  for (const { name, statuses } of operations.sort(
+    (a, b) => +a.name.startsWith("delete") - +b.name.startsWith("delete"),
+  )) {
+    for (const status of statuses.filter((one) => !NOT_ASKED_FOR.has(one) && !SHOWN_ELSEWHERE.has(`${name} ${one}`))) {
+      it(`${name} answers ${status} as documented`, async () => {
+        const [schema, byStatus] = requests[name] ?? assert.fail(`no request for ${name}`);
+        const ask = byStatus[status] ?? assert.fail(`no request for ${name} ${status}`);
+        const answer = await ask(server.http);
+        assert.equal(answer.status, Number(status), answer.text);
+        if (status.startsWith("2")) schema?.parse(answer.body);
+        if (status === "202") await swapEnd(server, answer.body.swap.id);
+        if (status.startsWith("2")) return;
+        responses.problemSchema.parse(answer.body);
+        assert.match(answer.headers["content-type"]!, /^application\/problem\+json/);
+      });
+    }
+  }
+
+  for (const { name, documented } of operations) {
+    const codes = ["503", "507", "500"].flatMap((status) =>
+      [...(documented[status]?.description ?? "").matchAll(/`(\w+)`/g)].map(([, code]) => code as ErrorCode),
+    );
+    if (!/images|search|embeddings|duplicates|activate|rollback/.test(name) || name.startsWith("get /v1/images"))
+      continue;
+    it(`${name} answers ${codes.join(", ")} where the server cannot do it`, async () => {
+      const [, byStatus] = requests[name]!;
+      const ask = byStatus["200"] ?? byStatus["201"] ?? byStatus["202"] ?? byStatus["204"]!;
+      for (const code of codes) {
+        const answer = await ask(request(failingApp(code)));
+        assert.equal(answer.status, ERRORS[code].status);
+        assert.equal(answer.body.code, code);
+        responses.problemSchema.parse(answer.body);
+        if (answer.status === 503) assert.ok(Number(answer.headers["retry-after"]) > 0);
+      }
+    });
+  }
+});
+
+/** An application whose every service fails with `code`. */
+function failingApp(code: ErrorCode): Express {
+  const fail = async () => {
+    throw code === "internal" ? new Error("secret") : new AppError(code, "It fails.");
+  };
+  const failing = new Proxy({}, { get: () => fail });
+  return createApp({
+    collection: failing as AppDeps["collection"],
+    readMap: fail,
+    models: failing as AppDeps["models"],
+    swaps: failing as AppDeps["swaps"],
+    notReadyReason: () => undefined,
+    stopping: new AbortController().signal,
+    metrics: createMetrics({
+      generation: () => 1,
+      images: () => 0,
+      contents: () => 0,
+      waiting: () => 0,
+      ready: () => true,
+    }),
+    limits: parseConfig({}),
+    rateLimit: 0,
+    trustProxies: 0,
+    logger: pino({ level: "silent" }),
+  });
+}

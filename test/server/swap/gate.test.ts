@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { picture } from "../../../support/pictures.ts";
+import { activate, swapEnd } from "../../../support/swaps.ts";
+import { startTestServer, type TestServer } from "../../../support/test-server.ts";
+import { writeTinyModel } from "../../../support/tiny-model.ts";
+
+const PAIRS = 40;
+
+describe("the gate, with a golden set of pairs", () => {
+  let server: TestServer;
+  const active = async () => (await server.http.get("/v1/models").expect(200)).body.active;
+
+  before(async () => {
+    server = await startTestServer({ goldenKey: "pair" });
+    const metadata = [];
+    let post = server.http.post("/v1/images");
+    for (let pair = 0; pair < PAIRS; pair++) {
+      for (const brightness of [1, 1.1]) {
+        post = post.attach("image", await picture(pair).modulate({ brightness }).png().toBuffer(), "a.png");
+        metadata.push({ pair });
+      }
+    }
+    await post.field("metadata", JSON.stringify(metadata)).expect(201);
+    await writeTinyModel(server.modelsFolder, "worse", { dimensions: 2 });
+    await writeTinyModel(server.modelsFolder, "collapsed", { collapsed: true });
+  });
+  after(() => server.close());
+
+  it("lets a model pass that finds as much, and keeps the report", async () => {
+    const { id, state, report } = await activate(server, "other");
+    assert.equal(state, "active");
+    const { neighbours, scores, retrieval } = report!.comparison!;
+    assert.deepEqual([retrieval?.key, retrieval?.images, retrieval?.allowedDrop], ["pair", 2 * PAIRS, 0.02]);
+    assert.ok(retrieval!.before > 0.9 && retrieval!.after > 0.9, JSON.stringify(retrieval));
+    assert.ok(neighbours.overlapAt10 > 0.1 && neighbours.overlapAt10 < 1);
+    assert.equal(neighbours.changedMost.length, 10);
+    const [changed] = neighbours.changedMost;
+    assert.ok(changed!.overlapAt10 <= neighbours.overlapAt10);
+    assert.ok(changed!.before.length === 10 && !changed!.before.includes(changed!.id));
+    await server.http.get(`/v1/images/${changed!.after[0]}`).expect(200);
+    for (const { random, nearest, threshold } of [scores!.before, scores!.after]) {
+      assert.ok(random.p1 <= random.p50 && random.p50 < nearest.p50 && random.p50 < threshold);
+    }
+    assert.equal((await active()).threshold, scores!.after.threshold);
+    await server.restart();
+    assert.deepEqual((await server.http.get(`/v1/swaps/${id}`)).body.report, report);
+  });
+
+  it("refuses a model that finds less, says so, and keeps the report", async () => {
+    const before = await active();
+    const { state, error, report } = await activate(server, "worse");
+    assert.deepEqual([state, error?.code], ["failed", "worse_model"]);
+    assert.match(error!.detail, /80 images that "pair" groups.*mean average precision is 0\.\d+.*Force/);
+    const { before: old, after } = report!.comparison!.retrieval!;
+    assert.ok(after < old - 0.02);
+    assert.deepEqual(await active(), before);
+  });
+
+  it("lets it pass by force, and can be undone", async () => {
+    const { state, force } = await activate(server, "worse", { force: true });
+    assert.deepEqual([state, force], ["active", true]);
+    assert.equal((await active()).card.name, "worse");
+    const { body } = await server.http.post("/v1/rollback").expect(202);
+    assert.equal((await swapEnd(server, body.swap.id)).state, "active");
+    assert.equal((await active()).card.name, "other");
+  });
+
+  it("refuses a broken model by force too", async () => {
+    const { state, error } = await activate(server, "collapsed", { force: true });
+    assert.deepEqual([state, error?.code], ["failed", "invalid_model"]);
+  });
+});

@@ -1,0 +1,70 @@
+// The papers' recipes against the papers' numbers, and what auto makes of a collection.
+import assert from "node:assert/strict";
+import { RECIPE_NAMES, type RecipeName, recipeOf } from "../../../training/config/recipes.ts";
+import { settle } from "../../../training/config/settle.ts";
+
+const collection = { images: 50_000, side: 32, device: "cpu", memory: 8 * 2 ** 30 };
+const configOf = (name: RecipeName) => settle(recipeOf(name, collection), {}).config;
+
+describe("recipes", () => {
+  it("moco-v1 is the first paper's", () => {
+    const { head, dim, queue, keyMomentum, temperature, optimizer, learningRate, momentum, weightDecay, batch } =
+      configOf("moco-v1");
+    assert.deepEqual([head, dim, queue, keyMomentum, temperature], ["linear", 128, 65536, 0.999, 0.07]);
+    assert.deepEqual([optimizer, learningRate, momentum, weightDecay, batch], ["sgd", 0.03, 0.9, 1e-4, 256]);
+    const { schedule, views, architecture, imageSize } = configOf("moco-v1");
+    assert.deepEqual(schedule, { kind: "step", warmup: 0, milestones: [0.6, 0.8] }); // epochs 120 and 160 of 200
+    assert.deepEqual(views.cropScale, [0.2, 1]);
+    assert.deepEqual(views.jitter, { probability: 1, brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.4 });
+    assert.deepEqual([views.grey, views.greyFirst, views.flip, views.blur.probability], [0.2, true, 0.5, 0]);
+    assert.deepEqual([imageSize, architecture.block, architecture.depths], [224, "bottleneck", [3, 4, 6, 3]]);
+  });
+
+  it("moco-v2 is the second paper's", () => {
+    const { head, dim, queue, keyMomentum, temperature, learningRate, weightDecay, batch, schedule, views } =
+      configOf("moco-v2");
+    assert.deepEqual([head, dim, queue, keyMomentum, temperature], ["mlp", 128, 65536, 0.999, 0.2]);
+    assert.deepEqual([learningRate, weightDecay, batch, schedule], [0.03, 1e-4, 256, { kind: "cosine", warmup: 0 }]);
+    assert.deepEqual(views.cropScale, [0.2, 1]);
+    assert.deepEqual(views.jitter, { probability: 0.8, brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 });
+    assert.deepEqual([views.grey, views.greyFirst, views.flip], [0.2, false, 0.5]);
+    assert.deepEqual(views.blur, { probability: 0.5, sigma: [0.1, 2] });
+  });
+
+  it("moco-cifar is the authors' demo", () => {
+    const { head, dim, queue, keyMomentum, temperature, learningRate, weightDecay, batch, bnGroups } =
+      configOf("moco-cifar");
+    assert.deepEqual([head, dim, queue, keyMomentum, temperature], ["linear", 128, 4096, 0.99, 0.1]);
+    assert.deepEqual([learningRate, weightDecay, batch, bnGroups], [0.06, 5e-4, 512, 8]);
+    const { schedule, views, imageSize, architecture } = configOf("moco-cifar");
+    assert.deepEqual([schedule, imageSize], [{ kind: "cosine", warmup: 0 }, 32]);
+    assert.deepEqual([views.cropScale, views.jitter.probability, views.jitter.hue], [[0.08, 1], 0.8, 0.1]);
+    assert.deepEqual([views.grey, views.flip, views.blur.probability], [0.2, 0.5, 0]);
+    assert.deepEqual(
+      [architecture.depths, architecture.stem],
+      [[2, 2, 2, 2], { width: 64, kernel: 3, stride: 1, maxPool: false }],
+    );
+  });
+
+  it("auto follows the collection and the machine, and says why", () => {
+    const auto = (circumstances: Partial<typeof collection>) => recipeOf("auto", { ...collection, ...circumstances });
+    assert.deepEqual([auto({}).config.batch, auto({}).config.queue, auto({}).config.imageSize], [128, 4096, 32]);
+    const few = auto({ images: 240, side: 200 }).config;
+    assert.deepEqual([few.batch, few.queue, few.imageSize, few.storedSize], [16, 32, 64, 128]);
+    assert.equal(auto({ images: 1_000_000 }).config.keyMomentum, 0.999);
+    assert.equal(auto({ device: "cuda" }).config.architecture, "resnet18");
+    assert.equal(auto({ memory: 2 ** 30 }).config.batch, 64);
+    assert.match(auto({}).reasons.queue!, /queue of 4096 keys: .* of the 50000 images/);
+    const { reasons } = settle(auto({}), { queue: 512 });
+    assert.ok(reasons.some((reason) => reason.startsWith("views of 32×32")));
+    assert.ok(!reasons.some((reason) => reason.startsWith("queue")));
+  });
+
+  it("every recipe is valid for any collection", () => {
+    for (const name of RECIPE_NAMES) {
+      for (const images of [16, 17, 100, 1000, 60_000, 2_000_000]) {
+        for (const side of [8, 28, 32, 64, 97, 500]) settle(recipeOf(name, { ...collection, images, side }), {});
+      }
+    }
+  });
+});

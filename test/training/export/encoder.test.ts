@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { AppError } from "../../../core/errors.ts";
+import { TINY_CONFIG } from "../../../support/tiny-training.ts";
+import { createRandom } from "../../../training/data/random.ts";
+import { EXPORT_TOLERANCE, exportEncoder } from "../../../training/export/encoder.ts";
+import { input } from "../../../training/graph/index.ts";
+import { type Embedding, projectionEncoder } from "../../../training/network/encoder.ts";
+import { initialValues } from "../../../training/network/initialise.ts";
+import { evaluationScope } from "../../../training/network/scope.ts";
+
+const S = TINY_CONFIG.imageSize;
+
+/** Freshly drawn tensors of the small encoder; the running statistics are not those of a new one. */
+function drawnTensors(config: Parameters<typeof exportEncoder>[0] = TINY_CONFIG): Map<string, Float32Array> {
+  const random = createRandom(1);
+  const tensors = new Map<string, Float32Array>();
+  const scope = evaluationScope((spec) => {
+    const values = initialValues(spec, random);
+    const moved = spec.kind === "buffer" || spec.name.includes("bn") ? values.map((v) => v + random.uniform()) : values;
+    tensors.set(spec.name, moved);
+    return input(spec.name, spec.shape);
+  });
+  projectionEncoder(input("pixels", [1, 3, S, S]), scope, config);
+  return tensors;
+}
+
+describe("exportEncoder", () => {
+  const random = createRandom(2);
+  const check = Float32Array.from({ length: 4 * 3 * S * S }, () => random.normal());
+  const tensors = drawnTensors();
+  const refused = (read: (name: string) => Float32Array) =>
+    assert.rejects(
+      exportEncoder(TINY_CONFIG, read, check),
+      (error) =>
+        error instanceof AppError && error.code === "invalid_model" && /Nothing was exported/.test(error.message),
+    );
+
+  it("exports an encoder that takes any number of images and agrees with the training graph", async () => {
+    const { onnx, dimensions, difference } = await exportEncoder(TINY_CONFIG, (name) => tensors.get(name)!, check);
+    assert.equal(dimensions, 16);
+    assert.ok(difference > 0 && difference <= 1e-5, String(difference));
+    const session = await InferenceSession.create(onnx);
+    for (const count of [1, 3]) {
+      const pixels = new Tensor("float32", check.slice(0, count * 3 * S * S), [count, 3, S, S]);
+      assert.deepEqual((await session.run({ pixels })).embedding!.dims, [count, 16]);
+    }
+    await session.release();
+  });
+
+  it("exports what it is asked for, of unit norm: features, projection, or whitened features", async () => {
+    const whitening = { mean: new Float32Array(16).fill(0.1), matrix: new Float32Array(16 * 4), dimensions: 4 };
+    for (let d = 0; d < 4; d++) whitening.matrix[(3 * d + 1) * 4 + d] = d + 1; // turns feature 3d + 1 to place d
+    const embed = async (embedding: Embedding) => {
+      const { onnx, dimensions } = await exportEncoder(TINY_CONFIG, (name) => tensors.get(name)!, check, { embedding });
+      const session = await InferenceSession.create(onnx);
+      const out = await session.run({ pixels: new Tensor("float32", check, [4, 3, S, S]) });
+      await session.release();
+      return { dimensions, rows: out.embedding!.data as Float32Array };
+    };
+    const features = await embed({ kind: "features" });
+    const projection = await embed({ kind: "projection" });
+    const whitened = await embed({ kind: "whitened", whitening });
+    assert.deepEqual([features.dimensions, projection.dimensions, whitened.dimensions], [16, TINY_CONFIG.dim, 4]);
+    assert.notDeepEqual(features.rows, projection.rows);
+    for (let n = 0; n < 4; n++) {
+      const expected = [0, 1, 2, 3].map((d) => (features.rows[n * 16 + 3 * d + 1]! - 0.1) * (d + 1));
+      const length = Math.hypot(...expected);
+      for (const [d, value] of expected.entries()) {
+        assert.ok(Math.abs(whitened.rows[n * 4 + d]! - value / length) < 1e-5);
+      }
+    }
+  });
+
+  it("halves the file where weights are kept as float16, and still agrees", async () => {
+    const wide = { ...TINY_CONFIG, architecture: { ...TINY_CONFIG.architecture, widths: [8, 64] } };
+    const weights = drawnTensors(wide);
+    const read = (name: string) => weights.get(name)!;
+    const full = await exportEncoder(wide, read, check);
+    const half = await exportEncoder(wide, read, check, { precision: "float16" });
+    assert.ok(half.onnx.length < 0.6 * full.onnx.length, `${half.onnx.length} of ${full.onnx.length} bytes`);
+    assert.ok(half.difference > full.difference && half.difference < EXPORT_TOLERANCE.float16);
+  });
+
+  it("refuses where the exported encoder and the trained one differ", async () => {
+    const reads = new Map<string, number>();
+    await refused((name) => {
+      const times = reads.get(name) ?? 0;
+      reads.set(name, times + 1);
+      return name === "conv1.weight" && times > 0 ? tensors.get(name)!.map((v) => -v) : tensors.get(name)!;
+    });
+  });
+
+  it("refuses weights that are not numbers", () =>
+    refused((name) => (name === "bn1.bias" ? tensors.get(name)!.map(() => Number.NaN) : tensors.get(name)!)));
+});

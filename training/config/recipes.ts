@@ -1,0 +1,182 @@
+// The hyper-parameters that a collection gets where the user names none: those of the papers, or ones chosen for it.
+
+import type { ArchitectureName } from "../network/backbone.ts";
+import type { TrainingConfig } from "./schema.ts";
+
+/** How long a run takes: passes over the collection, or minutes to which the schedule is fitted. */
+export type Budget = { readonly epochs: number } | { readonly minutes: number };
+
+/** Every hyper-parameter, the network by its name. */
+export interface RecipeConfig extends Omit<TrainingConfig, "architecture"> {
+  readonly architecture: ArchitectureName;
+}
+
+/** A configuration and, in plain words, why. */
+export interface Recipe {
+  readonly config: RecipeConfig;
+  /** By what they are about: a hyper-parameter, or the whole recipe. */
+  readonly reasons: Readonly<Record<string, string>>;
+}
+
+/** What a recipe may depend on. */
+export interface Circumstances {
+  readonly images: number;
+  /** Median of the images' smaller sides, pixels. */
+  readonly side: number;
+  /** Provider that computes, `cpu` or another. */
+  readonly device: string;
+  /** Bytes of memory. */
+  readonly memory: number;
+}
+
+/** Names of the recipes. */
+export const RECIPE_NAMES = ["auto", "moco-v1", "moco-v2", "moco-cifar"] as const;
+
+/** One of {@link RECIPE_NAMES}. */
+export type RecipeName = (typeof RECIPE_NAMES)[number];
+
+/** How long a run of each recipe takes where the user does not say. */
+export const DEFAULT_BUDGETS: Readonly<Record<RecipeName, Budget>> = {
+  auto: { minutes: 30 },
+  "moco-v1": { epochs: 200 },
+  "moco-v2": { epochs: 200 },
+  "moco-cifar": { epochs: 200 },
+};
+
+/** Largest power of two that is at most `n`. */
+const powerOfTwo = (n: number) => 2 ** Math.floor(Math.log2(Math.max(n, 1)));
+
+/** What every recipe has in common. */
+const COMMON = {
+  mechanism: "moco",
+  bankMomentum: 0.5,
+  queuePrecision: "float32",
+  shuffle: true,
+  dim: 128,
+  optimizer: "sgd",
+  momentum: 0.9,
+  betas: [0.9, 0.999],
+  epsilon: 1e-8,
+  trust: 0.001,
+  seed: 1,
+} satisfies Partial<TrainingConfig>;
+
+/** Views of MoCo v2; the authors' CIFAR demo has them without blur and with smaller crops. */
+const V2_VIEWS = {
+  cropScale: [0.2, 1],
+  flip: 0.5,
+  jitter: { probability: 0.8, brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 },
+  grey: 0.2,
+  greyFirst: false,
+  blur: { probability: 0.5, sigma: [0.1, 2] },
+} satisfies TrainingConfig["views"];
+
+const V1: RecipeConfig = {
+  ...COMMON,
+  imageSize: 224,
+  storedSize: 256,
+  architecture: "resnet50",
+  head: "linear",
+  batch: 256,
+  queue: 65536,
+  keyMomentum: 0.999,
+  temperature: 0.07,
+  bnGroups: 8,
+  learningRate: 0.03,
+  weightDecay: 1e-4,
+  schedule: { kind: "step", warmup: 0, milestones: [120 / 200, 160 / 200] },
+  views: {
+    cropScale: [0.2, 1],
+    flip: 0.5,
+    jitter: { probability: 1, brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.4 },
+    grey: 0.2,
+    greyFirst: true,
+    blur: { probability: 0, sigma: [0.1, 2] },
+  },
+};
+
+const V2: RecipeConfig = {
+  ...V1,
+  head: "mlp",
+  temperature: 0.2,
+  schedule: { kind: "cosine", warmup: 0 },
+  views: V2_VIEWS,
+};
+
+const CIFAR: RecipeConfig = {
+  ...V1,
+  imageSize: 32,
+  storedSize: 32,
+  architecture: "resnet18",
+  batch: 512,
+  queue: 4096,
+  keyMomentum: 0.99,
+  temperature: 0.1,
+  learningRate: 0.06,
+  weightDecay: 5e-4,
+  schedule: { kind: "cosine", warmup: 0 },
+  views: { ...V2_VIEWS, cropScale: [0.08, 1], blur: { probability: 0, sigma: [0.1, 2] } },
+};
+
+/** The recipe of that name. The papers' do not depend on the circumstances. */
+export function recipeOf(name: RecipeName, circumstances: Circumstances): Recipe {
+  const published = (config: RecipeConfig, source: string) => ({
+    config,
+    reasons: { recipe: `recipe ${name}: ${source}` },
+  });
+  switch (name) {
+    case "auto":
+      return autoRecipe(circumstances);
+    case "moco-v1":
+      return published(V1, "as in the paper (He et al. 2020), ResNet-50 on 224×224 pixels");
+    case "moco-v2":
+      return published(V2, "as in the second paper (Chen et al. 2020), ResNet-50 on 224×224 pixels");
+    case "moco-cifar":
+      return published(CIFAR, "as in the authors' CIFAR-10 demo, ResNet-18 on 32×32 pixels");
+  }
+}
+
+const GIGABYTE = 2 ** 30;
+
+/**
+ * `auto`: on a processor a small residual network whose first layer halves the image, so that it sees many images a
+ * minute; early on that counts for more than width.
+ */
+function autoRecipe({ images, side, device, memory }: Circumstances): Recipe {
+  const onProcessor = device === "cpu";
+  const imageSize = Math.min(64, Math.max(32, Math.ceil(side / 16) * 16));
+  const storedSize = side > 1.25 * imageSize ? 2 * imageSize : imageSize;
+  const largestBatch = onProcessor ? (memory < 2 * GIGABYTE ? 64 : 128) : 256;
+  const batch = Math.min(largestBatch, Math.max(16, powerOfTwo(images / 24)));
+  const queue = Math.min(4096, Math.max(batch, powerOfTwo(images / 4)));
+  const keyMomentum = images < 200_000 ? 0.99 : 0.999;
+  return {
+    config: {
+      ...COMMON,
+      imageSize,
+      storedSize,
+      architecture: onProcessor ? "small" : "resnet18",
+      head: "mlp",
+      batch,
+      queue,
+      keyMomentum,
+      temperature: 0.1,
+      bnGroups: Math.max(2, Math.min(8, batch / 32)),
+      learningRate: (0.12 * batch) / 128,
+      weightDecay: 5e-4,
+      schedule: { kind: "cosine", warmup: 0.02 },
+      views: { ...V2_VIEWS, blur: { probability: 0, sigma: [0.1, 2] } },
+    },
+    reasons: {
+      imageSize: `views of ${imageSize}×${imageSize} pixels: the images have about ${side} on their smaller side`,
+      architecture: onProcessor
+        ? "small residual network with a halving first layer: on a processor, images seen a minute count for more than width"
+        : `ResNet-18: the device ${device} is fast enough for it`,
+      batch: `batch ${batch}: small batches make many steps of a small collection, large ones use this machine better`,
+      queue: `queue of ${queue} keys: at most a quarter of the ${images} images, so that few negatives show the query's own image`,
+      keyMomentum: `key momentum ${keyMomentum}: a ${images < 200_000 ? "small" : "large"} collection is passed in ${images < 200_000 ? "few" : "many"} steps`,
+      recipe:
+        "MLP head and cosine schedule of MoCo v2, temperature 0.1 as a short run needs; its blur is left out, it hides much at this size",
+    },
+  };
+}

@@ -1,0 +1,146 @@
+// Every hyper-parameter of a training run, validated together and kept in the run folder.
+import { z } from "zod";
+import { AppError } from "../../core/errors.ts";
+
+const probability = z.number().min(0).max(1);
+const positiveInteger = z.int().positive();
+const range = z
+  .tuple([z.number(), z.number()])
+  .refine(([low, high]) => low <= high, "expected the smaller number first");
+
+const viewSchema = z.strictObject({
+  cropScale: range.refine(([low, high]) => low > 0 && high <= 1, "expected shares of the area, above 0 and at most 1"),
+  flip: probability,
+  jitter: z.strictObject({
+    probability,
+    brightness: z.number().min(0),
+    contrast: z.number().min(0),
+    saturation: z.number().min(0),
+    hue: z.number().min(0).max(0.5),
+  }),
+  grey: probability,
+  greyFirst: z.boolean(),
+  blur: z.strictObject({ probability, sigma: range }),
+});
+
+const stages = {
+  widths: z.array(positiveInteger).min(1).readonly(),
+  depths: z.array(positiveInteger).min(1).readonly(),
+  stem: z.strictObject({
+    width: positiveInteger,
+    kernel: positiveInteger,
+    stride: positiveInteger,
+    maxPool: z.boolean(),
+  }),
+};
+
+const architectureSchema = z.discriminatedUnion("block", [
+  z.strictObject({ block: z.enum(["basic", "bottleneck"]), ...stages }),
+  z.strictObject({ block: z.literal("regnet"), ...stages, groupWidth: positiveInteger, squeeze: probability }),
+]);
+
+/** Ways to have negative keys (figure 2 of the paper). */
+export const MECHANISMS = ["moco", "memory-bank", "end-to-end"] as const;
+
+/** The shape of a training run's config.json. */
+export const trainingConfigSchema = z
+  .strictObject({
+    /** Side of the square views, pixels. */
+    imageSize: z.int().min(8).max(512),
+    /** Side at which images are kept for cropping, pixels. */
+    storedSize: z.int().min(8).max(1024),
+    architecture: architectureSchema,
+    /** Where the negative keys come from. */
+    mechanism: z.enum(MECHANISMS).default("moco"),
+    head: z.enum(["linear", "mlp"]),
+    /** Length D of the keys. */
+    dim: positiveInteger,
+    /** Batch size B. */
+    batch: z.int().min(2),
+    /** Queue size K. */
+    queue: positiveInteger,
+    /** Numbers that the keys of the queue are kept as; computed with are float32. */
+    queuePrecision: z.enum(["float32", "float16"]).default("float32"),
+    /** Momentum m of the key encoder. */
+    keyMomentum: probability,
+    /** Share of the old representation that a slot of the memory bank keeps. */
+    bankMomentum: probability.default(0.5),
+    /** Temperature T. */
+    temperature: z.number().positive(),
+    /** Groups with batch statistics of their own, each standing for a GPU. */
+    bnGroups: positiveInteger,
+    /** Shuffling BN: keys change groups. Without it, or with one group, an image's query and key share statistics. */
+    shuffle: z.boolean().default(true),
+    optimizer: z.enum(["sgd", "adamw", "lars"]).default("sgd"),
+    learningRate: z.number().positive(),
+    weightDecay: z.number().min(0),
+    /** Of SGD and LARS. */
+    momentum: probability,
+    /** Of AdamW: how much of the two moments' averages stays. */
+    betas: z.tuple([probability, probability]).default([0.9, 0.999]),
+    /** Of AdamW. */
+    epsilon: z.number().positive().default(1e-8),
+    /** Of LARS: step length ÷ length of the weights. */
+    trust: z.number().positive().default(0.001),
+    schedule: z.discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("cosine"), warmup: z.number().min(0).lt(1) }),
+      z.strictObject({ kind: z.literal("step"), warmup: z.number().min(0).lt(1), milestones: z.array(probability) }),
+    ]),
+    views: viewSchema,
+    seed: z.int().min(0).max(0xffffffff),
+  })
+  .superRefine((c, context) => {
+    const expect = (holds: boolean, path: string, message: string) => {
+      if (!holds) context.addIssue({ code: "custom", path: path.split("."), message });
+    };
+    const { widths, depths } = c.architecture;
+    expect(
+      c.batch % c.bnGroups === 0,
+      "bnGroups",
+      `expected the ${c.bnGroups} BN groups to divide the batch of ${c.batch}`,
+    );
+    expect(
+      c.batch / c.bnGroups >= 2,
+      "bnGroups",
+      `expected 2 images or more in each of ${c.bnGroups} BN groups, with a batch of ${c.batch}`,
+    );
+    expect(
+      c.queue >= c.batch || c.mechanism === "end-to-end",
+      "queue",
+      `expected the queue of ${c.queue} to hold at least one batch of ${c.batch}`,
+    );
+    expect(
+      c.queuePrecision === "float32" || c.mechanism !== "memory-bank",
+      "queuePrecision",
+      "expected float32 with a memory bank, whose slots are averages",
+    );
+    expect(
+      c.storedSize >= c.imageSize,
+      "storedSize",
+      `expected images to be kept at the size of the views, ${c.imageSize}, or larger, not ${c.storedSize}`,
+    );
+    expect(depths.length === widths.length, "architecture.depths", "expected one depth for each width");
+    if (c.architecture.block === "regnet") {
+      const { groupWidth } = c.architecture;
+      expect(
+        widths.every((w) => w % groupWidth === 0),
+        "architecture.widths",
+        `expected multiples of the group width ${groupWidth}`,
+      );
+    }
+  });
+
+/** Every hyper-parameter of a run. */
+export type TrainingConfig = z.infer<typeof trainingConfigSchema>;
+
+/**
+ * Checks a configuration.
+ *
+ * @throws AppError `invalid_configuration` that lists every problem.
+ */
+export function parseTrainingConfig(value: unknown): TrainingConfig {
+  const parsed = trainingConfigSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `  ${issue.path.join(".") || "config"}: ${issue.message}`);
+  throw new AppError("invalid_configuration", `The training configuration is not valid:\n${problems.join("\n")}`);
+}

@@ -1,0 +1,140 @@
+// From a recipe and what the user set to the one configuration of a run.
+import { AppError } from "../../core/errors.ts";
+import { ARCHITECTURE_NAMES, type ArchitectureName, namedArchitecture } from "../network/backbone.ts";
+import type { Recipe, RecipeConfig } from "./recipes.ts";
+import { parseTrainingConfig, type TrainingConfig } from "./schema.ts";
+
+type DeepPartial<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { readonly [K in keyof T]?: DeepPartial<T[K]> }
+    : T;
+
+/** Any hyper-parameters, to replace those of a recipe; the network may be given by its name. */
+export type Settings = DeepPartial<Omit<TrainingConfig, "architecture">> & {
+  readonly architecture?: ArchitectureName | TrainingConfig["architecture"];
+};
+
+/** Where the user asks for another optimiser than the recipe's and not for a rate: rate at batch 256, and decay. */
+const OPTIMIZER_DEFAULTS = {
+  sgd: { learningRate: 0.03, weightDecay: 1e-4 },
+  adamw: { learningRate: 1e-3, weightDecay: 0.05 },
+  lars: { learningRate: 0.3, weightDecay: 1.5e-6 },
+} as const;
+
+/** Which optimiser a setting belongs to; the others would ignore it. */
+const BELONGS_TO: Readonly<Record<string, readonly string[]>> = {
+  momentum: ["sgd", "lars"],
+  betas: ["adamw"],
+  epsilon: ["adamw"],
+  trust: ["lars"],
+};
+
+/**
+ * The recipe with what the user set. Where the user's settings leave something open that hangs together with them (the
+ * learning rate with the batch, the BN groups with the batch, the stored size with the views'), it follows them.
+ *
+ * @throws AppError `invalid_configuration` that lists every problem.
+ */
+export function settle(
+  { config: base, reasons }: Recipe,
+  set: Settings,
+): { config: TrainingConfig; reasons: string[] } {
+  const followed: string[] = [];
+  const optimizer = set.optimizer ?? base.optimizer;
+  const batch = set.batch ?? fitBatch(base, set.queue);
+  if (set.batch === undefined && batch !== base.batch) followed.push(`batch of ${batch}: what the queue holds`);
+  if (batch !== base.batch && set.bnGroups === undefined) followed.push(`BN groups fitted to the batch of ${batch}`);
+  if (batch !== base.batch && set.learningRate === undefined)
+    followed.push(`learning rate in proportion to the batch of ${batch}`);
+  const imageSize = set.imageSize ?? base.imageSize;
+  const rates = optimizer === base.optimizer ? base : { ...OPTIMIZER_DEFAULTS[optimizer], batch: 256 };
+  const fitted = {
+    ...base,
+    optimizer,
+    imageSize,
+    storedSize: Math.round((base.storedSize * imageSize) / base.imageSize),
+    batch,
+    queue: Math.max(base.queue, batch),
+    bnGroups: fitGroups(batch, base.bnGroups),
+    learningRate: (rates.learningRate * batch) / rates.batch,
+    weightDecay: rates.weightDecay,
+    schedule: scheduleFor(base.schedule, set.schedule?.kind),
+  };
+  const merged = merge(fitted, set) as Omit<RecipeConfig, "architecture"> & Pick<Settings, "architecture">;
+  const unused = Object.keys(set).filter((key) => BELONGS_TO[key] && !BELONGS_TO[key].includes(optimizer));
+  if (unused.length > 0) {
+    throw new AppError(
+      "invalid_configuration",
+      `Expected settings of the optimiser ${optimizer} but ${unused.join(" and ")} belong${unused.length > 1 ? "" : "s"} to ${unused.map((key) => BELONGS_TO[key]!.join(" or ")).join(", ")}. Leave ${unused.length > 1 ? "them" : "it"} out or choose that optimiser.`,
+    );
+  }
+  const config = parseTrainingConfig({ ...merged, architecture: resolveArchitecture(merged.architecture, imageSize) });
+  const kept = Object.entries(reasons).flatMap(([about, reason]) => (about in set ? [] : [reason]));
+  return { config, reasons: [...kept, ...followed] };
+}
+
+/**
+ * The configuration of a run that goes on: the checkpoint's.
+ *
+ * @throws AppError `invalid_configuration` where the user set something else.
+ */
+export function settleResumed(config: TrainingConfig, set: Settings): TrainingConfig {
+  const architecture = resolveArchitecture(set.architecture ?? config.architecture, config.imageSize);
+  const wanted = { ...(merge(config, set) as object), architecture };
+  const differing = differences(config, wanted);
+  if (differing.length === 0) return config;
+  throw new AppError(
+    "invalid_configuration",
+    `Expected the hyper-parameters of the run that is resumed but some differ:\n  ${differing.join("\n  ")}\nLeave them out, or start a new run with another --name or --run.`,
+  );
+}
+
+/** A power of two that the user's queue holds, at most the recipe's batch. */
+const fitBatch = (base: RecipeConfig, queue: number | undefined) =>
+  queue !== undefined && queue >= 2 ? Math.min(base.batch, 2 ** Math.floor(Math.log2(queue))) : base.batch;
+
+/** The largest number of groups up to `wanted` that divides the batch and leaves two images or more in each. */
+function fitGroups(batch: number, wanted: number): number {
+  for (let groups = wanted; groups > 1; groups--) if (batch % groups === 0 && batch / groups >= 2) return groups;
+  return 1;
+}
+
+function scheduleFor(base: RecipeConfig["schedule"], kind: string | undefined): RecipeConfig["schedule"] {
+  if (kind === undefined || kind === base.kind) return base;
+  if (kind === "step") return { kind, warmup: base.warmup, milestones: [0.6, 0.8] };
+  return { kind: "cosine", warmup: base.warmup };
+}
+
+function resolveArchitecture(given: unknown, imageSize: number): unknown {
+  if (typeof given !== "string") return given;
+  const name = ARCHITECTURE_NAMES.find((known) => known === given);
+  if (name) return namedArchitecture(name, imageSize);
+  throw new AppError(
+    "invalid_configuration",
+    `Expected an architecture of ${ARCHITECTURE_NAMES.join(", ")} but received ${given}.`,
+  );
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** `over` laid over `base`, records inside records likewise; networks are whole. */
+export function merge(base: unknown, over: unknown): unknown {
+  if (over === undefined) return base;
+  if (!isRecord(base) || !isRecord(over)) return over;
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    merged[key] = key === "architecture" ? (value ?? base[key]) : merge(base[key], value);
+  }
+  return merged;
+}
+
+function differences(a: unknown, b: unknown, path = ""): string[] {
+  if (isRecord(a) && isRecord(b)) {
+    const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+    return keys.flatMap((key) => differences(a[key], b[key], path ? `${path}.${key}` : key));
+  }
+  const [was, wanted] = [JSON.stringify(a), JSON.stringify(b)];
+  return was === wanted ? [] : [`${path}: ${was} in the run, ${wanted} given`];
+}

@@ -1,0 +1,88 @@
+// A trained encoder → encoder.onnx, batch norm folded, checked against the training graph before anything is written.
+
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { AppError } from "../../core/errors.ts";
+import type { TrainingConfig } from "../config/schema.ts";
+import { compile, input, serialize } from "../graph/index.ts";
+import { type Embedding, embeddingEncoder } from "../network/encoder.ts";
+import { evaluationScope, foldedScope } from "../network/scope.ts";
+import { halveWeights } from "./half-precision.ts";
+
+/** How weights are kept in the file. */
+export const PRECISIONS = ["float32", "float16"] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
+/** Largest difference of an embedding's entry that the export may show. */
+export const EXPORT_TOLERANCE: Readonly<Record<Precision, number>> = { float32: 1e-4, float16: 1e-2 };
+
+/** Reads a tensor of the query encoder by its name without prefix. */
+export type ReadTensor = (name: string) => Float32Array;
+
+/** The exported encoder. */
+export interface ExportedEncoder {
+  readonly onnx: Uint8Array;
+  readonly dimensions: number;
+  /** Largest difference to the training graph's own encoder, seen on the check images. */
+  readonly difference: number;
+}
+
+type Shape = Pick<TrainingConfig, "architecture" | "imageSize" | "head" | "dim">;
+
+/**
+ * Exports the embedding encoder with an open batch size.
+ *
+ * @param check Normalised images [N, 3, S, S] on which both forms must agree.
+ * @param options.embedding @default pooled features
+ * @param options.precision @default "float32"
+ * @throws AppError `invalid_model` where they do not, to {@link EXPORT_TOLERANCE}: nothing is to be written then.
+ */
+export async function exportEncoder(
+  config: Shape,
+  read: ReadTensor,
+  check: Float32Array,
+  { embedding, precision = "float32" }: { embedding?: Embedding; precision?: Precision } = {},
+): Promise<ExportedEncoder> {
+  const S = config.imageSize;
+  const folded = embeddingEncoder(input("pixels", [1, 3, S, S]), foldedScope(read), config, embedding);
+  const full = serialize({ embedding: folded }, { symbolicDims: { pixels: { 0: "N" }, embedding: { 0: "N" } } });
+  const onnx = precision === "float16" ? halveWeights(full) : full;
+  const count = check.length / (3 * S * S);
+  const dimensions = folded.shape[1]!;
+  const expected = await evaluate(config, read, check, embedding);
+  const session = await InferenceSession.create(onnx, { logSeverityLevel: 3 });
+  const { embedding: exported } = await session.run({ pixels: new Tensor("float32", check, [count, 3, S, S]) });
+  const actual = exported!.data as Float32Array;
+  await session.release();
+  const difference = expected.reduce((worst, v, i) => {
+    const apart = Math.abs(v - actual[i]!);
+    return apart > worst || Number.isNaN(apart) ? apart : worst;
+  }, 0);
+  const tolerance = EXPORT_TOLERANCE[precision];
+  if (!(difference <= tolerance)) {
+    throw new AppError(
+      "invalid_model",
+      `Expected the exported encoder to agree with the trained one to ${tolerance} but they differ by ${difference}. Nothing was exported; train on, or start again with a smaller learning rate.`,
+    );
+  }
+  return { onnx, dimensions, difference };
+}
+
+/** The training graph's own encoder with its running statistics. */
+async function evaluate(
+  config: Shape,
+  read: ReadTensor,
+  pixels: Float32Array,
+  embedding: Embedding | undefined,
+): Promise<Float32Array> {
+  const S = config.imageSize;
+  const x = input("pixels", [pixels.length / (3 * S * S), 3, S, S]);
+  const names: string[] = [];
+  const scope = evaluationScope((spec) => {
+    names.push(spec.name);
+    return input(spec.name, spec.shape);
+  });
+  const graph = await compile({ embedding: embeddingEncoder(x, scope, config, embedding) });
+  const results = await graph.run({ pixels, ...Object.fromEntries(names.map((name) => [name, read(name)])) });
+  await graph.release();
+  return results.embedding as Float32Array;
+}

@@ -1,0 +1,119 @@
+// A graph made runnable by onnxruntime-node.
+import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import { conv2d } from "../ops/conv.ts";
+import { type DType, input, type Node, type Shape, type Tensor, type TensorData, topologicalOrder } from "../tensor.ts";
+import { blockConvolutions, fitsBlocks } from "./blocked-conv.ts";
+import { serialize } from "./serialize.ts";
+
+/** Values by input or output name. */
+export type Values = Readonly<Record<string, TensorData>>;
+
+/** A graph ready to run. */
+export interface CompiledGraph {
+  /**
+   * Runs the graph once. Blocks the thread while it computes.
+   *
+   * @param feeds A value for every input.
+   * @param into Preallocated outputs, written in place; fresh pages are slow, so give large ones. May hold some only.
+   * @returns Every output: those of `into` are the given arrays.
+   */
+  run(feeds: Values, into?: Values): Promise<Record<string, TensorData>>;
+  release(): Promise<void>;
+}
+
+/** Options of the session; names as in onnxruntime. */
+export interface CompileOptions {
+  /** Execution providers in order of preference. @default ["cpu"] */
+  readonly providers?: readonly string[];
+  /** Threads of one operator. @default every core */
+  readonly threads?: number;
+  /** Which of the convolutions that fit the blocked CPU kernels go there. @default all, where the machine has such kernels */
+  readonly blocked?: (conv: Node) => boolean;
+  /** Where a profile is written when the graph is released. */
+  readonly profile?: string;
+}
+
+/** Compiles what `outputs` need. Inputs and outputs keep their static shapes. */
+export async function compile(
+  outputs: Readonly<Record<string, Tensor>>,
+  { providers = ["cpu"], threads = 0, profile, blocked }: CompileOptions = {},
+): Promise<CompiledGraph> {
+  const inputs = inputsOf(outputs);
+  const onCpu = providers[0] === "cpu";
+  const lowered = onCpu ? await lower(outputs, blocked) : outputs;
+  // Where onnxruntime knows the shapes of two tensors to be equal, it keeps the memory of the first until the second needs it,
+  // be that forward and backward pass. A step of training takes twice as much by it, so it is not told the shapes.
+  const session = await InferenceSession.create(serialize(lowered, { openShapes: onCpu }), {
+    executionProviders: [...providers],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    enableMemPattern: false, // a planned block would lie beside what the first run, not yet planned, had taken
+    logSeverityLevel: 3,
+    ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
+  });
+  return {
+    async run(feeds, into = {}) {
+      const ortFeeds: Record<string, OrtTensor> = {};
+      for (const [name, tensor] of inputs) ortFeeds[name] = wrap(name, feeds[name], tensor);
+      const fetches: Record<string, OrtTensor | null> = {};
+      for (const [name, tensor] of Object.entries(outputs))
+        fetches[name] = into[name] ? wrap(name, into[name], tensor) : null;
+      const results = await session.run(ortFeeds, fetches);
+      const values: Record<string, TensorData> = {};
+      for (const name of Object.keys(outputs)) {
+        const data = results[name]!.data as TensorData;
+        values[name] = into[name] ?? data;
+        if (values[name]!.buffer !== data.buffer) discard(data);
+      }
+      return values;
+    },
+    async release() {
+      if (profile) session.endProfiling();
+      await session.release();
+    },
+  };
+}
+
+/** Frees an array without waiting for the garbage collector: whoever sends to a port that is closed has it no more. */
+function discard({ buffer }: TensorData): void {
+  closedPort.postMessage(null, [buffer as ArrayBuffer]);
+}
+const closedPort = new MessageChannel().port1;
+closedPort.close();
+
+/** Moves convolutions to blocked layout where this machine's kernels prove to give the same values. */
+async function lower(outputs: Readonly<Record<string, Tensor>>, blocked?: (conv: Node) => boolean) {
+  if (!topologicalOrder(Object.values(outputs)).some(fitsBlocks)) return outputs;
+  return (await hasBlockedKernels()) ? blockConvolutions(outputs, blocked) : outputs;
+}
+
+/** Runs one small convolution both ways. Takes some milliseconds. */
+async function hasBlockedKernels(): Promise<boolean> {
+  const ramp = (size: number) => Float32Array.from({ length: size }, (_, i) => ((i * 7) % 11) - 5);
+  const x = input("x", [1, 32, 4, 4]);
+  const weight = input("weight", [32, 32, 3, 3]);
+  const plain = conv2d(x, weight, { padding: 1 });
+  const outputs = { plain, blocked: blockConvolutions({ plain }).plain! };
+  try {
+    const session = await InferenceSession.create(serialize(outputs), { intraOpNumThreads: 1, logSeverityLevel: 4 });
+    const results = await session.run({
+      x: new OrtTensor(ramp(16 * 32), x.shape),
+      weight: new OrtTensor(ramp(9 * 32 * 32), weight.shape),
+    });
+    await session.release();
+    const [a, b] = [results.plain!.data, results.blocked!.data] as Float32Array[];
+    return a!.every((v, i) => v === b![i]); // small integers: sums are exact in any order
+  } catch {
+    return false; // this build of onnxruntime has no such operators
+  }
+}
+
+function wrap(name: string, value: TensorData | undefined, tensor: { dtype: DType; shape: Shape }): OrtTensor {
+  if (!value) throw new Error(`run: the input "${name}" was not given`);
+  return new OrtTensor(tensor.dtype as "float32", value as Float32Array, tensor.shape);
+}
+
+function inputsOf(outputs: Readonly<Record<string, Tensor>>): Map<string, Tensor> {
+  const nodes = topologicalOrder(Object.values(outputs)).filter((node) => node.op === "Input");
+  return new Map(nodes.map((node) => [node.name!, node.outputs[0]!]));
+}

@@ -1,0 +1,77 @@
+// State that goes through a graph at every step, so that nothing is allocated: most of it is overwritten where it lies, and
+// the rest, the parameters that the backward pass still reads, has two buffers that exchange roles.
+import {
+  type CompiledGraph,
+  type CompileOptions,
+  compile,
+  type Node,
+  type Tensor,
+  topologicalOrder,
+  type Values,
+} from "../index.ts";
+
+/** A compiled step whose state stays in place. */
+export interface StatefulGraph {
+  /** Current state by name; overwritten or replaced at every step, so read it anew. */
+  readonly state: ReadonlyMap<string, Float32Array>;
+  /** Runs one step: state and `feeds` in, the next state kept, the named outputs returned. */
+  step(feeds: Values): Promise<Record<string, Float32Array>>;
+  release(): Promise<void>;
+}
+
+/**
+ * Compiles a graph that maps state to next state.
+ *
+ * @param outputs What a step returns.
+ * @param next State by input name → its value after the step.
+ * @param initial State before the first step. The arrays are taken over.
+ */
+export async function compileStateful(
+  outputs: Readonly<Record<string, Tensor>>,
+  next: ReadonlyMap<string, Tensor>,
+  initial: ReadonlyMap<string, Float32Array>,
+  options?: CompileOptions,
+): Promise<StatefulGraph> {
+  const nextName = (name: string) => `next.${name}`;
+  const ports = Object.fromEntries([...next].map(([name, tensor]) => [nextName(name), tensor]));
+  const graph: CompiledGraph = await compile({ ...outputs, ...ports }, options);
+  const overwritten = overwritable(outputs, next);
+  let current = new Map<string, Float32Array>([...next.keys()].map((name) => [name, initial.get(name)!]));
+  let spare = new Map<string, Float32Array>(
+    [...current].map(([name, values]) => [name, overwritten.has(name) ? values : new Float32Array(values.length)]),
+  );
+  return {
+    get state() {
+      return current;
+    },
+    async step(feeds) {
+      const into = Object.fromEntries([...spare].map(([name, values]) => [nextName(name), values]));
+      const results = await graph.run({ ...feeds, ...Object.fromEntries(current) }, into);
+      [current, spare] = [spare, current];
+      return Object.fromEntries(Object.keys(outputs).map((name) => [name, results[name] as Float32Array]));
+    },
+    release: () => graph.release(),
+  };
+}
+
+/** Operators whose result onnxruntime leaves where their input lies: who reads it reads the input. */
+const VIEWS: ReadonlySet<string> = new Set(["Reshape", "Identity"]);
+
+/** Names of the state whose next value may take its place: whatever reads it is computed before that. */
+function overwritable(
+  outputs: Readonly<Record<string, Tensor>>,
+  next: ReadonlyMap<string, Tensor>,
+): ReadonlySet<string> {
+  const readers = new Map<string, Node[]>();
+  for (const node of topologicalOrder([...Object.values(outputs), ...next.values()])) {
+    for (let { node: source } of node.inputs) {
+      while (VIEWS.has(source.op)) source = source.inputs[0]!.node;
+      if (source.op === "Input") readers.set(source.name!, [...(readers.get(source.name!) ?? []), node]);
+    }
+  }
+  const names = [...next].filter(([name, tensor]) => {
+    const earlier = new Set(topologicalOrder(tensor.node.inputs));
+    return (readers.get(name) ?? []).every((reader) => earlier.has(reader));
+  });
+  return new Set(names.map(([name]) => name));
+}

@@ -1,0 +1,46 @@
+// The encoder of a run in its two forms: with the projection head, as it is trained, and as it is used for search.
+import type { TrainingConfig } from "../config/schema.ts";
+import type { Whitening } from "../export/whitening.ts";
+import { constant, input, l2Normalise, matmul, sub, type Tensor } from "../graph/index.ts";
+import { backbone } from "./backbone.ts";
+import { projectionHead } from "./heads.ts";
+import { evaluationScope, type Scope, type TensorSpec } from "./scope.ts";
+
+type Shape = Pick<TrainingConfig, "architecture" | "head" | "dim">;
+
+/** What is searched with: the pooled features, those whitened, or the projection that the loss was computed with. */
+export type Embedding =
+  | { readonly kind: "features" }
+  | { readonly kind: "projection" }
+  | { readonly kind: "whitened"; readonly whitening: Whitening };
+
+/** f of the paper: [B, 3, S, S] → [B, D], not normalised. */
+export function projectionEncoder(x: Tensor, scope: Scope, { architecture, head, dim }: Shape): Tensor {
+  return projectionHead(backbone(x, scope, architecture), scope, head, dim);
+}
+
+/** What is searched with, of unit norm: [B, 3, S, S] → [B, D]. */
+export function embeddingEncoder(
+  x: Tensor,
+  scope: Scope,
+  shape: Shape,
+  embedding: Embedding = { kind: "features" },
+): Tensor {
+  if (embedding.kind === "projection") return l2Normalise(projectionEncoder(x, scope, shape));
+  const features = l2Normalise(backbone(x, scope, shape.architecture));
+  if (embedding.kind === "features") return features;
+  const { mean, matrix, dimensions } = embedding.whitening;
+  const centred = sub(features, constant(mean, [1, mean.length]));
+  return l2Normalise(matmul(centred, constant(matrix, [mean.length, dimensions])));
+}
+
+/** The tensors of the encoder with its head, in the order of its layers. */
+export function encoderTensors(config: TrainingConfig): TensorSpec[] {
+  const tensors: TensorSpec[] = [];
+  const scope = evaluationScope((spec) => {
+    tensors.push(spec);
+    return input(spec.name, spec.shape);
+  });
+  projectionEncoder(input("pixels", [1, 3, config.imageSize, config.imageSize]), scope, config);
+  return tensors;
+}

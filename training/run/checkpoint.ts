@@ -1,0 +1,98 @@
+// A run on disk: everything that the next step depends on, in one safetensors file that is replaced atomically.
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { AppError } from "../../core/errors.ts";
+import { replaceFile } from "../../core/files.ts";
+import { type BegunFrom, begunFromSchema } from "../../core/model-card.ts";
+import { parseTrainingConfig, type TrainingConfig } from "../config/schema.ts";
+import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../data/safetensors.ts";
+import { type Choices, choicesSchema } from "../graph/engine/tune.ts";
+import { type Collection, collectionSchema } from "./collection.ts";
+
+/** The checkpoint's name in the folder of a run. */
+export const CHECKPOINT_FILE = "checkpoint.safetensors";
+
+const FORMAT = "moco-search-checkpoint";
+const VERSION = "1";
+
+const progressSchema = z.object({
+  /** Steps done. Random numbers and the order of the images follow from the seed and this. */
+  step: z.int().nonnegative(),
+  /** Steps of the whole run, by which the schedule goes; null while it is still being measured. */
+  totalSteps: z.int().positive().nullable(),
+  /** Row of the queue that the next key replaces. */
+  queuePointer: z.int().nonnegative(),
+  /** Seconds trained so far. */
+  seconds: z.number().nonnegative(),
+});
+
+/** Where a run stands. */
+export type Progress = z.infer<typeof progressSchema>;
+
+/** A run's state between two steps. */
+export interface Checkpoint {
+  readonly config: TrainingConfig;
+  readonly progress: Progress;
+  readonly images: Collection;
+  /** The model whose weights the run began with. */
+  readonly begunFrom: BegunFrom | undefined;
+  /** The forms of convolutions that the run computes with. */
+  readonly forms: Choices;
+  /** Both encoders with BN buffers and the optimiser, by the step's names; `queue` [K, D]. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+}
+
+/** Writes a checkpoint; the file holds the old one or the whole new one at any time. */
+export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
+  const { config, progress, images, begunFrom, forms, tensors } = checkpoint;
+  const metadata = {
+    format: FORMAT,
+    version: VERSION,
+    config: JSON.stringify(config),
+    progress: JSON.stringify(progress),
+    images: JSON.stringify(images),
+    forms: JSON.stringify(forms),
+    ...(begunFrom && { begunFrom: JSON.stringify(begunFrom) }),
+  };
+  await replaceFile(path, encodeSafetensors({ tensors, metadata }));
+}
+
+/**
+ * Reads a checkpoint.
+ *
+ * @throws AppError `invalid_checkpoint` where the file is missing, cut short or of another format or version.
+ */
+export async function loadCheckpoint(path: string): Promise<Checkpoint> {
+  const file = await readFile(path).catch((error) => {
+    throw new AppError("invalid_checkpoint", `Expected a checkpoint at ${path} but it cannot be read.`, {
+      cause: error,
+    });
+  });
+  const { tensors, metadata } = decodeSafetensors(file);
+  if (metadata.format !== FORMAT || metadata.version !== VERSION) {
+    throw new AppError(
+      "invalid_checkpoint",
+      `Expected ${FORMAT} version ${VERSION} in ${path} but it is ${metadata.format ?? "something else"} version ${metadata.version ?? "unknown"}.`,
+    );
+  }
+  return {
+    config: parseTrainingConfig(JSON.parse(metadata.config ?? "null")),
+    progress: parsePart(progressSchema, metadata.progress, path, "how far the run is"),
+    images: parsePart(collectionSchema, metadata.images, path, "which images it is trained on"),
+    begunFrom: metadata.begunFrom
+      ? parsePart(begunFromSchema, metadata.begunFrom, path, "which model it began from")
+      : undefined,
+    forms: parsePart(choicesSchema, metadata.forms ?? "{}", path, "which forms of convolutions it computes with"),
+    tensors,
+  };
+}
+
+function parsePart<T>(schema: z.ZodType<T>, text: string | undefined, path: string, what: string): T {
+  try {
+    return schema.parse(JSON.parse(text ?? "null"));
+  } catch (error) {
+    throw new AppError("invalid_checkpoint", `Expected ${path} to say ${what} but that part is not whole.`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,87 @@
+// The tensors of a run: drawn for a new one, read from a checkpoint, or begun from another model's encoder.
+import { AppError } from "../../core/errors.ts";
+import type { TrainingConfig } from "../config/schema.ts";
+import { createRandom } from "../data/random.ts";
+import type { StoredTensor } from "../data/safetensors.ts";
+import { sizeOf } from "../graph/index.ts";
+import { KEY_ARRAYS, type Keys, noiseKeys, type Precision } from "../moco/queue.ts";
+import type { MocoStep } from "../moco/step.ts";
+import { initialValues } from "../network/initialise.ts";
+
+/** State by the step's names, and the keys of the dictionary [rows, D]. */
+export interface RunState {
+  readonly tensors: Map<string, Float32Array>;
+  readonly keys: Keys;
+}
+
+// A stream of the seed that neither a step nor an epoch uses: they count up from 0 and 2³¹.
+const INITIAL_STREAM = 2 ** 32 - 1;
+
+/** A new run: a drawn encoder, its copy as key encoder, the optimiser at rest, `rows` keys of noise. */
+export function newRunState(step: MocoStep, config: TrainingConfig, rows: number): RunState {
+  const random = createRandom(config.seed, INITIAL_STREAM);
+  const tensors = new Map<string, Float32Array>();
+  for (const [name, tensor] of step.next) tensors.set(name, new Float32Array(sizeOf(tensor.shape)));
+  for (const spec of step.tensors) {
+    const values = initialValues(spec, random);
+    begin(tensors, spec.name, values);
+  }
+  return { tensors, keys: noiseKeys(rows, config.dim, random, config.queuePrecision) };
+}
+
+/**
+ * A run that goes on from a checkpoint's tensors.
+ *
+ * @throws AppError `invalid_checkpoint` where they are not those of this architecture.
+ */
+export function resumedRunState(
+  step: MocoStep,
+  config: TrainingConfig,
+  rows: number,
+  stored: ReadonlyMap<string, StoredTensor>,
+): RunState {
+  const tensors = new Map<string, Float32Array>();
+  for (const [name, { shape }] of step.next) tensors.set(name, take(stored, name, shape));
+  return { tensors, keys: take(stored, "queue", [rows, config.dim], config.queuePrecision) };
+}
+
+/**
+ * A new run whose encoders begin as another model's: everything else is new.
+ *
+ * @param weights Tensors by name without prefix, as `readWeights` gives them.
+ * @throws AppError `invalid_checkpoint` where the architecture is another.
+ */
+export function warmRunState(
+  step: MocoStep,
+  config: TrainingConfig,
+  rows: number,
+  weights: ReadonlyMap<string, StoredTensor>,
+): RunState {
+  const state = newRunState(step, config, rows);
+  for (const { name, shape } of step.tensors) {
+    begin(state.tensors, name, take(weights, name, shape));
+  }
+  return state;
+}
+
+/** Sets a tensor of the query encoder, and its copy where there is a key encoder. */
+function begin(tensors: Map<string, Float32Array>, name: string, values: Float32Array): void {
+  tensors.set(`q.${name}`, values);
+  if (tensors.has(`k.${name}`)) tensors.set(`k.${name}`, values.slice());
+}
+
+function take<P extends Precision = "float32">(
+  stored: ReadonlyMap<string, StoredTensor>,
+  name: string,
+  shape: readonly number[],
+  precision = "float32" as P,
+): Keys<P> {
+  const tensor = stored.get(name);
+  if (!tensor || tensor.shape.join() !== shape.join() || !(tensor.data instanceof KEY_ARRAYS[precision])) {
+    throw new AppError(
+      "invalid_checkpoint",
+      `Expected the tensor ${name} of [${shape}] but ${tensor ? `it has [${tensor.shape}]` : "it is not there"}: the weights are of another architecture. Use the architecture they were trained with, or start anew.`,
+    );
+  }
+  return tensor.data as Keys<P>;
+}

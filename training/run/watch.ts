@@ -1,0 +1,126 @@
+// Is it working? What a run tells about itself: a line in metrics.jsonl after each step, measures and a verdict after an
+// epoch, and the report.
+import { join } from "node:path";
+import { peakMemoryBytes } from "../config/machine.ts";
+import type { TrainingConfig } from "../config/schema.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { createMonitor, type Health, type Neighbourhood } from "../evaluate/monitor.ts";
+import { type EpochMetrics, type Verdict, verdict } from "../evaluate/verdict.ts";
+import { viewsSheet } from "../report/contact-sheet.ts";
+import { writeReport } from "../report/report.ts";
+import type { StepMetrics } from "./events.ts";
+import { METRICS_FILE, openRunLog } from "./log.ts";
+
+/** What was measured at the end of an epoch and what it means. */
+export type Epoch = EpochMetrics &
+  Health & {
+    readonly step: number;
+    /** Passes over the collection so far. */
+    readonly epoch: number;
+    /** Seconds trained so far. */
+    readonly seconds: number;
+    readonly imagesPerSecond: number;
+    /** The process' largest resident memory so far. */
+    readonly peakMemoryBytes: number;
+    readonly verdict: Verdict;
+  };
+
+/** What is watched. */
+export interface WatchOptions {
+  readonly runFolder: string;
+  readonly name: string;
+  readonly config: TrainingConfig;
+  readonly reasons: readonly string[];
+  readonly dataset: Dataset;
+  /** Steps in an epoch. */
+  readonly perEpoch: number;
+  /** Step at which the run goes on; 0 for a new one. */
+  readonly from: number;
+  readonly threads: number;
+  /** Fewest seconds between two measures, but for the last. */
+  readonly secondsBetween: number;
+  readonly onEpoch: (epoch: Epoch) => void;
+}
+
+type State = ReadonlyMap<string, Float32Array>;
+
+/** Watches one run. */
+export interface Watch {
+  /** The last step, that of an earlier part included; undefined before the first. */
+  readonly last: StepMetrics | undefined;
+  /** What was measured so far. */
+  readonly epochs: readonly Epoch[];
+  /** To be called after each step; measures where an epoch ends and it is time, with the `negatives` [K, D]. */
+  step(metrics: StepMetrics, state: State, negatives: () => Float32Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A measurement may take this share of the time between two of them. */
+const MOST_TIME = 1 / 20;
+
+/** Begins to watch a run, or goes on with what its log says. */
+export async function watchRun(options: WatchOptions): Promise<Watch> {
+  const { config, dataset, perEpoch, runFolder } = options;
+  const log = await openRunLog(join(runFolder, METRICS_FILE), options.from);
+  const monitor = await createMonitor(dataset, config, options);
+  const epochs: Epoch[] = log.lines.flatMap((line) => (line.kind === "epoch" ? [line] : []));
+  let since: StepMetrics[] = [];
+  let measuredAt = performance.now();
+  let pause = options.secondsBetween * 1000;
+
+  const views = await viewsSheet(dataset, config);
+  const report = (neighbourhoods: readonly Neighbourhood[]) =>
+    writeReport(join(runFolder, "report.html"), { ...options, lines: log.lines, views, neighbourhoods });
+  await report([]);
+
+  const measure = async (now: StepMetrics, state: State, queue: Float32Array) => {
+    const began = performance.now();
+    const { health, neighbourhoods } = await monitor.measure(state, queue);
+    const metrics = {
+      ...health,
+      loss: mean(since.map(({ loss }) => loss)),
+      contrastiveAccuracy: mean(since.map(({ accuracy }) => accuracy)),
+      queueSize: config.queue,
+      images: dataset.count,
+      imagesSeen: now.step * config.batch,
+      imagesSeenBefore: (now.step - since.length) * config.batch,
+    };
+    const { step, epoch, seconds, imagesPerSecond } = now;
+    const judged = verdict([...epochs, metrics]);
+    const line: Epoch = {
+      step,
+      epoch,
+      seconds,
+      imagesPerSecond,
+      peakMemoryBytes: peakMemoryBytes(),
+      ...metrics,
+      verdict: judged,
+    };
+    epochs.push(line);
+    since = [];
+    await log.append({ kind: "epoch", ...line });
+    await report(neighbourhoods);
+    measuredAt = performance.now();
+    pause = Math.max(options.secondsBetween * 1000, (measuredAt - began) / MOST_TIME);
+    options.onEpoch(line);
+  };
+
+  return {
+    epochs,
+    get last() {
+      return log.lines.findLast((line) => line.kind === "step");
+    },
+    async step(metrics, state, negatives) {
+      since = [...since, metrics].slice(-perEpoch); // not every epoch is measured
+      await log.append({ kind: "step", ...metrics });
+      const ended = metrics.step % perEpoch === 0 && performance.now() - measuredAt >= pause;
+      if (ended || metrics.step === metrics.totalSteps) await measure(metrics, state, negatives());
+    },
+    async close() {
+      await log.close();
+      await monitor.release();
+    },
+  };
+}
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

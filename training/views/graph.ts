@@ -1,0 +1,49 @@
+// The views of a batch, computed inside the training graph from the stored bytes and a few small matrices.
+import {
+  add,
+  cast,
+  clip,
+  constant,
+  div,
+  input,
+  matmul,
+  mul,
+  reduceMean,
+  reshape,
+  scalar,
+  sub,
+  type Tensor,
+  transpose,
+} from "../graph/index.ts";
+import type { ViewMatrices } from "./draw.ts";
+
+/** Per-channel mean and standard deviation of pixels in 0..1. */
+export interface Normalisation {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/**
+ * images uint8 [B, S₀, S₀, 3] → one view of each, normalised [B, 3, S, S]. The matrices are the inputs
+ * `<name>.rows`, `.columns`, `.colour` and `.meanColour`: see {@link viewFeeds}.
+ */
+export function view(images: Tensor, name: string, S: number, { mean, std }: Normalisation): Tensor {
+  const [B, S0] = images.shape as [number, number];
+  const rows = input(`${name}.rows`, [B, 1, S, S0]);
+  const columns = input(`${name}.columns`, [B, 1, S0, S]);
+  const colour = input(`${name}.colour`, [B, 3, 3]);
+  const meanColour = input(`${name}.meanColour`, [B, 3, 3]);
+
+  const planes = cast(transpose(images, [0, 3, 1, 2]), "float32"); // [B, 3, S0, S0]
+  const cropped = reshape(matmul(matmul(rows, planes), columns), [B, 3, S * S]);
+  const average = reduceMean(cropped, [2], { keepDims: true }); // [B, 3, 1]
+  const coloured = add(matmul(colour, cropped), matmul(meanColour, average));
+  const channels = (values: readonly number[]) => constant(Float32Array.from(values), [1, 3, 1]);
+  const unit = clip(mul(coloured, scalar(1 / 255)), scalar(0), scalar(1));
+  return reshape(div(sub(unit, channels(mean)), channels(std)), [B, 3, S, S]);
+}
+
+/** The matrices under the names that {@link view} takes them by. */
+export function viewFeeds(name: string, matrices: ViewMatrices): Record<string, Float32Array> {
+  return Object.fromEntries(Object.entries(matrices).map(([part, values]) => [`${name}.${part}`, values]));
+}

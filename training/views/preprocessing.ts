@@ -1,0 +1,15 @@
+// How pixels are scaled, the same for training and for the card that serving follows.
+import type { EncoderInput } from "../../core/model-card.ts";
+import type { Normalisation } from "./graph.ts";
+
+/** Mean and standard deviation of ImageNet's pixels, as torchvision's models expect them. */
+export const IMAGENET_NORMALISATION = {
+  mean: [0.485, 0.456, 0.406],
+  std: [0.229, 0.224, 0.225],
+} as const satisfies Normalisation;
+
+/** The card's input for an encoder of square images: the whole short side, the middle of the long one. */
+export function encoderInput(size: number): EncoderInput {
+  const { mean, std } = IMAGENET_NORMALISATION;
+  return { width: size, height: size, fit: "cover", mean: [...mean], std: [...std] };
+}
