@@ -15,6 +15,7 @@ const HYPERPARAMETERS: ReadonlyArray<
   ["--architecture <name>", "architecture", "network", ARCHITECTURE_NAMES],
   ["--mechanism <name>", "mechanism", "where negative keys come from", MECHANISMS],
   ["--head <kind>", "head", "projection head", ["linear", "mlp"]],
+  ["--head-width <number>", "headWidth", "of an MLP head's hidden layer (default: that of the features)", number],
   ["--dim <number>", "dim", "length of a key", number],
   ["--batch <number>", "batch", "images in a step", number],
   ["--queue <number>", "queue", "K, negative keys", number],

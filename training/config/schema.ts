@@ -53,6 +53,8 @@ export const trainingConfigSchema = z
     /** Where the negative keys come from. */
     mechanism: z.enum(MECHANISMS).default("moco"),
     head: z.enum(["linear", "mlp"]),
+    /** Width of the hidden layer of an MLP head; as wide as the features where it is left out. */
+    headWidth: positiveInteger.optional(),
     /** Length D of the keys. */
     dim: positiveInteger,
     /** Batch size B. */

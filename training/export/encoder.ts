@@ -26,7 +26,7 @@ export interface ExportedEncoder {
   readonly difference: number;
 }
 
-type Shape = Pick<TrainingConfig, "architecture" | "imageSize" | "head" | "dim">;
+type Shape = Pick<TrainingConfig, "architecture" | "imageSize" | "head" | "headWidth" | "dim">;
 
 /**
  * Exports the embedding encoder with an open batch size.

@@ -22,6 +22,7 @@ export function describeArchitecture(architecture: Architecture): string {
 /** Networks that have a name. */
 export const ARCHITECTURE_NAMES = [
   "small",
+  "small-3",
   "resnet18",
   "resnet50",
   "regnetx-200mf",
@@ -56,6 +57,13 @@ export function namedArchitecture(name: ArchitectureName, imageSize: number): Ar
         widths: [32, 64, 128, 256],
         depths: [1, 1, 1, 1],
         stem: { width: 32, kernel: 3, stride: 2, maxPool: false },
+      };
+    case "small-3": // the last, smallest stage left out and the others twice as wide: more is learned from each image
+      return {
+        block: "basic",
+        widths: [64, 128, 256],
+        depths: [1, 1, 1],
+        stem: { width: 48, kernel: 3, stride: 2, maxPool: false },
       };
     case "resnet18":
       return { block: "basic", widths: [64, 128, 256, 512], depths: [2, 2, 2, 2], stem: resnetStem };

@@ -6,7 +6,7 @@ import { backbone } from "./backbone.ts";
 import { projectionHead } from "./heads.ts";
 import { evaluationScope, type Scope, type TensorSpec } from "./scope.ts";
 
-type Shape = Pick<TrainingConfig, "architecture" | "head" | "dim">;
+type Shape = Pick<TrainingConfig, "architecture" | "head" | "headWidth" | "dim">;
 
 /** What is searched with: the pooled features, those whitened, or the projection that the loss was computed with. */
 export type Embedding =
@@ -15,8 +15,8 @@ export type Embedding =
   | { readonly kind: "whitened"; readonly whitening: Whitening };
 
 /** f of the paper: [B, 3, S, S] → [B, D], not normalised. */
-export function projectionEncoder(x: Tensor, scope: Scope, { architecture, head, dim }: Shape): Tensor {
-  return projectionHead(backbone(x, scope, architecture), scope, head, dim);
+export function projectionEncoder(x: Tensor, scope: Scope, { architecture, head, headWidth, dim }: Shape): Tensor {
+  return projectionHead(backbone(x, scope, architecture), scope, head, dim, headWidth);
 }
 
 /** What is searched with, of unit norm: [B, 3, S, S] → [B, D]. */

@@ -75,6 +75,6 @@ function settleOptions(
 }
 
 /** What a warm start takes over: the weights fit nothing else. They do fit images of another size. */
-function shapeOf({ architecture, head, dim }: TrainingConfig) {
-  return { architecture, head, dim };
+function shapeOf({ architecture, head, headWidth, dim }: TrainingConfig) {
+  return { architecture, head, ...(headWidth && { headWidth }), dim };
 }
