@@ -1,27 +1,10 @@
 // Every hyper-parameter of a training run, validated together and kept in the run folder.
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
+import { viewRecipeSchema } from "../views/recipe.ts";
 
 const probability = z.number().min(0).max(1);
 const positiveInteger = z.int().positive();
-const range = z
-  .tuple([z.number(), z.number()])
-  .refine(([low, high]) => low <= high, "expected the smaller number first");
-
-const viewSchema = z.strictObject({
-  cropScale: range.refine(([low, high]) => low > 0 && high <= 1, "expected shares of the area, above 0 and at most 1"),
-  flip: probability,
-  jitter: z.strictObject({
-    probability,
-    brightness: z.number().min(0),
-    contrast: z.number().min(0),
-    saturation: z.number().min(0),
-    hue: z.number().min(0).max(0.5),
-  }),
-  grey: probability,
-  greyFirst: z.boolean(),
-  blur: z.strictObject({ probability, sigma: range }),
-});
 
 const stages = {
   widths: z.array(positiveInteger).min(1).readonly(),
@@ -88,7 +71,7 @@ export const trainingConfigSchema = z
       z.strictObject({ kind: z.literal("cosine"), warmup: z.number().min(0).lt(1) }),
       z.strictObject({ kind: z.literal("step"), warmup: z.number().min(0).lt(1), milestones: z.array(probability) }),
     ]),
-    views: viewSchema,
+    views: viewRecipeSchema,
     seed: z.int().min(0).max(0xffffffff),
   })
   .superRefine((c, context) => {

@@ -8,7 +8,7 @@ import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { encodeSafetensors } from "../data/safetensors.ts";
 import { scoreStatistics } from "../evaluate/scores.ts";
-import { compileEmbedding, viewedSample, WHOLE_IMAGE } from "../evaluate/viewed-sample.ts";
+import { compileEmbedding, embeddedView, viewedSample } from "../evaluate/viewed-sample.ts";
 import { describeArchitecture } from "../network/backbone.ts";
 import { type Embedding, encoderTensors } from "../network/encoder.ts";
 import type { TensorSpec } from "../network/scope.ts";
@@ -126,7 +126,7 @@ export async function publish(options: PublishOptions): Promise<Model> {
   async function whitened(wanted: WhiteningOptions): Promise<Embedding> {
     const features = await compileEmbedding(config, sample.batch, { threads });
     const indices = sample.indices(FITTED_IMAGES);
-    const embedded = (await sample.run(features, indices, { view: WHOLE_IMAGE }, feeds))("embedding");
+    const embedded = (await sample.run(features, indices, embeddedView(config), feeds))("embedding");
     await features.release();
     return { kind: "whitened", whitening: fitWhitening(embedded, embedded.length / indices.length, wanted) };
   }

@@ -1,7 +1,7 @@
 // What a mechanism remembers from one step to the next, behind one interface for the loop.
 import { fromHalf } from "../../core/half.ts";
 import type { TrainingConfig } from "../config/schema.ts";
-import { createRandom } from "../data/random.ts";
+import { randomStream } from "../data/streams.ts";
 import type { Values } from "../graph/index.ts";
 import { memoryBank } from "./memory-bank.ts";
 import { type Keys, negativeQueue } from "./queue.ts";
@@ -23,9 +23,6 @@ export interface Dictionary {
 /** Rows of a dictionary: K for a queue, one for each image for a memory bank. */
 export const dictionaryRows = ({ mechanism, queue }: TrainingConfig, images: number): number =>
   mechanism === "memory-bank" ? images : queue;
-
-// Streams of the seed for the samples of a memory bank; steps, epochs and first values have others.
-const FIRST_STREAM = 2 ** 30;
 
 /** The dictionary of a run over existing keys. End-to-end training fills a queue too, by which it is judged. */
 export function createDictionary(config: TrainingConfig, keys: Keys, pointer = 0): Dictionary {
@@ -51,7 +48,7 @@ export function createDictionary(config: TrainingConfig, keys: Keys, pointer = 0
     negatives: () => negatives,
     feeds(indices, step) {
       bank.take(indices, positives);
-      bank.sample(createRandom(seed, FIRST_STREAM + step), indices, negatives);
+      bank.sample(randomStream(seed, "bankSample", step), indices, negatives);
       return { positives, queue: negatives };
     },
     update: (indices, queries) => bank.update(indices, queries),
