@@ -4,7 +4,7 @@ import type { TrainingConfig } from "../../training/config/schema.ts";
 import { type Settings, settle } from "../../training/config/settle.ts";
 import { compileStateful } from "../../training/graph/engine/stateful.ts";
 import { chosenForms, fastestForms, tuningFile } from "../../training/graph/engine/tune.ts";
-import { input, sizeOf, type Tensor, topologicalOrder, type Values } from "../../training/graph/index.ts";
+import { sizeOf, type Tensor, topologicalOrder, type Values } from "../../training/graph/index.ts";
 import { trainingStep } from "../../training/moco/mechanism.ts";
 import { newRunState } from "../../training/run/state.ts";
 import { FIRST } from "./variants.ts";

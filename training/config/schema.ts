@@ -1,7 +1,7 @@
 // Every hyper-parameter of a training run, validated together and kept in the run folder.
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
-import { viewRecipeSchema } from "../views/recipe.ts";
+import { smallQueriesSchema, viewRecipeSchema } from "../views/recipe.ts";
 
 const probability = z.number().min(0).max(1);
 const positiveInteger = z.int().positive();
@@ -72,6 +72,8 @@ export const trainingConfigSchema = z
       z.strictObject({ kind: z.literal("step"), warmup: z.number().min(0).lt(1), milestones: z.array(probability) }),
     ]),
     views: viewRecipeSchema,
+    /** Where given, the queries of an image are so many small views in place of one of full size; the key stays. */
+    smallQueries: smallQueriesSchema.optional(),
     seed: z.int().min(0).max(0xffffffff),
   })
   .superRefine((c, context) => {
@@ -98,6 +100,11 @@ export const trainingConfigSchema = z
       c.queuePrecision === "float32" || c.mechanism !== "memory-bank",
       "queuePrecision",
       "expected float32 with a memory bank, whose slots are averages",
+    );
+    expect(
+      c.mechanism === "moco" || !c.smallQueries,
+      "smallQueries",
+      `expected one query of full size with the mechanism ${c.mechanism}: only moco takes several`,
     );
     expect(
       c.storedSize >= c.imageSize,

@@ -10,7 +10,7 @@ import { encodeSafetensors } from "../data/safetensors.ts";
 import { scoreStatistics } from "../evaluate/scores.ts";
 import { compileEmbedding, embeddedView, viewedSample } from "../evaluate/viewed-sample.ts";
 import { describeArchitecture } from "../network/backbone.ts";
-import { type Embedding, encoderTensors } from "../network/encoder.ts";
+import { type Embedding, encoderTensors, searchEncoder } from "../network/encoder.ts";
 import type { TensorSpec } from "../network/scope.ts";
 import type { StepMetrics } from "../run/events.ts";
 import type { Epoch } from "../run/watch.ts";
@@ -22,6 +22,8 @@ import { fitWhitening, type WhiteningOptions } from "./whitening.ts";
 export interface ExportOptions {
   /** What is searched with. @default {@link DEFAULT_EMBEDDING} */
   readonly embedding?: EmbeddingChoice;
+  /** Query or key encoder. @default {@link searchEncoder} */
+  readonly encoder?: "q" | "k";
   /** Side of the images that the encoder takes, pixels. @default that of the views */
   readonly size?: number;
   /** Of the weights in the file. @default "float32" */
@@ -52,7 +54,7 @@ export interface PublishOptions extends ExportOptions {
   readonly replace?: boolean;
   readonly config: TrainingConfig;
   readonly dataset: Dataset;
-  /** Of the run: the query encoder's tensors as `q.…`. */
+  /** Of the run: the encoders' tensors as `q.…` and `k.…`. */
   readonly state: ReadonlyMap<string, Float32Array>;
   readonly metrics: StepMetrics;
   /** What was measured after its epochs. */
@@ -68,7 +70,7 @@ const FITTED_IMAGES = 8192;
 const CHECKED_IMAGES = 8;
 
 /**
- * Exports the query encoder and writes `models/<name>/`.
+ * Exports the encoder to search with and writes `models/<name>/`.
  *
  * @throws AppError `invalid_model` where the export does not agree with the training graph, `model_exists`.
  */
@@ -76,17 +78,19 @@ export async function publish(options: PublishOptions): Promise<Model> {
   const { name, dataset, metrics, state, threads, embedding: choice = DEFAULT_EMBEDDING } = options;
   const config = { ...options.config, imageSize: options.size ?? options.config.imageSize };
   const tensors = encoderTensors(config);
-  const feeds = Object.fromEntries(tensors.map((spec) => [`q.${spec.name}`, state.get(`q.${spec.name}`)!]));
+  const encoder = options.encoder ?? searchEncoder(config);
+  const read = (tensor: string) => state.get(`${encoder}.${tensor}`)!;
+  const feeds = Object.fromEntries(tensors.map(({ name }) => [`${encoder}.${name}`, read(name)]));
   const sample = viewedSample(dataset, config);
 
   const embedding = choice.kind === "whitened" ? await whitened(choice) : choice;
-  const graph = await compileEmbedding(config, sample.batch, { threads, embedding });
+  const graph = await compileEmbedding(config, sample.batch, { threads, embedding, encoder });
   const scores = await scoreStatistics(sample, graph, config, feeds);
   await graph.release();
 
   const cardInput = encoderInput(config.imageSize);
   const check = normalisePixels(await checkImages(dataset, config), CHECKED_IMAGES, cardInput);
-  const { onnx, dimensions, difference } = await exportEncoder(config, (tensor) => feeds[`q.${tensor}`]!, check, {
+  const { onnx, dimensions, difference } = await exportEncoder(config, read, check, {
     embedding,
     ...(options.precision && { precision: options.precision }),
   });
@@ -118,13 +122,13 @@ export async function publish(options: PublishOptions): Promise<Model> {
     createdAt: now,
   };
   const weights = encodeSafetensors({
-    tensors: new Map(tensors.map(({ name, shape }) => [name, { shape, data: feeds[`q.${name}`]! }])),
+    tensors: new Map(tensors.map(({ name, shape }) => [name, { shape, data: read(name) }])),
     metadata: { config: JSON.stringify(options.config) },
   });
   return writeModel(options.modelsFolder, card, { onnx, weights }, { replace: options.replace ?? false });
 
   async function whitened(wanted: WhiteningOptions): Promise<Embedding> {
-    const features = await compileEmbedding(config, sample.batch, { threads });
+    const features = await compileEmbedding(config, sample.batch, { threads, encoder });
     const indices = sample.indices(FITTED_IMAGES);
     const embedded = (await sample.run(features, indices, embeddedView(config), feeds))("embedding");
     await features.release();

@@ -2,12 +2,14 @@
 import {
   add,
   crossEntropyWithLabel0,
+  expand,
   type FormChooser,
   type GradientOptions,
   gatherRows,
   input,
   l2Normalise,
   mul,
+  reshape,
   scalar,
   stopGradient,
   type Tensor,
@@ -40,7 +42,7 @@ export interface MocoConfig extends GradientOptions {
 
 /** The graph of one step and the state that goes through it. */
 export interface MocoStep {
-  /** loss [], accuracy [], queries [B, D], keys [B, D] as the dictionary takes them in, logits [B, 1+negatives]. */
+  /** loss [], accuracy [], queries [V·B, D], keys [B, D] as the dictionary takes them in, logits [V·B, 1+negatives]. */
   readonly outputs: Readonly<Record<"loss" | "accuracy" | "queries" | "keys" | "logits", Tensor>>;
   /** State by name (`q.…`, `k.…`, `velocity.…`) → its value after the step. The negatives are not in it: see Dictionary. */
   readonly next: ReadonlyMap<string, Tensor>;
@@ -52,6 +54,10 @@ export interface MocoStep {
 
 /**
  * Builds the step from two views of the same images, `xq` and `xk` [B, 3, H, W].
+ *
+ * There may be V queries for one key, of a size of their own: `xq` [V·B, 3, h, w], those of an image one after another. Each is
+ * compared with the same key and queue and has the batch statistics that it would have alone; the loss is the mean over
+ * all of them. (Small crops as queries: Caron et al., "SwAV", arXiv 2006.09882, section 3.2.)
  *
  * Inputs besides those of the views: every name of `next`; `queue` [K, D]; `learningRate` and `step` []; where keys are shuffled
  * `shuffle` and `unshuffle` int64 [B], a permutation and its inverse.
@@ -69,8 +75,9 @@ export function mocoStep(
   const { B, K, m, T, dim, bnGroups } = config;
   const shuffles = bnGroups > 1 && config.shuffle !== false;
 
-  // q = f_q(x_q), normalised: B×D
-  const query = queryEncoder(f, bnGroups, chooser);
+  // q = f_q(x_q), normalised: V·B×D. Sample n is of group n mod V·G: each view has groups of its own.
+  const V = xq.shape[0]! / B;
+  const query = queryEncoder(f, V * bnGroups, chooser);
   const q = query.encode(xq);
 
   // θ_k ← m θ_k + (1−m) θ_q: the key encoder moves before it encodes, and no gradient reaches it.
@@ -93,8 +100,9 @@ export function mocoStep(
   const k = stopGradient(shuffles ? gatherRows(encoded, input("unshuffle", [B], "int64")) : encoded);
   for (const [name, tensor] of scopeK.updated) keyState.set(`k.${name}`, tensor);
 
-  // logits: B×(1+K), the positive first; cross entropy with label 0
-  const logits = mocoLogits(q, k, input("queue", [K, dim], config.queuePrecision), T);
+  // logits: V·B×(1+K), the positive first; cross entropy with label 0
+  const ownKeys = V === 1 ? k : reshape(expand(reshape(k, [B, 1, dim]), [B, V, dim]), [V * B, dim]);
+  const logits = mocoLogits(q, ownKeys, input("queue", [K, dim], config.queuePrecision), T);
   const loss = crossEntropyWithLabel0(logits);
 
   // SGD on θ_q

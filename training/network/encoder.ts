@@ -14,6 +14,12 @@ export type Embedding =
   | { readonly kind: "projection" }
   | { readonly kind: "whitened"; readonly whitening: Whitening };
 
+/**
+ * The encoder to search with: f_q, or f_k where queries are small, since its batch statistics are of images of full size.
+ */
+export const searchEncoder = ({ smallQueries }: Pick<TrainingConfig, "smallQueries">): "q" | "k" =>
+  smallQueries ? "k" : "q";
+
 /** f of the paper: [B, 3, S, S] → [B, D], not normalised. */
 export function projectionEncoder(x: Tensor, scope: Scope, { architecture, head, headWidth, dim }: Shape): Tensor {
   return projectionHead(backbone(x, scope, architecture), scope, head, dim, headWidth);

@@ -76,5 +76,5 @@ function settleOptions(
 
 /** What a warm start takes over: the weights fit nothing else. They do fit images of another size. */
 function shapeOf({ architecture, head, headWidth, dim }: TrainingConfig) {
-  return { architecture, head, ...(headWidth && { headWidth }), dim };
+  return { architecture, head, headWidth: headWidth ?? architecture.widths.at(-1)!, dim };
 }
