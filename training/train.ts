@@ -127,8 +127,7 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
   });
   opened.push(watch);
 
-  let totalSteps =
-    resumed?.progress.totalSteps ?? ("epochs" in budget ? Math.ceil(budget.epochs * batches.perEpoch) : undefined);
+  let totalSteps = resumed?.progress.totalSteps ?? stepsOf(budget, batches.perEpoch);
   const budgetSeconds = "minutes" in budget ? budget.minutes * 60 : Number.POSITIVE_INFINITY;
   // A run that is resumed keeps the length that it had: the same schedule, the same bytes.
   const fitted = !totalSteps;
@@ -197,6 +196,12 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
   const trained = { config, dataset, state: graph.state, metrics, epochs: watch.epochs, begunFrom };
   const model = await publish({ ...options, ...trained, threads });
   return { model, metrics, checkpoint: checkpointPath };
+}
+
+/** Steps of a budget that says how many there are. */
+function stepsOf(budget: Budget, perEpoch: number): number | undefined {
+  if ("steps" in budget) return budget.steps;
+  return "epochs" in budget ? Math.ceil(budget.epochs * perEpoch) : undefined;
 }
 
 function diverged(step: number, checkpoint: string, saved: boolean): AppError {

@@ -3,8 +3,8 @@
 import type { ArchitectureName } from "../network/backbone.ts";
 import type { TrainingConfig } from "./schema.ts";
 
-/** How long a run takes: passes over the collection, or minutes to which the schedule is fitted. */
-export type Budget = { readonly epochs: number } | { readonly minutes: number };
+/** How long a run takes: passes over the collection, steps, or minutes to which the schedule is fitted. */
+export type Budget = { readonly epochs: number } | { readonly steps: number } | { readonly minutes: number };
 
 /** Every hyper-parameter, the network by its name. */
 export interface RecipeConfig extends Omit<TrainingConfig, "architecture"> {
