@@ -55,6 +55,8 @@ const COMMON = {
   dim: 128,
   optimizer: "sgd",
   momentum: 0.9,
+  decayVectors: true,
+  nesterov: false,
   betas: [0.9, 0.999],
   epsilon: 1e-8,
   trust: 0.001,

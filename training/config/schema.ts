@@ -59,6 +59,10 @@ export const trainingConfigSchema = z
     optimizer: z.enum(["sgd", "adamw", "lars"]).default("sgd"),
     learningRate: z.number().positive(),
     weightDecay: z.number().min(0),
+    /** Of SGD: whether biases and batch norm, tensors of one dimension, decay too. */
+    decayVectors: z.boolean().default(true),
+    /** Of SGD: Nesterov's momentum. */
+    nesterov: z.boolean().default(false),
     /** Of SGD and LARS. */
     momentum: probability,
     /** Of AdamW: how much of the two moments' averages stays. */
@@ -68,7 +72,7 @@ export const trainingConfigSchema = z
     /** Of LARS: step length ÷ length of the weights. */
     trust: z.number().positive().default(0.001),
     schedule: z.discriminatedUnion("kind", [
-      z.strictObject({ kind: z.literal("cosine"), warmup: z.number().min(0).lt(1) }),
+      z.strictObject({ kind: z.enum(["cosine", "linear"]), warmup: z.number().min(0).lt(1) }),
       z.strictObject({ kind: z.literal("step"), warmup: z.number().min(0).lt(1), milestones: z.array(probability) }),
     ]),
     views: viewRecipeSchema,
