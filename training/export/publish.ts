@@ -10,7 +10,7 @@ import { encodeSafetensors } from "../data/safetensors.ts";
 import { scoreStatistics } from "../evaluate/scores.ts";
 import { compileEmbedding, embeddedView, viewedSample } from "../evaluate/viewed-sample.ts";
 import { describeArchitecture } from "../network/backbone.ts";
-import { type Embedding, encoderTensors, searchEncoder } from "../network/encoder.ts";
+import { type Embedding, encoderTensors, type FeatureOptions, searchEncoder } from "../network/encoder.ts";
 import type { TensorSpec } from "../network/scope.ts";
 import type { StepMetrics } from "../run/events.ts";
 import type { Epoch } from "../run/watch.ts";
@@ -34,9 +34,9 @@ export interface ExportOptions {
 
 /** What is searched with; a whitening is fitted to the collection. */
 export type EmbeddingChoice =
-  | { readonly kind: "features" }
+  | ({ readonly kind: "features" } & FeatureOptions)
   | { readonly kind: "projection" }
-  | ({ readonly kind: "whitened" } & WhiteningOptions);
+  | ({ readonly kind: "whitened" } & WhiteningOptions & FeatureOptions);
 
 /** Better in retrieval than plain features, in a smaller index: docs/results.md has the numbers. */
 export const DEFAULT_EMBEDDING = {
@@ -127,12 +127,14 @@ export async function publish(options: PublishOptions): Promise<Model> {
   });
   return writeModel(options.modelsFolder, card, { onnx, weights }, { replace: options.replace ?? false });
 
-  async function whitened(wanted: WhiteningOptions): Promise<Embedding> {
-    const features = await compileEmbedding(config, sample.batch, { threads, encoder });
+  async function whitened({ mirrored, stages, ...wanted }: WhiteningOptions & FeatureOptions): Promise<Embedding> {
+    const which = { ...(mirrored && { mirrored }), ...(stages && { stages }) };
+    const plain: Embedding = { kind: "features", ...which };
+    const features = await compileEmbedding(config, sample.batch, { threads, encoder, embedding: plain });
     const indices = sample.indices(FITTED_IMAGES);
     const embedded = (await sample.run(features, indices, embeddedView(config), feeds))("embedding");
     await features.release();
-    return { kind: "whitened", whitening: fitWhitening(embedded, embedded.length / indices.length, wanted) };
+    return { kind: "whitened", ...which, whitening: fitWhitening(embedded, embedded.length / indices.length, wanted) };
   }
 }
 

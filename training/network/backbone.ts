@@ -1,7 +1,7 @@
 // The networks that can be trained: the families behind one function, and the well-known members by name.
 import type { Tensor } from "../graph/index.ts";
-import { type RegNetConfig, type RegNetDesign, regnet, regnetStages } from "./regnet.ts";
-import { type ResNetConfig, resnet, type Stem } from "./resnet.ts";
+import { type RegNetConfig, type RegNetDesign, regnet, regnetMaps, regnetStages } from "./regnet.ts";
+import { type ResNetConfig, resnet, resnetMaps, type Stem } from "./resnet.ts";
 import type { Scope } from "./scope.ts";
 
 /** A network of either family; `block` tells which. */
@@ -10,6 +10,11 @@ export type Architecture = ResNetConfig | RegNetConfig;
 /** x [N, 3, H, W] → pooled features [N, last width]. */
 export function backbone(x: Tensor, scope: Scope, architecture: Architecture): Tensor {
   return architecture.block === "regnet" ? regnet(x, scope, architecture) : resnet(x, scope, architecture);
+}
+
+/** x [N, 3, H, W] → what each stage gives, [N, its width, h, w]. */
+export function backboneMaps(x: Tensor, scope: Scope, architecture: Architecture): Tensor[] {
+  return architecture.block === "regnet" ? regnetMaps(x, scope, architecture) : resnetMaps(x, scope, architecture);
 }
 
 /** The network in words, for the model card. */
