@@ -22,6 +22,7 @@ const program = new Command("bench:learning")
   .option("--seeds <numbers...>", "seeds", ["1"])
   .option("--runs <folder>", "where the runs are kept", "runs/learning")
   .option("--results <folder>", "where the results are kept", "docs/runs")
+  .option("--minutes <number>", "quiet minutes of one thread that a run takes; fewer to look for ideas", Number, 10)
   .option("--no-train", "measure the runs that are finished, train none")
   .option("--json", "print the results as JSON")
   .parse();
@@ -31,6 +32,7 @@ const flags = program.opts<{
   seeds: string[];
   runs: string;
   results: string;
+  minutes: number;
   train: boolean;
   json?: true;
 }>();
@@ -38,7 +40,7 @@ const parts: Parts = { train: trainFolder, held: heldFolder };
 
 /** A quiet core of the reference machine trains the baseline at this rate, images a second; the others by their ratio to it. */
 const BASELINE_RATE = 654;
-const SECONDS = 600;
+const SECONDS = 60 * flags.minutes;
 
 /** What one run came to; a file of docs/runs. */
 interface Result {

@@ -209,6 +209,20 @@ describe("train", () => {
     assert.ok(metrics!.step > 12 && metrics!.step === metrics!.totalSteps);
   });
 
+  it("takes small queries, and publishes the key encoder after so many steps", async () => {
+    const smallQueries = { count: 2, size: 8, cropScale: [0.2, 0.6] } as const;
+    const { model, metrics, checkpoint } = await train(
+      tinyTraining(folder, { budget: { steps: 5 }, config: { smallQueries } }),
+    );
+    assert.equal(metrics!.step, 5);
+    assert.equal(model!.card.input.width, TINY_CONFIG.imageSize);
+    const { tensors } = await loadCheckpoint(checkpoint);
+    const { weights } = await readWeights(model!);
+    assert.ok(weights.size > 10);
+    for (const [name, { data }] of weights) assert.deepEqual(data, tensors.get(`k.${name}`)!.data, name);
+    assert.notDeepEqual(tensors.get("q.bn1.running_mean")!.data, tensors.get("k.bn1.running_mean")!.data);
+  });
+
   it("starts from the weights of a model", async () => {
     const { model } = await train(tinyTraining(folder));
     const init = await readWeights(model!);
