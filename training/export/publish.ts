@@ -66,6 +66,8 @@ export interface PublishOptions extends ExportOptions {
 
 /** Images that a whitening is fitted to at most. */
 const FITTED_IMAGES = 8192;
+/** Features that are whitened together at most. */
+const MOST_JOINED = 1024;
 /** How many of the collection's own images the exported encoder is checked on. */
 const CHECKED_IMAGES = 8;
 
@@ -127,8 +129,12 @@ export async function publish(options: PublishOptions): Promise<Model> {
   });
   return writeModel(options.modelsFolder, card, { onnx, weights }, { replace: options.replace ?? false });
 
-  async function whitened({ mirrored, stages, ...wanted }: WhiteningOptions & FeatureOptions): Promise<Embedding> {
-    const which = { ...(mirrored && { mirrored }), ...(stages && { stages }) };
+  async function whitened({
+    mirrored,
+    stages = joinedStages(config.architecture),
+    ...wanted
+  }: WhiteningOptions & FeatureOptions): Promise<Embedding> {
+    const which = { stages, ...(mirrored && { mirrored }) };
     const plain: Embedding = { kind: "features", ...which };
     const features = await compileEmbedding(config, sample.batch, { threads, encoder, embedding: plain });
     const indices = sample.indices(FITTED_IMAGES);
@@ -136,6 +142,12 @@ export async function publish(options: PublishOptions): Promise<Model> {
     await features.release();
     return { kind: "whitened", ...which, whitening: fitWhitening(embedded, embedded.length / indices.length, wanted) };
   }
+}
+
+/** Features of two stages find more than those of one; where they are so many that a whitening takes minutes, of one. */
+function joinedStages({ widths }: TrainingConfig["architecture"]): number {
+  const both = widths.slice(-2).reduce((sum, width) => sum + width, 0);
+  return both <= MOST_JOINED ? Math.min(2, widths.length) : 1;
 }
 
 function curvePoint({ epoch, imagesSeen, loss, knn }: Epoch): CurvePoint {

@@ -22,7 +22,7 @@ type Shape = Pick<TrainingConfig, "architecture" | "head" | "headWidth" | "dim">
 export interface FeatureOptions {
   /** The mean of the features of the image and of its mirror image; takes twice the time. @default false */
   readonly mirrored?: boolean;
-  /** Pooled features of so many of the last stages, side by side, each of unit norm. @default 1 */
+  /** Pooled features of so many of the last stages, side by side, each of unit norm. @default 1; whitened where there are few: 2 */
   readonly stages?: number;
 }
 
