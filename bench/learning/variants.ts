@@ -19,10 +19,29 @@ export const FIRST = {
   views: { cropScale: [0.2, 1], blur: { probability: 0 } },
 } as const satisfies Settings;
 
-const threeStages = { architecture: "small-3", headWidth: 1024 } as const satisfies Settings;
+/** Three stages of these widths; the first layer halves the image. */
+const threeStages = (widths: [number, number, number], stem: number) =>
+  ({
+    architecture: {
+      block: "basic",
+      widths,
+      depths: [1, 1, 1],
+      stem: { width: stem, kernel: 3, stride: 2, maxPool: false },
+    },
+  }) as const satisfies Settings;
+const narrow = threeStages([32, 64, 256], 32);
+const queries = (count: number, size: number, cropScale: readonly [number, number]) =>
+  ({ smallQueries: { count, size, cropScale } }) satisfies Settings;
 
-/** Settings on top of {@link FIRST} by the name of the variant, in the order of the gain that is expected. */
+/** Settings on top of {@link FIRST} by the name of the variant. */
 export const VARIANTS: Readonly<Record<string, Settings>> = {
   baseline: {},
-  "three-stages": threeStages,
+  "three-stages": { ...threeStages([64, 128, 256], 48), headWidth: 1024 },
+  crops: queries(4, 16, [0.08, 0.4]),
+  narrow,
+  "narrow-optimiser": { ...narrow, nesterov: true, decayVectors: false, schedule: { kind: "linear", warmup: 0.02 } },
+  "narrow-adamw": { ...narrow, optimizer: "adamw", learningRate: 0.002, weightDecay: 0.05 },
+  "narrow-query-24": { ...narrow, ...queries(1, 24, [0.2, 1]) },
+  "narrow-crops-wide": { ...narrow, ...queries(4, 16, [0.2, 1]) },
+  "narrow-batch-64": { ...narrow, batch: 64, bnGroups: 2, learningRate: 0.12 },
 };

@@ -63,12 +63,12 @@ export function namedArchitecture(name: ArchitectureName, imageSize: number): Ar
         depths: [1, 1, 1, 1],
         stem: { width: 32, kernel: 3, stride: 2, maxPool: false },
       };
-    case "small-3": // the last, smallest stage left out and the others twice as wide: more is learned from each image
+    case "small-3": // one stage less: a faster step, and features of 4×4 places of an image of 32×32 instead of 2×2
       return {
         block: "basic",
-        widths: [64, 128, 256],
+        widths: [32, 64, 256],
         depths: [1, 1, 1],
-        stem: { width: 48, kernel: 3, stride: 2, maxPool: false },
+        stem: { width: 32, kernel: 3, stride: 2, maxPool: false },
       };
     case "resnet18":
       return { block: "basic", widths: [64, 128, 256, 512], depths: [2, 2, 2, 2], stem: resnetStem };
