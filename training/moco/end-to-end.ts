@@ -10,10 +10,12 @@ import {
   stopGradient,
   type Tensor,
 } from "../graph/index.ts";
+import { tensorSpecs } from "../network/scope.ts";
 import type { Optimizer } from "../optimize/optimizer.ts";
+import { type Encoder, encode, named, thetaInputs } from "./encode.ts";
 import { contrastiveAccuracy, mocoLogits } from "./loss.ts";
-import { type Encoder, queryEncoder } from "./query-encoder.ts";
 import type { MocoConfig, MocoStep } from "./step.ts";
+import { learn } from "./update.ts";
 
 /** A logit that no softmax notices. */
 const NEVER = -1e4;
@@ -35,26 +37,27 @@ export function endToEndStep(
 ): MocoStep {
   const { B, T, bnGroups } = config;
   const shuffles = bnGroups > 1 && config.shuffle !== false;
-  const query = queryEncoder(f, bnGroups, chooser);
+  const tensors = tensorSpecs((scope) => f(xq, scope));
+  const theta = thetaInputs(tensors, "q");
 
-  // Keys first: the running statistics are those of the last encoding, the queries'.
-  const encoded = query.encode(shuffles ? gatherRows(xk, input("shuffle", [B], "int64")) : xk); // B×D
-  const k = shuffles ? gemm(permutation(input("unshuffle", [B], "int64"), B), encoded) : encoded;
-  const q = query.encode(xq); // B×D
+  const key = encode(f, shuffles ? gatherRows(xk, input("shuffle", [B], "int64")) : xk, theta, { bnGroups, chooser });
+  const query = encode(f, xq, theta, { bnGroups, chooser });
+  const k = shuffles ? gemm(permutation(input("unshuffle", [B], "int64"), B), key.vectors) : key.vectors; // keys: [B, D]
+  const q = query.vectors; // queries: [B, D]
 
-  // logits: B×(1+B), the positive first; a query's own key does not count among the negatives.
+  // logits: [B, 1+B], the positive first; a query's own key does not count among the negatives.
   const own = constant(
     Float32Array.from({ length: B * (B + 1) }, (_, i) => (i % (B + 1) === 1 + Math.floor(i / (B + 1)) ? NEVER : 0)),
     [B, B + 1],
   );
   const logits = add(mocoLogits(q, k, k, T), own);
   const loss = crossEntropyWithLabel0(logits);
-  const { next, gradients } = query.learn(loss, optimizer, config);
+  const { next, gradients } = learn(loss, theta, optimizer, config);
   return {
     outputs: { loss, accuracy: contrastiveAccuracy(logits), queries: q, keys: stopGradient(k), logits },
-    next,
+    next: new Map([...next, ...named("q", query.buffers)]), // running statistics are the queries'
     gradients,
-    tensors: query.tensors,
+    tensors,
   };
 }
 

@@ -6,9 +6,9 @@ import { optimizerOf } from "../optimize/optimizer.ts";
 import { viewsOf } from "../views/graph.ts";
 import { IMAGENET_NORMALISATION } from "../views/preprocessing.ts";
 import { runViews } from "../views/recipe.ts";
+import type { Encoder } from "./encode.ts";
 import { endToEndStep } from "./end-to-end.ts";
 import { memoryBankStep } from "./memory-bank.ts";
-import type { Encoder } from "./query-encoder.ts";
 import { type MocoStep, mocoStep } from "./step.ts";
 
 /** The step on stored images, uint8 [B, S, S, 3]. @param chooser Of the forms of convolutions and their gradients. */

@@ -2,10 +2,12 @@
 // collection. Keys are samples of it, so that the dictionary is large, but each key is as old as its image's last visit.
 import type { Random } from "../data/random.ts";
 import { crossEntropyWithLabel0, type FormChooser, input, stopGradient, type Tensor } from "../graph/index.ts";
+import { tensorSpecs } from "../network/scope.ts";
 import type { Optimizer } from "../optimize/optimizer.ts";
+import { type Encoder, encode, named, thetaInputs } from "./encode.ts";
 import { contrastiveAccuracy, mocoLogits } from "./loss.ts";
-import { type Encoder, queryEncoder } from "./query-encoder.ts";
 import type { MocoConfig, MocoStep } from "./step.ts";
+import { learn } from "./update.ts";
 
 /**
  * One step from one view `xq` [B, 3, H, W]. There is no key encoder: the positive key of an image is its slot.
@@ -20,18 +22,20 @@ export function memoryBankStep(
   optimizer: Optimizer,
   chooser?: FormChooser,
 ): MocoStep {
-  const { B, K, T, dim, bnGroups } = config;
-  const query = queryEncoder(f, bnGroups, chooser);
-  const q = query.encode(xq); // B×D
-  const k = input("positives", [B, dim]);
-  const logits = mocoLogits(q, k, input("queue", [K, dim]), T); // B×(1+K)
+  const { B, K, T, dim: D, bnGroups } = config;
+  const tensors = tensorSpecs((scope) => f(xq, scope));
+  const theta = thetaInputs(tensors, "q");
+  const query = encode(f, xq, theta, { bnGroups, chooser });
+  const q = query.vectors; // queries: [B, D]
+  const k = input("positives", [B, D]); // keys of the same images: [B, D]
+  const logits = mocoLogits(q, k, input("queue", [K, D]), T); // [B, 1+K]
   const loss = crossEntropyWithLabel0(logits);
-  const { next, gradients } = query.learn(loss, optimizer, config);
+  const { next, gradients } = learn(loss, theta, optimizer, config);
   return {
     outputs: { loss, accuracy: contrastiveAccuracy(logits), queries: q, keys: stopGradient(q), logits },
-    next,
+    next: new Map([...next, ...named("q", query.buffers)]),
     gradients,
-    tensors: query.tensors,
+    tensors,
   };
 }
 

@@ -4,7 +4,7 @@ import type { Whitening } from "../export/whitening.ts";
 import { constant, input, l2Normalise, matmul, sub, type Tensor } from "../graph/index.ts";
 import { backbone } from "./backbone.ts";
 import { projectionHead } from "./heads.ts";
-import { evaluationScope, type Scope, type TensorSpec } from "./scope.ts";
+import { type Scope, type TensorSpec, tensorSpecs } from "./scope.ts";
 
 type Shape = Pick<TrainingConfig, "architecture" | "head" | "dim">;
 
@@ -36,11 +36,6 @@ export function embeddingEncoder(
 
 /** The tensors of the encoder with its head, in the order of its layers. */
 export function encoderTensors(config: TrainingConfig): TensorSpec[] {
-  const tensors: TensorSpec[] = [];
-  const scope = evaluationScope((spec) => {
-    tensors.push(spec);
-    return input(spec.name, spec.shape);
-  });
-  projectionEncoder(input("pixels", [1, 3, config.imageSize, config.imageSize]), scope, config);
-  return tensors;
+  const pixels = input("pixels", [1, 3, config.imageSize, config.imageSize]);
+  return tensorSpecs((scope) => projectionEncoder(pixels, scope, config));
 }
