@@ -15,7 +15,7 @@ import type { TensorSpec } from "../network/scope.ts";
 import type { StepMetrics } from "../run/events.ts";
 import type { Epoch } from "../run/watch.ts";
 import { encoderInput } from "../views/preprocessing.ts";
-import { exportEncoder, type Precision } from "./encoder.ts";
+import { exportEncoder, type WeightPrecision } from "./encoder.ts";
 import { fitWhitening, type WhiteningOptions } from "./whitening.ts";
 
 /** What the exported encoder gives and how it is kept. */
@@ -25,7 +25,7 @@ export interface ExportOptions {
   /** Side of the images that the encoder takes, pixels. @default that of the views */
   readonly size?: number;
   /** Of the weights in the file. @default "float32" */
-  readonly precision?: Precision;
+  readonly precision?: WeightPrecision;
   /** Licence situation of the images, for the card. @default "the licence of the training images" */
   readonly licence?: string;
 }

@@ -13,7 +13,7 @@ export interface Theta {
   readonly buffers: ReadonlyMap<string, Tensor>;
 }
 
-/** Tensors that are inputs of the graph: `<net>.<name>` for each of `specs`. */
+/** `specs` as inputs of the graph, named `<net>.<name>`. */
 export function thetaInputs(specs: readonly TensorSpec[], net: "q" | "k"): Theta {
   const ofKind = (wanted: TensorSpec["kind"]) =>
     new Map(
@@ -26,7 +26,7 @@ export function thetaInputs(specs: readonly TensorSpec[], net: "q" | "k"): Theta
 export interface EncodeOptions {
   /** Groups of the batch with statistics of their own. */
   readonly bnGroups: number;
-  /** Of the forms of convolutions. @default the first */
+  /** Chooses the forms of convolutions. @default the first form of each */
   readonly chooser?: FormChooser | undefined;
 }
 
@@ -45,6 +45,6 @@ export function encode(f: Encoder, x: Tensor, theta: Theta, { bnGroups, chooser 
   return { vectors: l2Normalise(f(x, scope)), buffers: scope.updated };
 }
 
-/** Tensors under the names that the state of a run has them by, `<net>.<name>`. */
+/** Entries with the names of a run's state: `<net>.<name>`. */
 export const named = (net: "q" | "k", tensors: ReadonlyMap<string, Tensor>): Array<[string, Tensor]> =>
   [...tensors].map(([name, tensor]) => [`${net}.${name}`, tensor]);

@@ -1,4 +1,4 @@
-// The end-to-end mechanism (MoCo figure 2a): the dictionary is the batch, and the gradient flows through the keys too.
+// The end-to-end mechanism (MoCo figure 2a): the batch is the dictionary, and keys get gradients too.
 import {
   add,
   constant,
@@ -17,12 +17,12 @@ import { contrastiveAccuracy, mocoLogits } from "./loss.ts";
 import type { MocoConfig, MocoStep } from "./step.ts";
 import { learn } from "./update.ts";
 
-/** A logit that no softmax notices. */
+/** Added to a logit, it takes it out of the softmax. */
 const NEVER = -1e4;
 
 /**
- * One step from two views of the same images, `xq` and `xk` [B, 3, H, W], both through one encoder. The negatives of a
- * query are the keys of the other images of its batch, B − 1 of them: a larger dictionary takes a larger batch.
+ * One step from two views of the same images, `xq` and `xk` [B, 3, H, W], encoded by one network. The negatives of a
+ * query are the keys of the other B − 1 images of its batch: a larger dictionary takes a larger batch.
  *
  * Inputs besides those of the views and the state: `learningRate` and `step` []; where keys are shuffled (section 3.3
  * applies here too) `shuffle` and `unshuffle` int64 [B].
@@ -61,7 +61,7 @@ export function endToEndStep(
   };
 }
 
-/** A permutation as a matrix [B, B]: as a product it has a gradient, which gathering rows has not. */
+/** A permutation as a matrix [B, B]: multiplying by it has a gradient rule, gathering rows has none. */
 function permutation(order: Tensor, B: number): Tensor {
   const identity = Float32Array.from({ length: B * B }, (_, i) => (i % (B + 1) === 0 ? 1 : 0));
   return gatherRows(constant(identity, [B, B]), order);

@@ -1,4 +1,4 @@
-// The step of a run: the mechanism that its configuration names, on views that are made inside the graph.
+// The step of a run: views computed from stored images, then the mechanism that the configuration names.
 import type { TrainingConfig } from "../config/schema.ts";
 import { type FormChooser, type GradientOptions, input } from "../graph/index.ts";
 import { projectionEncoder } from "../network/encoder.ts";
@@ -11,7 +11,12 @@ import { endToEndStep } from "./end-to-end.ts";
 import { memoryBankStep } from "./memory-bank.ts";
 import { type MocoStep, mocoStep } from "./step.ts";
 
-/** The step on stored images, uint8 [B, S, S, 3]. @param chooser Of the forms of convolutions and their gradients. */
+/**
+ * The step on stored images: besides the inputs of its mechanism it takes `images`, uint8 [B, S₀, S₀, 3], and the matrices of
+ * the views (`drawViews`).
+ *
+ * @param chooser Chooses the forms of convolutions and their gradients. @default the first form of each
+ */
 export function trainingStep(
   config: TrainingConfig,
   chooser?: FormChooser,

@@ -1,5 +1,5 @@
-// The memory bank (MoCo figure 2b and section 3.2; Wu et al., arXiv 1805.01978): one slot for each image of the
-// collection. Keys are samples of it, so that the dictionary is large, but each key is as old as its image's last visit.
+// The memory bank (MoCo figure 2b and section 3.2; Wu et al., arXiv 1805.01978): one slot for each image of the collection.
+// Negatives are sampled from it. The dictionary is large, but a key is as old as the last step that saw its image.
 import type { Random } from "../data/random.ts";
 import { crossEntropyWithLabel0, type FormChooser, input, stopGradient, type Tensor } from "../graph/index.ts";
 import { tensorSpecs } from "../network/scope.ts";
@@ -13,7 +13,7 @@ import { learn } from "./update.ts";
  * One step from one view `xq` [B, 3, H, W]. There is no key encoder: the positive key of an image is its slot.
  *
  * Inputs besides those of the view and the state: `positives` [B, D], the batch's own slots; `queue` [K, D], sampled
- * slots; `learningRate` and `step` []. `keys` are the queries, which go into the slots.
+ * slots; `learningRate` and `step` []. The output `keys` is the queries: they update the slots.
  */
 export function memoryBankStep(
   f: Encoder,
@@ -45,13 +45,13 @@ export interface MemoryBank {
   readonly slots: Float32Array;
   /** Copies the slots at `indices` to `out` [indices.length, D]. */
   take(indices: ArrayLike<number>, out: Float32Array): void;
-  /** Copies K slots drawn at random, those of the batch left out, to `out` [K, D]. */
+  /** Copies K randomly drawn slots, none of them of the images in `batch`, to `out` [K, D]. */
   sample(random: Random, batch: ArrayLike<number>, out: Float32Array): void;
   /** slot ← slot·m + q·(1−m), of unit norm again, for the images at `indices`; `queries` [indices.length, D]. */
   update(indices: ArrayLike<number>, queries: Float32Array): void;
 }
 
-/** A bank over existing slots. @param momentum Share of its old content that a slot keeps. */
+/** A bank over existing slots. @param momentum Share of its old content that a slot keeps, 0..1. */
 export function memoryBank(slots: Float32Array, dim: number, momentum: number): MemoryBank {
   const N = slots.length / dim;
   const slot = (index: number) => slots.subarray(index * dim, (index + 1) * dim);

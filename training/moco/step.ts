@@ -18,7 +18,7 @@ import { type TensorSpec, tensorSpecs } from "../network/scope.ts";
 import type { Optimizer } from "../optimize/optimizer.ts";
 import { type Encoder, encode, named, thetaInputs } from "./encode.ts";
 import { contrastiveAccuracy, mocoLogits } from "./loss.ts";
-import type { Precision } from "./queue.ts";
+import type { QueuePrecision } from "./queue.ts";
 import { learn, momentumUpdate } from "./update.ts";
 
 /** What the step needs to know, by the paper's letters. */
@@ -27,25 +27,25 @@ export interface MocoConfig extends GradientOptions {
   readonly B: number;
   /** Queue size, number of negative keys. */
   readonly K: number;
-  /** Numbers that the negatives come as. @default float32 */
-  readonly queuePrecision?: Precision;
+  /** Number format of the negatives. @default "float32" */
+  readonly queuePrecision?: QueuePrecision;
   /** Momentum of the key encoder. @example 0.999 */
   readonly m: number;
   /** Temperature. */
   readonly T: number;
   /** Length of a key, D. */
   readonly dim: number;
-  /** Groups with batch statistics of their own, each standing for a GPU. */
+  /** Groups of the batch with batch statistics of their own; each stands for one GPU of the paper. */
   readonly bnGroups: number;
-  /** Shuffling BN (section 3.3): with more than one group, keys change groups. @default true */
+  /** Shuffling BN (section 3.3): keys are encoded in other groups than their queries. No effect with one group. @default true */
   readonly shuffle?: boolean;
 }
 
-/** The graph of one step and the state that goes through it. */
+/** The graph of one step and the state that it updates. */
 export interface MocoStep {
-  /** loss [], accuracy [], queries [B, D], keys [B, D] as the dictionary takes them in, logits [B, 1+negatives]. */
+  /** loss [], accuracy [], queries [B, D], keys [B, D] for the dictionary, logits [B, 1+K]. */
   readonly outputs: Readonly<Record<"loss" | "accuracy" | "queries" | "keys" | "logits", Tensor>>;
-  /** State by name (`q.…`, `k.…`, `velocity.…`) → its value after the step. The negatives are not in it: see Dictionary. */
+  /** State by name (`q.…`, `k.…`, `velocity.…`) → its value after the step. The negatives are outside: see `Dictionary`. */
   readonly next: ReadonlyMap<string, Tensor>;
   /** Gradient of the loss by parameter name. */
   readonly gradients: ReadonlyMap<string, Tensor>;
@@ -59,7 +59,7 @@ export interface MocoStep {
  * Inputs besides those of the views: every name of `next`; `queue` [K, D]; `learningRate` and `step` []; where keys are shuffled
  * `shuffle` and `unshuffle` int64 [B], a permutation and its inverse.
  *
- * @param chooser Of the forms of convolutions and their gradients.
+ * @param chooser Chooses the forms of convolutions and their gradients. @default the first form of each
  */
 export function mocoStep(
   f: Encoder,

@@ -4,7 +4,7 @@ import type { TrainingConfig } from "../config/schema.ts";
 import type { StoredTensor } from "../data/safetensors.ts";
 import { randomStream } from "../data/streams.ts";
 import { sizeOf } from "../graph/index.ts";
-import { KEY_ARRAYS, type Keys, noiseKeys, type Precision } from "../moco/queue.ts";
+import { KEY_ARRAYS, type Keys, noiseKeys, type QueuePrecision } from "../moco/queue.ts";
 import type { MocoStep } from "../moco/step.ts";
 import { initialValues } from "../network/initialise.ts";
 
@@ -67,7 +67,7 @@ function begin(tensors: Map<string, Float32Array>, name: string, values: Float32
   if (tensors.has(`k.${name}`)) tensors.set(`k.${name}`, values.slice());
 }
 
-function take<P extends Precision = "float32">(
+function take<P extends QueuePrecision = "float32">(
   stored: ReadonlyMap<string, StoredTensor>,
   name: string,
   shape: readonly number[],
