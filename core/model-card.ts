@@ -29,8 +29,8 @@ export const scoreStatisticsSchema = z.object({
   random: z.object({ mean: z.number(), std: z.number() }),
 });
 
-/** The model whose weights a training began with, and what had gone into it, its own beginnings included. */
-export const begunFromSchema = z.object({
+/** The model whose weights a training began with; `imagesSeen` and `seconds` include its own parents. */
+export const parentModelSchema = z.object({
   name: modelNameSchema,
   version: z.string(),
   imagesSeen: z.int().nonnegative(),
@@ -79,8 +79,8 @@ export const modelCardSchema = z.object({
       metrics: z.record(z.string(), z.number()),
       machine: z.string(),
       curve: z.array(curvePointSchema).optional(),
-      /** `imagesSeen` and `seconds` beside this count from there on. */
-      begunFrom: begunFromSchema.optional(),
+      /** The parent model; `imagesSeen` and `seconds` above are without it. */
+      begunFrom: parentModelSchema.optional(),
     })
     .optional(),
   scores: scoreStatisticsSchema.optional(),
@@ -96,5 +96,5 @@ export type EncoderInput = z.infer<typeof encoderInputSchema>;
 export type CurvePoint = z.infer<typeof curvePointSchema>;
 export type KeptEvaluation = z.infer<typeof keptEvaluationSchema>;
 export type ScoreStatistics = z.infer<typeof scoreStatisticsSchema>;
-export type BegunFrom = z.infer<typeof begunFromSchema>;
+export type ParentModel = z.infer<typeof parentModelSchema>;
 export type ModelCard = z.infer<typeof modelCardSchema>;

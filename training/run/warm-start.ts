@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "../../core/errors.ts";
-import type { BegunFrom } from "../../core/model-card.ts";
+import type { ParentModel } from "../../core/model-card.ts";
 import { type Model, WEIGHTS_FILE } from "../../core/model-folder.ts";
 import { parseTrainingConfig, type TrainingConfig } from "../config/schema.ts";
 import { decodeSafetensors, type StoredTensor } from "../data/safetensors.ts";
@@ -14,7 +14,7 @@ export interface WarmStart {
   /** The query encoder's tensors with its head, by name without prefix. */
   readonly weights: ReadonlyMap<string, StoredTensor>;
   /** Which model it is, for the card of the next. */
-  readonly begunFrom: BegunFrom;
+  readonly parent: ParentModel;
 }
 
 /**
@@ -36,7 +36,7 @@ export async function readWeights({ card, onnxPath }: Model): Promise<WarmStart>
   return {
     config: parseTrainingConfig(JSON.parse(metadata.config ?? "null")),
     weights: tensors,
-    begunFrom: {
+    parent: {
       name,
       version,
       imagesSeen: (training?.imagesSeen ?? 0) + (before?.imagesSeen ?? 0),
