@@ -1,5 +1,6 @@
 // The model card: models/<name>/model.json. It says what an encoder expects and gives, and where it comes from.
 import { z } from "zod";
+import { FITS } from "./fit.ts";
 
 /** Model names are also folder names: letters, digits, dot, dash and underscore, at most 64, not starting with a dot. */
 export const modelNameSchema = z
@@ -15,7 +16,7 @@ export const encoderInputSchema = z.object({
   /** Pixels. */
   height: z.int().min(1).max(4096),
   /** How an image of another shape is brought to this size. */
-  fit: z.enum(["cover", "contain", "fill"]),
+  fit: z.enum(FITS),
   /** Per channel R, G, B of values in 0..1: the network sees (value − mean) / std. */
   mean: threeNumbers,
   std: threeNumbers.refine((s) => s.every((v) => v > 0), "expected three numbers above 0"),
