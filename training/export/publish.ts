@@ -6,13 +6,13 @@ import { type Model, sha256, writeModel } from "../../core/model-folder.ts";
 import { machineName } from "../config/machine.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { encodeSafetensors } from "../data/safetensors.ts";
 import { scoreStatistics } from "../evaluate/scores.ts";
 import { compileEmbedding, embeddedView, viewedSample } from "../evaluate/viewed-sample.ts";
 import { describeArchitecture } from "../network/backbone.ts";
 import { type Embedding, encoderTensors } from "../network/encoder.ts";
 import type { TensorSpec } from "../network/scope.ts";
 import type { Epoch, StepMetrics } from "../run/log.ts";
+import { encodeWeights } from "../run/warm-start.ts";
 import { encoderInput } from "../views/preprocessing.ts";
 import { exportEncoder, type WeightPrecision } from "./encoder.ts";
 import { fitWhitening, type WhiteningOptions } from "./whitening.ts";
@@ -116,10 +116,8 @@ export async function publish(options: PublishOptions): Promise<Model> {
     licence: options.licence ?? "the licence of the training images",
     createdAt: now,
   };
-  const weights = encodeSafetensors({
-    tensors: new Map(tensors.map(({ name, shape }) => [name, { shape, data: feeds[`q.${name}`]! }])),
-    metadata: { config: JSON.stringify(options.config) },
-  });
+  const trained = new Map(tensors.map(({ name, shape }) => [name, { shape, data: feeds[`q.${name}`]! }]));
+  const weights = encodeWeights(options.config, trained);
   return writeModel(options.modelsFolder, card, { onnx, weights }, { replace: options.replace ?? false });
 
   async function whitened(wanted: WhiteningOptions): Promise<Embedding> {

@@ -72,7 +72,7 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   if (metadata.format !== FORMAT || metadata.version !== VERSION) {
     throw new AppError(
       "invalid_checkpoint",
-      `Expected ${FORMAT} version ${VERSION} in ${path} but it is ${metadata.format ?? "something else"} version ${metadata.version ?? "unknown"}.`,
+      `Expected ${FORMAT} version ${VERSION} in ${path} but it is ${metadata.format ?? "something else"} version ${metadata.version ?? "unknown"}. Resume with the version of moco-search that wrote it, or start a new run.`,
     );
   }
   return {
