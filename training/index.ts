@@ -7,6 +7,7 @@ export { type Dataset, type DatasetOptions, openDataset } from "./data/dataset.t
 export { type ExportRunOptions, exportRun } from "./export/again.ts";
 export { type ExportedEncoder, exportEncoder } from "./export/encoder.ts";
 export type { EmbeddingChoice, ExportOptions } from "./export/publish.ts";
-export type { StepMetrics, TrainEvent } from "./run/events.ts";
+export type { TrainEvent } from "./run/events.ts";
+export type { StepMetrics } from "./run/log.ts";
 export { readWeights, type WarmStart } from "./run/warm-start.ts";
 export { type TrainOptions, type TrainResult, train } from "./train.ts";

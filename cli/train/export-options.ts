@@ -1,7 +1,7 @@
 // What the exported encoder gives: the options of every command that exports.
 import { type Command, Option } from "commander";
 import { AppError } from "../../core/errors.ts";
-import { PRECISIONS, type Precision } from "../../training/export/encoder.ts";
+import { PRECISIONS, type WeightPrecision } from "../../training/export/encoder.ts";
 import { DEFAULT_EMBEDDING, type EmbeddingChoice, type ExportOptions } from "../../training/export/publish.ts";
 import { positive } from "../numbers.ts";
 
@@ -12,7 +12,7 @@ export interface ExportFlags {
   readonly strength?: number;
   readonly mirrored?: true;
   readonly size?: number;
-  readonly precision: Precision;
+  readonly precision: WeightPrecision;
   readonly licence?: string;
 }
 

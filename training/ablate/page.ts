@@ -1,4 +1,5 @@
 // Ablations as a table for the terminal, and as a page with charts.
+import { percent } from "../../core/percent.ts";
 import { type ChartOptions, legend, lineChart, type Series } from "../report/chart.ts";
 import { STYLE } from "../report/style.ts";
 import type { Outcome } from "./ablate.ts";
@@ -14,8 +15,6 @@ const HEADINGS = [
   "images/s",
 ];
 
-const percent = (share: number | undefined) => (share === undefined ? "—" : `${(100 * share).toFixed(1)} %`);
-
 const cells = ({
   ablation,
   series,
@@ -29,7 +28,7 @@ const cells = ({
   ablation,
   series,
   `${value}`,
-  percent(knn),
+  knn === undefined ? "—" : percent(knn),
   percent(contrastiveAccuracy),
   percent(evaluationAccuracy),
   loss.toFixed(3),
@@ -45,10 +44,10 @@ export function ablationTable(outcomes: readonly Outcome[]): string {
   return [line(HEADINGS), rule, ...outcomes.map((outcome) => line(cells(outcome)))].join("\n");
 }
 
-/** Place of a momentum on the axis: 0, .9, .99, .999 at 0, 1, 2, 3. */
+/** Number of nines, a momentum's place on the axis: 0, .9, .99, .999 are at 0, 1, 2, 3. */
 const nines = (momentum: number) => -Math.log10(1 - momentum);
 
-/** A page, complete in itself: a chart for mechanism × queue size, one for key momentum, and the table. */
+/** A self-contained page: charts of mechanism × queue size and of key momentum, and the table. */
 export async function ablationPage(outcomes: readonly Outcome[]): Promise<string> {
   const measure = outcomes.every(({ knn }) => knn !== undefined)
     ? { name: "kNN", of: (outcome: Outcome) => outcome.knn! }

@@ -1,4 +1,4 @@
-// Exports a run again from its checkpoint: another embedding, size or precision, or a run that was stopped early.
+// Exports from the checkpoint of a run: with another embedding, size or precision, or a run that was stopped early.
 import { basename, join, resolve } from "node:path";
 import { AppError } from "../../core/errors.ts";
 import type { Model } from "../../core/model-folder.ts";
@@ -16,9 +16,9 @@ export interface ExportRunOptions extends ExportOptions {
   readonly modelsFolder: string;
   /** Replace a model of the same name. @default false */
   readonly replace?: boolean;
-  /** Where the images are now, if they were moved. @default where they were */
+  /** Paths of the images, if they were moved. @default those of the run */
   readonly images?: readonly string[];
-  /** Where decoded images are kept. @default the user's cache folder */
+  /** Folder for decoded images. @default the user's cache folder */
   readonly cacheFolder?: string;
   /** Threads of the engine. @default every core */
   readonly threads?: number;
@@ -31,7 +31,7 @@ export interface ExportRunOptions extends ExportOptions {
  */
 export async function exportRun(options: ExportRunOptions): Promise<Model> {
   const { runFolder, name = basename(resolve(runFolder)), cacheFolder, threads = 0 } = options;
-  const { config, progress, images, begunFrom, tensors } = await loadCheckpoint(join(runFolder, CHECKPOINT_FILE));
+  const { config, progress, images, parent, tensors } = await loadCheckpoint(join(runFolder, CHECKPOINT_FILE));
   const lines = await readRunLog(join(runFolder, METRICS_FILE));
   const metrics = lines.findLast((line) => line.kind === "step" && line.step <= progress.step);
   if (metrics?.kind !== "step") {
@@ -43,7 +43,7 @@ export async function exportRun(options: ExportRunOptions): Promise<Model> {
   try {
     const state = floats(tensors);
     const epochs = lines.flatMap((line) => (line.kind === "epoch" && line.step <= progress.step ? [line] : []));
-    const run = { config, dataset, state, metrics, epochs, begunFrom };
+    const run = { config, dataset, state, metrics, epochs, parent };
     return await publish({ ...options, ...run, name, images: paths, threads });
   } finally {
     await dataset.close();

@@ -8,12 +8,13 @@ import { type Embedding, embeddingEncoder } from "../network/encoder.ts";
 import { evaluationScope, foldedScope, once } from "../network/scope.ts";
 import { halveWeights } from "./half-precision.ts";
 
-/** How weights are kept in the file. */
+/** Number formats of the weights in the file. */
 export const PRECISIONS = ["float32", "float16"] as const;
-export type Precision = (typeof PRECISIONS)[number];
+/** One of {@link PRECISIONS}. */
+export type WeightPrecision = (typeof PRECISIONS)[number];
 
-/** Largest difference of an embedding's entry that the export may show. */
-export const EXPORT_TOLERANCE: Readonly<Record<Precision, number>> = { float32: 1e-4, float16: 1e-2 };
+/** Largest difference of an entry of an embedding between trained and exported encoder. */
+export const EXPORT_TOLERANCE: Readonly<Record<WeightPrecision, number>> = { float32: 1e-4, float16: 1e-2 };
 
 /** Reads a tensor of the query encoder by its name without prefix. */
 export type ReadTensor = (name: string) => Float32Array;
@@ -22,25 +23,25 @@ export type ReadTensor = (name: string) => Float32Array;
 export interface ExportedEncoder {
   readonly onnx: Uint8Array;
   readonly dimensions: number;
-  /** Largest difference to the training graph's own encoder, seen on the check images. */
+  /** Largest difference to the encoder of the training graph on the check images. */
   readonly difference: number;
 }
 
-type Shape = Pick<TrainingConfig, "architecture" | "imageSize" | "head" | "headWidth" | "dim">;
+type ExportedConfig = Pick<TrainingConfig, "architecture" | "imageSize" | "head" | "headWidth" | "dim">;
 
 /**
- * Exports the embedding encoder with an open batch size.
+ * Exports the embedding encoder, for any batch size.
  *
- * @param check Normalised images [N, 3, S, S] on which both forms must agree.
+ * @param check Normalised images [N, 3, S, S] on which trained and exported encoder must agree.
  * @param options.embedding @default pooled features
  * @param options.precision @default "float32"
- * @throws AppError `invalid_model` where they do not, to {@link EXPORT_TOLERANCE}: nothing is to be written then.
+ * @throws AppError `invalid_model` where they differ by more than {@link EXPORT_TOLERANCE}: nothing should be written then.
  */
 export async function exportEncoder(
-  config: Shape,
+  config: ExportedConfig,
   read: ReadTensor,
   check: Float32Array,
-  { embedding, precision = "float32" }: { embedding?: Embedding; precision?: Precision } = {},
+  { embedding, precision = "float32" }: { embedding?: Embedding; precision?: WeightPrecision } = {},
 ): Promise<ExportedEncoder> {
   const S = config.imageSize;
   const folded = embeddingEncoder(input("pixels", [1, 3, S, S]), foldedScope(read), config, embedding);
@@ -67,9 +68,9 @@ export async function exportEncoder(
   return { onnx, dimensions, difference };
 }
 
-/** The training graph's own encoder with its running statistics. */
+/** Embeddings of the encoder in the training graph, with running statistics. */
 async function evaluate(
-  config: Shape,
+  config: ExportedConfig,
   read: ReadTensor,
   pixels: Float32Array,
   embedding: Embedding | undefined,

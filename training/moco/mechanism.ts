@@ -1,4 +1,4 @@
-// The step of a run: the mechanism that its configuration names, on views that are made inside the graph.
+// The step of a run: views computed from stored images, then the mechanism that the configuration names.
 import type { TrainingConfig } from "../config/schema.ts";
 import { concat, type FormChooser, type GradientOptions, input, reshape, sizeOf, type Tensor } from "../graph/index.ts";
 import { projectionEncoder } from "../network/encoder.ts";
@@ -6,12 +6,17 @@ import { optimizerOf } from "../optimize/optimizer.ts";
 import { viewsOf } from "../views/graph.ts";
 import { IMAGENET_NORMALISATION } from "../views/preprocessing.ts";
 import { runViews } from "../views/recipe.ts";
+import type { Encoder } from "./encode.ts";
 import { endToEndStep } from "./end-to-end.ts";
 import { memoryBankStep } from "./memory-bank.ts";
-import type { Encoder } from "./query-encoder.ts";
 import { type MocoStep, mocoStep } from "./step.ts";
 
-/** The step on stored images, uint8 [B, S, S, 3]. @param chooser Of the forms of convolutions and their gradients. */
+/**
+ * The step on stored images: besides the inputs of its mechanism it takes `images`, uint8 [B, S₀, S₀, 3], and the matrices of
+ * the views (`drawViews`).
+ *
+ * @param chooser Chooses the forms of convolutions and their gradients. @default the first form of each
+ */
 export function trainingStep(
   config: TrainingConfig,
   chooser?: FormChooser,

@@ -1,6 +1,5 @@
-// The encoder of a run in its two forms: with the projection head, as it is trained, and as it is used for search.
+// The encoder of a run: with the projection head as it is trained, and as it is used for search.
 import type { TrainingConfig } from "../config/schema.ts";
-import type { Whitening } from "../export/whitening.ts";
 import {
   add,
   concat,
@@ -14,9 +13,20 @@ import {
 } from "../graph/index.ts";
 import { backbone, backboneMaps } from "./backbone.ts";
 import { projectionHead } from "./heads.ts";
-import { evaluationScope, type Scope, type TensorSpec } from "./scope.ts";
+import { type Scope, type TensorSpec, tensorSpecs } from "./scope.ts";
 
-type Shape = Pick<TrainingConfig, "architecture" | "head" | "headWidth" | "dim">;
+/** What of a configuration the encoder is built from. */
+type EncoderConfig = Pick<TrainingConfig, "architecture" | "head" | "headWidth" | "dim">;
+
+/** A linear map of features of length F that evens out their directions: y = (x − mean) · matrix. */
+export interface Whitening {
+  /** [F] */
+  readonly mean: Float32Array;
+  /** [F, D], row by row. */
+  readonly matrix: Float32Array;
+  /** D */
+  readonly dimensions: number;
+}
 
 /** Which features of an image are searched with. */
 export interface FeatureOptions {
@@ -39,7 +49,11 @@ export const searchEncoder = ({ smallQueries }: Pick<TrainingConfig, "smallQueri
   smallQueries ? "k" : "q";
 
 /** f of the paper: [B, 3, S, S] → [B, D], not normalised. */
-export function projectionEncoder(x: Tensor, scope: Scope, { architecture, head, headWidth, dim }: Shape): Tensor {
+export function projectionEncoder(
+  x: Tensor,
+  scope: Scope,
+  { architecture, head, headWidth, dim }: EncoderConfig,
+): Tensor {
   return projectionHead(backbone(x, scope, architecture), scope, head, dim, headWidth);
 }
 
@@ -47,11 +61,11 @@ export function projectionEncoder(x: Tensor, scope: Scope, { architecture, head,
 export function embeddingEncoder(
   x: Tensor,
   scope: Scope,
-  shape: Shape,
+  config: EncoderConfig,
   embedding: Embedding = { kind: "features" },
 ): Tensor {
-  if (embedding.kind === "projection") return l2Normalise(projectionEncoder(x, scope, shape));
-  const features = searchFeatures(x, scope, shape, embedding);
+  if (embedding.kind === "projection") return l2Normalise(projectionEncoder(x, scope, config));
+  const features = searchFeatures(x, scope, config, embedding);
   if (embedding.kind === "features") return features;
   const { mean, matrix, dimensions } = embedding.whitening;
   const centred = sub(features, constant(mean, [1, mean.length]));
@@ -62,7 +76,7 @@ export function embeddingEncoder(
 function searchFeatures(
   x: Tensor,
   scope: Scope,
-  { architecture }: Shape,
+  { architecture }: EncoderConfig,
   { mirrored = false, stages = 1 }: FeatureOptions,
 ): Tensor {
   const of = (image: Tensor) => {
@@ -82,11 +96,6 @@ function mirror(x: Tensor): Tensor {
 
 /** The tensors of the encoder with its head, in the order of its layers. */
 export function encoderTensors(config: TrainingConfig): TensorSpec[] {
-  const tensors: TensorSpec[] = [];
-  const scope = evaluationScope((spec) => {
-    tensors.push(spec);
-    return input(spec.name, spec.shape);
-  });
-  projectionEncoder(input("pixels", [1, 3, config.imageSize, config.imageSize]), scope, config);
-  return tensors;
+  const pixels = input("pixels", [1, 3, config.imageSize, config.imageSize]);
+  return tensorSpecs((scope) => projectionEncoder(pixels, scope, config));
 }

@@ -10,6 +10,7 @@ import {
   div,
   type FormChooser,
   firstForm,
+  input,
   mul,
   reshape,
   type Shape,
@@ -165,4 +166,15 @@ export function foldedScope(read: (name: string) => Float32Array): Scope {
       );
     },
   };
+}
+
+/** The tensors that `build` asks its scope for, in the order of its layers. */
+export function tensorSpecs(build: (scope: Scope) => unknown): TensorSpec[] {
+  const specs: TensorSpec[] = [];
+  const record = (spec: TensorSpec) => {
+    specs.push(spec);
+    return input(spec.name, spec.shape);
+  };
+  build(evaluationScope(record));
+  return specs;
 }

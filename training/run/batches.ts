@@ -7,9 +7,9 @@ import type { Values } from "../graph/index.ts";
 import { allocateViews, drawViews } from "../views/batch.ts";
 import { runViews } from "../views/recipe.ts";
 
-/** What a step gets. */
+/** The data of one step. */
 export interface Batch {
-  /** Images of the data set, [B]. */
+  /** Indices of the images in the data set, [B]. */
   readonly indices: Uint32Array;
   /** Feeds of the training graph that depend on the data. The arrays are overwritten two batches later. */
   readonly feeds: Values;
@@ -17,22 +17,23 @@ export interface Batch {
 
 /** The batches of a run, one after another. */
 export interface Batches {
-  readonly perEpoch: number;
+  /** Whole batches in an epoch. */
+  readonly stepsPerEpoch: number;
   next(): Promise<Batch>;
 }
 
 /**
- * Batches from step `start` on. What a step gets depends on the seed and its number alone.
+ * Batches from step `start` on. Each depends on the seed and the number of its step alone.
  *
  * @throws AppError `invalid_dataset` where there are fewer images than a batch holds.
  */
 export function createBatches(dataset: Dataset, config: TrainingConfig, start: number): Batches {
   const { batch: B, storedSize, seed, bnGroups } = config;
-  const perEpoch = Math.floor(dataset.count / B);
+  const stepsPerEpoch = Math.floor(dataset.count / B);
   const sampler = createSampler(dataset.count, {
     batchSize: B,
     seed,
-    start: { epoch: Math.floor(start / Math.max(perEpoch, 1)), batch: start % Math.max(perEpoch, 1) },
+    start: { epoch: Math.floor(start / Math.max(stepsPerEpoch, 1)), batch: start % Math.max(stepsPerEpoch, 1) },
   });
   const views = runViews(config);
   const allocate = () => ({
@@ -61,7 +62,7 @@ export function createBatches(dataset: Dataset, config: TrainingConfig, start: n
 
   let nextBatch = prepare();
   return {
-    perEpoch,
+    stepsPerEpoch,
     async next() {
       const batch = await nextBatch;
       nextBatch = prepare();

@@ -1,9 +1,9 @@
-// A run on disk: everything that the next step depends on, in one safetensors file that is replaced atomically.
+// A run on disk: all that the next step depends on, in one safetensors file.
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
 import { replaceFile } from "../../core/files.ts";
-import { type BegunFrom, begunFromSchema } from "../../core/model-card.ts";
+import { type ParentModel, parentModelSchema } from "../../core/model-card.ts";
 import { parseTrainingConfig, type TrainingConfig } from "../config/schema.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../data/safetensors.ts";
 import { type Choices, choicesSchema } from "../graph/engine/tune.ts";
@@ -16,9 +16,9 @@ const FORMAT = "moco-search-checkpoint";
 const VERSION = "1";
 
 const progressSchema = z.object({
-  /** Steps done. Random numbers and the order of the images follow from the seed and this. */
+  /** Steps done. With the seed, it determines random numbers and the order of the images. */
   step: z.int().nonnegative(),
-  /** Steps of the whole run, by which the schedule goes; null while it is still being measured. */
+  /** Steps of the whole run, which the schedule follows; null until a run given in minutes knows it. */
   totalSteps: z.int().positive().nullable(),
   /** Row of the queue that the next key replaces. */
   queuePointer: z.int().nonnegative(),
@@ -35,16 +35,16 @@ export interface Checkpoint {
   readonly progress: Progress;
   readonly images: Collection;
   /** The model whose weights the run began with. */
-  readonly begunFrom: BegunFrom | undefined;
+  readonly parent: ParentModel | undefined;
   /** The forms of convolutions that the run computes with. */
   readonly forms: Choices;
   /** Both encoders with BN buffers and the optimiser, by the step's names; `queue` [K, D]. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
-/** Writes a checkpoint; the file holds the old one or the whole new one at any time. */
+/** Writes a checkpoint atomically: at any time the file is the whole old or the whole new one. */
 export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
-  const { config, progress, images, begunFrom, forms, tensors } = checkpoint;
+  const { config, progress, images, parent, forms, tensors } = checkpoint;
   const metadata = {
     format: FORMAT,
     version: VERSION,
@@ -52,7 +52,7 @@ export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Prom
     progress: JSON.stringify(progress),
     images: JSON.stringify(images),
     forms: JSON.stringify(forms),
-    ...(begunFrom && { begunFrom: JSON.stringify(begunFrom) }),
+    ...(parent && { begunFrom: JSON.stringify(parent) }), // the format's key, as in the card
   };
   await replaceFile(path, encodeSafetensors({ tensors, metadata }));
 }
@@ -72,15 +72,15 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   if (metadata.format !== FORMAT || metadata.version !== VERSION) {
     throw new AppError(
       "invalid_checkpoint",
-      `Expected ${FORMAT} version ${VERSION} in ${path} but it is ${metadata.format ?? "something else"} version ${metadata.version ?? "unknown"}.`,
+      `Expected ${FORMAT} version ${VERSION} in ${path} but it is ${metadata.format ?? "something else"} version ${metadata.version ?? "unknown"}. Resume with the version of moco-search that wrote it, or start a new run.`,
     );
   }
   return {
     config: parseTrainingConfig(JSON.parse(metadata.config ?? "null")),
     progress: parsePart(progressSchema, metadata.progress, path, "how far the run is"),
     images: parsePart(collectionSchema, metadata.images, path, "which images it is trained on"),
-    begunFrom: metadata.begunFrom
-      ? parsePart(begunFromSchema, metadata.begunFrom, path, "which model it began from")
+    parent: metadata.begunFrom
+      ? parsePart(parentModelSchema, metadata.begunFrom, path, "which model it began from")
       : undefined,
     forms: parsePart(choicesSchema, metadata.forms ?? "{}", path, "which forms of convolutions it computes with"),
     tensors,

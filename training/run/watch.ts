@@ -1,31 +1,16 @@
-// Is it working? What a run tells about itself: a line in metrics.jsonl after each step, measures and a verdict after an
-// epoch, and the report.
+// Is it working? Writes a line to metrics.jsonl after each step, and at the ends of epochs measures the encoder, judges the
+// measures and rewrites the report.
 import { join } from "node:path";
 import { peakMemoryBytes } from "../config/machine.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { createMonitor, type Health, type Neighbourhood } from "../evaluate/monitor.ts";
-import { type EpochMetrics, type Verdict, verdict } from "../evaluate/verdict.ts";
+import { createMonitor, type Neighbourhood } from "../evaluate/monitor.ts";
+import { verdict } from "../evaluate/verdict.ts";
 import { viewsSheet } from "../report/contact-sheet.ts";
 import { writeReport } from "../report/report.ts";
-import type { StepMetrics } from "./events.ts";
-import { METRICS_FILE, openRunLog } from "./log.ts";
+import { type Epoch, METRICS_FILE, openRunLog, type StepMetrics } from "./log.ts";
 
-/** What was measured at the end of an epoch and what it means. */
-export type Epoch = EpochMetrics &
-  Health & {
-    readonly step: number;
-    /** Passes over the collection so far. */
-    readonly epoch: number;
-    /** Seconds trained so far. */
-    readonly seconds: number;
-    readonly imagesPerSecond: number;
-    /** The process' largest resident memory so far. */
-    readonly peakMemoryBytes: number;
-    readonly verdict: Verdict;
-  };
-
-/** What is watched. */
+/** Options of {@link watchRun}. */
 export interface WatchOptions {
   readonly runFolder: string;
   readonly name: string;
@@ -33,11 +18,11 @@ export interface WatchOptions {
   readonly reasons: readonly string[];
   readonly dataset: Dataset;
   /** Steps in an epoch. */
-  readonly perEpoch: number;
-  /** Step at which the run goes on; 0 for a new one. */
+  readonly stepsPerEpoch: number;
+  /** Steps that were done before; 0 for a new run. */
   readonly from: number;
   readonly threads: number;
-  /** Fewest seconds between two measures, but for the last. */
+  /** Least time between two measurements, seconds; the last step is measured in any case. */
   readonly secondsBetween: number;
   readonly onEpoch: (epoch: Epoch) => void;
 }
@@ -46,21 +31,21 @@ type State = ReadonlyMap<string, Float32Array>;
 
 /** Watches one run. */
 export interface Watch {
-  /** The last step, that of an earlier part included; undefined before the first. */
+  /** Metrics of the last step, also that of an earlier part of the run; undefined before the first. */
   readonly last: StepMetrics | undefined;
-  /** What was measured so far. */
+  /** All measurements so far. */
   readonly epochs: readonly Epoch[];
-  /** To be called after each step; measures where an epoch ends and it is time, with the `negatives` [K, D]. */
+  /** Call after each step. Measures where an epoch ends and it is time. @param negatives Gives the negatives, [K, D]. */
   step(metrics: StepMetrics, state: State, negatives: () => Float32Array): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A measurement may take this share of the time between two of them. */
+/** Largest share of the time that measuring may take. */
 const MOST_TIME = 1 / 20;
 
-/** Begins to watch a run, or goes on with what its log says. */
+/** Watches a run; that of a resumed one continues its log. */
 export async function watchRun(options: WatchOptions): Promise<Watch> {
-  const { config, dataset, perEpoch, runFolder } = options;
+  const { config, dataset, stepsPerEpoch, runFolder } = options;
   const log = await openRunLog(join(runFolder, METRICS_FILE), options.from);
   const monitor = await createMonitor(dataset, config, options);
   const epochs: Epoch[] = log.lines.flatMap((line) => (line.kind === "epoch" ? [line] : []));
@@ -111,9 +96,9 @@ export async function watchRun(options: WatchOptions): Promise<Watch> {
       return log.lines.findLast((line) => line.kind === "step");
     },
     async step(metrics, state, negatives) {
-      since = [...since, metrics].slice(-perEpoch); // not every epoch is measured
+      since = [...since, metrics].slice(-stepsPerEpoch); // not every epoch is measured
       await log.append({ kind: "step", ...metrics });
-      const ended = metrics.step % perEpoch === 0 && performance.now() - measuredAt >= pause;
+      const ended = metrics.step % stepsPerEpoch === 0 && performance.now() - measuredAt >= pause;
       if (ended || metrics.step === metrics.totalSteps) await measure(metrics, state, negatives());
     },
     async close() {

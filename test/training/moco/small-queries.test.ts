@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createRandom } from "../../../training/data/random.ts";
 import { compile, input, sizeOf, type Tensor, type Values } from "../../../training/graph/index.ts";
-import type { Encoder } from "../../../training/moco/query-encoder.ts";
+import type { Encoder } from "../../../training/moco/encode.ts";
 import { noiseKeys } from "../../../training/moco/queue.ts";
 import { mocoStep } from "../../../training/moco/step.ts";
 import { projectionHead } from "../../../training/network/heads.ts";

@@ -1,18 +1,13 @@
 // Forms of a convolution's weight gradient. All give the same values; which is fastest depends on the shape.
 import { apply, type Form, type Shape, type Tensor } from "../tensor.ts";
 import { reduceSum } from "./broadcast.ts";
+import type { ConvGeometry } from "./conv-geometry.ts";
 import { matmul, transposed } from "./matmul.ts";
 import { concat, pad, reshape, slice, transpose } from "./shape.ts";
 import { fitsWinograd, winogradBeside, winogradWeightGradient } from "./winograd.ts";
 
-interface ConvShape {
-  readonly stride: number;
-  readonly padding: number;
-  readonly groups: number;
-}
-
 /** The gradient with respect to the weight of `wShape` [O, C/groups, kH, kW], of x [N, C, H, W] and g [N, O, h, w]. */
-export function weightGradientForms(wShape: Shape, conv: ConvShape): Record<string, Form> {
+export function weightGradientForms(wShape: Shape, conv: ConvGeometry): Record<string, Form> {
   const convolution: Form = (x, g) => asConvolution(x!, wShape, g!, conv);
   const products: Form = (x, g) => asProducts(x!, wShape, g!, conv);
   if (fitsWinograd(wShape, conv)) {
@@ -24,15 +19,15 @@ export function weightGradientForms(wShape: Shape, conv: ConvShape): Record<stri
 
 /**
  * A convolution with images as channels: x as [C/groups, groups·N, H, W], g as its weights [O, N, h, w], the stride as
- * dilation. Rows and columns that a strided convolution left unread are cut off.
+ * dilation. Rows and columns that a strided convolution does not read are cut off.
  */
-function asConvolution(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, groups }: ConvShape): Tensor {
+function asConvolution(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, groups }: ConvGeometry): Tensor {
   const [n, c, height, width] = x.shape as [number, number, number, number];
   const [, o, h, w] = g.shape as [number, number, number, number];
   const [, cPerGroup, kh, kw] = wShape as [number, number, number, number];
   const byGroup = reshape(x, [n, groups, c / groups, height, width]);
   const images = reshape(transpose(byGroup, [2, 1, 0, 3, 4]), [cPerGroup, groups * n, height, width]);
-  // Padding that the operator adds itself would split its kernel's loop of three columns in three.
+  // Padded beforehand: padding by the operator makes its inner loop of three columns slow.
   const read = [(h - 1) * stride + kh, (w - 1) * stride + kw] as const;
   const cut = slice(slice(images, 2, 0, Math.min(height, read[0] - padding)), 3, 0, Math.min(width, read[1] - padding));
   const padded = pad(
@@ -53,8 +48,8 @@ function asConvolution(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, g
   return transpose(all, [1, 0, 2, 3]);
 }
 
-/** Of each image one product of g [O, h·w] with what every tap of the kernel reads [C·kH·kW, h·w]; then the sum. */
-function asProducts(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, groups }: ConvShape): Tensor {
+/** For each image the product of g [O, h·w] and the values that each tap reads [C·kH·kW, h·w]; then the sum over images. */
+function asProducts(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, groups }: ConvGeometry): Tensor {
   const [n, c] = x.shape as [number, number];
   const [, o, h, w] = g.shape as [number, number, number, number];
   const [, cPerGroup, kh, kw] = wShape as [number, number, number, number];
