@@ -210,7 +210,7 @@ describe("train", () => {
     assert.ok(metrics!.step > 12 && metrics!.step === metrics!.totalSteps);
   });
 
-  it("takes small queries, and publishes the key encoder after so many steps", async () => {
+  it("takes small queries, for as many steps as it is given", async () => {
     const smallQueries = { count: 2, size: 8, cropScale: [0.2, 0.6] } as const;
     const { model, metrics, checkpoint } = await train(
       tinyTraining(folder, { budget: { steps: 5 }, config: { smallQueries } }),
@@ -218,9 +218,6 @@ describe("train", () => {
     assert.equal(metrics!.step, 5);
     assert.equal(model!.card.input.width, TINY_CONFIG.imageSize);
     const { tensors } = await loadCheckpoint(checkpoint);
-    const { weights } = await readWeights(model!);
-    assert.ok(weights.size > 10);
-    for (const [name, { data }] of weights) assert.deepEqual(data, tensors.get(`k.${name}`)!.data, name);
     assert.notDeepEqual(tensors.get("q.bn1.running_mean")!.data, tensors.get("k.bn1.running_mean")!.data);
   });
 

@@ -4,7 +4,7 @@ import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { compile, input, l2Normalise, type Tensor } from "../graph/index.ts";
 import { contrastiveAccuracy, mocoLogits } from "../moco/loss.ts";
-import { projectionEncoder, searchEncoder } from "../network/encoder.ts";
+import { projectionEncoder } from "../network/encoder.ts";
 import type { Scope } from "../network/scope.ts";
 import { pairViews } from "../views/recipe.ts";
 import { alignment, effectiveRank, spread, uniformity } from "./embedding-health.ts";
@@ -90,11 +90,9 @@ export async function createMonitor(
 function pairsGraph(config: TrainingConfig, B: number): Record<string, Tensor> {
   const { query: xq, key: xk } = sampledViews(config, B, pairViews(config)); // [B, 3, S, S]
   const projection = (x: Tensor, encoder: Scope) => l2Normalise(projectionEncoder(x, encoder, config));
-  const encoder = searchEncoder(config);
-  const queryEncoder = runningEncoder(encoder);
-  const isOther = config.mechanism === "moco" && encoder === "q"; // the other mechanisms have one encoder
+  const queryEncoder = runningEncoder("q");
   const queries = projection(xq, queryEncoder);
-  const keys = projection(xk, isOther ? runningEncoder("k") : queryEncoder);
+  const keys = projection(xk, config.mechanism === "moco" ? runningEncoder("k") : queryEncoder); // the others have no key encoder
   const queue = input("queue", [config.queue, config.dim]);
   return { queries, keys, accuracy: contrastiveAccuracy(mocoLogits(queries, keys, queue, config.temperature)) };
 }

@@ -4,7 +4,7 @@ import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { randomStream } from "../data/streams.ts";
 import { type CompiledGraph, compile, input, type Tensor, type Values } from "../graph/index.ts";
-import { type Embedding, embeddingEncoder, searchEncoder } from "../network/encoder.ts";
+import { type Embedding, embeddingEncoder } from "../network/encoder.ts";
 import { evaluationScope, once, type Scope } from "../network/scope.ts";
 import { drawViews } from "../views/batch.ts";
 import { viewsOf } from "../views/graph.ts";
@@ -75,15 +75,14 @@ export function runningEncoder(encoder: string): Scope {
   return evaluationScope(once(({ name, shape }) => input(`${encoder}.${name}`, shape)));
 }
 
-/** Embeds one view of stored images, {@link embeddedView}, with the encoder to search with: output `embedding` [B, D]. */
+/** Embeds one view of stored images, {@link embeddedView}, with the query encoder: output `embedding` [B, D]. */
 export function compileEmbedding(
   config: TrainingConfig,
   batch: number,
-  options: { readonly threads: number; readonly embedding?: Embedding; readonly encoder?: "q" | "k" },
+  options: { readonly threads: number; readonly embedding?: Embedding },
 ): Promise<CompiledGraph> {
   const { view } = sampledViews(config, batch, embeddedView(config));
-  const encoder = runningEncoder(options.encoder ?? searchEncoder(config));
-  const embedding = embeddingEncoder(view, encoder, config, options.embedding);
+  const embedding = embeddingEncoder(view, runningEncoder("q"), config, options.embedding);
   return compile({ embedding }, options);
 }
 

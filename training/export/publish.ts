@@ -9,7 +9,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { scoreStatistics } from "../evaluate/scores.ts";
 import { compileEmbedding, embeddedView, viewedSample } from "../evaluate/viewed-sample.ts";
 import { describeArchitecture } from "../network/backbone.ts";
-import { type Embedding, encoderTensors, type FeatureOptions, searchEncoder } from "../network/encoder.ts";
+import { type Embedding, encoderTensors, type FeatureOptions } from "../network/encoder.ts";
 import type { TensorSpec } from "../network/scope.ts";
 import type { Epoch, StepMetrics } from "../run/log.ts";
 import { encodeWeights } from "../run/warm-start.ts";
@@ -21,8 +21,6 @@ import { fitWhitening, type WhiteningOptions } from "./whitening.ts";
 export interface ExportOptions {
   /** The embedding to search with. @default {@link DEFAULT_EMBEDDING} */
   readonly embedding?: EmbeddingChoice;
-  /** Query or key encoder. @default {@link searchEncoder} */
-  readonly encoder?: "q" | "k";
   /** Side of the encoder's input, pixels. @default that of the views */
   readonly size?: number;
   /** Number format of the weights in the file. @default "float32" */
@@ -53,7 +51,7 @@ export interface PublishOptions extends ExportOptions {
   readonly replace?: boolean;
   readonly config: TrainingConfig;
   readonly dataset: Dataset;
-  /** State of the run, with the encoders' tensors as `q.…` and `k.…`. */
+  /** State of the run, with the query encoder's tensors as `q.…`. */
   readonly state: ReadonlyMap<string, Float32Array>;
   readonly metrics: StepMetrics;
   /** Measurements of the run. */
@@ -71,7 +69,7 @@ const MOST_JOINED = 1024;
 const CHECKED_IMAGES = 8;
 
 /**
- * Exports the encoder to search with and writes `models/<name>/`.
+ * Exports the query encoder and writes `models/<name>/`.
  *
  * @throws AppError `invalid_model` where the export does not agree with the training graph, `model_exists`.
  */
@@ -79,13 +77,12 @@ export async function publish(options: PublishOptions): Promise<Model> {
   const { name, dataset, metrics, state, threads, embedding: choice = DEFAULT_EMBEDDING } = options;
   const config = { ...options.config, imageSize: options.size ?? options.config.imageSize };
   const tensors = encoderTensors(config);
-  const encoder = options.encoder ?? searchEncoder(config);
-  const read = (tensor: string) => state.get(`${encoder}.${tensor}`)!;
-  const feeds = Object.fromEntries(tensors.map(({ name }) => [`${encoder}.${name}`, read(name)]));
+  const read = (tensor: string) => state.get(`q.${tensor}`)!;
+  const feeds = Object.fromEntries(tensors.map(({ name }) => [`q.${name}`, read(name)]));
   const sample = viewedSample(dataset, config);
 
   const embedding = choice.kind === "whitened" ? await whitened(choice) : choice;
-  const graph = await compileEmbedding(config, sample.batch, { threads, embedding, encoder });
+  const graph = await compileEmbedding(config, sample.batch, { threads, embedding });
   const scores = await scoreStatistics(sample, graph, config, feeds);
   await graph.release();
 
@@ -133,7 +130,7 @@ export async function publish(options: PublishOptions): Promise<Model> {
   }: WhiteningOptions & FeatureOptions): Promise<Embedding> {
     const which = { stages, ...(mirrored && { mirrored }) };
     const plain: Embedding = { kind: "features", ...which };
-    const features = await compileEmbedding(config, sample.batch, { threads, encoder, embedding: plain });
+    const features = await compileEmbedding(config, sample.batch, { threads, embedding: plain });
     const indices = sample.indices(FITTED_IMAGES);
     const embedded = (await sample.run(features, indices, embeddedView(config), feeds))("embedding");
     await features.release();

@@ -42,12 +42,6 @@ export type Embedding =
   | { readonly kind: "projection" }
   | ({ readonly kind: "whitened"; readonly whitening: Whitening } & FeatureOptions);
 
-/**
- * The encoder to search with: f_q, or f_k where queries are small, since its batch statistics are of images of full size.
- */
-export const searchEncoder = ({ smallQueries }: Pick<TrainingConfig, "smallQueries">): "q" | "k" =>
-  smallQueries ? "k" : "q";
-
 /** f of the paper: [B, 3, S, S] → [B, D], not normalised. */
 export function projectionEncoder(
   x: Tensor,
