@@ -7,9 +7,10 @@ import { knn } from "../../training/evaluate/knn.ts";
 import { exportRun } from "../../training/export/again.ts";
 import { DEFAULT_EMBEDDING, type ExportOptions } from "../../training/export/publish.ts";
 
-/** Embeddings that every run is measured with. */
+/** Embeddings that a run is measured with: whitened features of two stages or of the last, plain ones, the projection. */
 export const EMBEDDINGS = {
-  whitened: { embedding: DEFAULT_EMBEDDING },
+  "two stages": { embedding: DEFAULT_EMBEDDING },
+  "one stage": { embedding: { ...DEFAULT_EMBEDDING, stages: 1 } },
   features: { embedding: { kind: "features" } },
   projection: { embedding: { kind: "projection" } },
 } as const satisfies Record<string, ExportOptions>;

@@ -33,15 +33,19 @@ const narrow = threeStages([32, 64, 256], 32);
 const queries = (count: number, size: number, cropScale: readonly [number, number]) =>
   ({ smallQueries: { count, size, cropScale } }) satisfies Settings;
 
+const optimiser = {
+  nesterov: true,
+  decayVectors: false,
+  schedule: { kind: "linear", warmup: 0.02 },
+} as const satisfies Settings;
+
 /** Settings on top of {@link FIRST} by the name of the variant. */
 export const VARIANTS: Readonly<Record<string, Settings>> = {
   baseline: {},
   "three-stages": { ...threeStages([64, 128, 256], 48), headWidth: 1024 },
   crops: queries(4, 16, [0.08, 0.4]),
   narrow,
-  "narrow-optimiser": { ...narrow, nesterov: true, decayVectors: false, schedule: { kind: "linear", warmup: 0.02 } },
+  "narrow-optimiser": { ...narrow, ...optimiser },
   "narrow-adamw": { ...narrow, optimizer: "adamw", learningRate: 0.002, weightDecay: 0.05 },
-  "narrow-query-24": { ...narrow, ...queries(1, 24, [0.2, 1]) },
-  "narrow-crops-wide": { ...narrow, ...queries(4, 16, [0.2, 1]) },
-  "narrow-batch-64": { ...narrow, batch: 64, bnGroups: 2, learningRate: 0.12 },
+  "narrow-crops-wide": { ...narrow, ...optimiser, ...queries(4, 16, [0.2, 1]) },
 };
