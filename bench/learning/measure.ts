@@ -30,7 +30,14 @@ export async function measureRun<Name extends string>(
   const { folder, remove } = await temporaryFolder();
   const found: Partial<Record<Name, number>> = {};
   for (const [name, options] of Object.entries(ways) as Array<[Name, ExportOptions]>) {
-    const model = await exportRun({ ...options, runFolder, name, modelsFolder: folder, threads: 1 });
+    const model = await exportRun({
+      ...options,
+      runFolder,
+      name: "candidate",
+      replace: true,
+      modelsFolder: folder,
+      threads: 1,
+    });
     const encoder = await openEncoder(model, { threads: 1 });
     const labelled = async (images: string) => {
       const dataset = await openDataset([images], model.card.input);
