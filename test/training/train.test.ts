@@ -54,7 +54,7 @@ describe("train", () => {
 
     const { card } = await readModel(join(folder, "models"), "tiny");
     assert.deepEqual(card, model!.card);
-    assert.equal(card.dimensions, 16);
+    assert.equal(card.dimensions, 8 + 16); // features of the two stages
     assert.deepEqual([card.input.width, card.input.height], [16, 16]);
     const { data, images, epochs, imagesSeen, recipe } = card.training!;
     assert.deepEqual({ data, images, epochs, imagesSeen }, { data: "images", images: 64, epochs: 3, imagesSeen: 192 });
