@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Logger, pino } from "pino";
+import type { Logger } from "pino";
 import { AppError, hasErrno } from "../core/errors.ts";
 import { readModel } from "../core/model-folder.ts";
 import { createCollection } from "./collection/collection.ts";
@@ -12,6 +12,7 @@ import { encoderKey, openGeneration } from "./generation/generation.ts";
 import { createGenerations, type Generations } from "./generation/generations.ts";
 import { isLoopback } from "./http/access.ts";
 import { createApp } from "./http/app.ts";
+import { createLogger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createModelCatalogue } from "./models/catalogue.ts";
 import { type ModelWatcher, watchModels } from "./models/watcher.ts";
@@ -44,7 +45,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
   const parts = { ...PARTS, ...replaced };
   const config = parseConfig(options);
   const stopping = new AbortController();
-  const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: false }));
+  const logger = createLogger(config.logLevel);
   const store = await parts.openStore(config.data);
   const generations = parts.createGenerations();
   const metrics = createMetrics({
