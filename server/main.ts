@@ -111,11 +111,15 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
 
 const demandsKeys = ({ host, requireKeys }: Config) => requireKeys || !isLoopback(host);
 
-const keysMissing = ({ host, data }: Config) =>
-  new AppError(
+const keysMissing = ({ host, data }: Config) => {
+  const why = isLoopback(host)
+    ? "API keys are demanded (requireKeys)"
+    : `Others can reach ${host}, so API keys are demanded`;
+  return new AppError(
     "invalid_configuration",
-    `Others can reach ${host}, so the server demands API keys, and there is none. Make one first: moco-search keys create --role admin --data ${data}`,
+    `${why}, and there is none. Make one first: moco-search keys create --role admin --data ${data}`,
   );
+};
 
 /** The generation that was active last, or in a new data folder one of the model that is asked for. */
 async function firstGeneration(store: Store, { models, model }: Config, logger: Logger): Promise<GenerationRecord> {
