@@ -12,6 +12,7 @@ import { encoderKey, openGeneration } from "./generation/generation.ts";
 import { createGenerations, type Generations } from "./generation/generations.ts";
 import { isLoopback } from "./http/access.ts";
 import { createApp } from "./http/app.ts";
+import { createConnections } from "./http/connections.ts";
 import { createLogger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createModelCatalogue } from "./models/catalogue.ts";
@@ -29,6 +30,9 @@ export interface RunningServer {
   /** Finishes requests under way, stops what runs in the background, and frees the data folder. */
   close(): Promise<void>;
 }
+
+/** Bytes of answers that wait for clients to read them. */
+const MAX_UNREAD_BYTES = 128 * 1024 * 1024;
 
 const PARTS = { openStore, createGenerations, openGeneration };
 
@@ -76,7 +80,9 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     logger,
   });
   // A client that sends too slowly is cut off; Node looks for such clients this often.
-  const server = createServer({ connectionsCheckingInterval: 1000 }, app);
+  const connections = createConnections({ readSeconds: config.readSeconds, maxUnreadBytes: MAX_UNREAD_BYTES });
+  const server = createServer({ connectionsCheckingInterval: 1000 }, connections.oneAtATime(app));
+  connections.guard(server);
   server.requestTimeout = config.requestSeconds * 1000;
   server.headersTimeout = Math.min(config.requestSeconds, 20) * 1000;
 
