@@ -1,5 +1,6 @@
 // The collection: what is stored and what is found. The one place that joins decoding, generations and the store; it
 // never sees HTTP.
+import type { Readable } from "node:stream";
 import { AppError } from "../../core/errors.ts";
 import { type Filter, matchesFilter } from "../domain/filter.ts";
 import { createPreparer } from "../encoder/preparer.ts";
@@ -44,7 +45,9 @@ export interface Collection {
   /** Images older than the cursor `before` that fit the filter, newest first. */
   list(limit: number, options?: { before?: number | undefined; filter?: Filter | undefined }): Promise<ImagePage>;
   /** The bytes as they were uploaded. */
-  read(id: string): Promise<{ image: ImageRecord; bytes: Buffer }>;
+  read(id: string): Promise<Buffer>;
+  /** {@link Collection.read} as a stream: a client that reads slowly holds a part of them only. */
+  open(id: string): Promise<Readable>;
   remove(id: string): Promise<void>;
   /** Replaces the metadata of an image by what `change` makes of it. */
   changeMetadata(id: string, change: (metadata: Metadata) => Metadata): Promise<ImageRecord>;
@@ -97,10 +100,8 @@ export function createCollection({ store, generations }: { store: Store; generat
     add: (bytes, metadata, key) => generations.use(() => writer.add(bytes, metadata, key)),
     get,
     list,
-    async read(id) {
-      const image = get(id);
-      return { image, bytes: await store.files.read(image.sha256) };
-    },
+    read: async (id) => store.files.read(get(id).sha256),
+    open: async (id) => store.files.open(get(id).sha256),
     remove: (id) =>
       generations.use(async () => {
         if (!(await writer.remove(id))) throwNotFound(id);

@@ -1,6 +1,7 @@
 // Image files, named by the SHA-256 of their bytes: files/ab/abcd…
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { replaceFile, sync } from "../../../core/files.ts";
 import { asStorageError } from "../storage-error.ts";
 
@@ -13,6 +14,8 @@ export interface ImageFiles {
    */
   put(sha256: string, bytes: Uint8Array): Promise<void>;
   read(sha256: string): Promise<Buffer>;
+  /** The bytes as a stream; rejects where there is no such file. */
+  open(sha256: string): Promise<Readable>;
   /** Where the bytes are, for another process to read. */
   path(sha256: string): string;
   remove(sha256: string): Promise<void>;
@@ -37,6 +40,7 @@ export async function openImageFiles(folder: string): Promise<ImageFiles> {
     },
     path: pathOf,
     read: (sha256) => readFile(pathOf(sha256)),
+    open: async (sha256) => (await open(pathOf(sha256))).createReadStream(),
     remove: (sha256) => rm(pathOf(sha256), { force: true }),
     async sweep(isKnown) {
       let removed = 0;
