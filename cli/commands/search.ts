@@ -4,8 +4,8 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { Command } from "commander";
-import { createClient, type ServerFlags, serverOptions } from "./client.ts";
-import { positive } from "./numbers.ts";
+import { createClient, type ServerFlags, serverOptions } from "../client.ts";
+import { positive } from "../numbers.ts";
 
 interface Flags extends ServerFlags {
   readonly k: number;
@@ -15,8 +15,7 @@ interface Flags extends ServerFlags {
 }
 
 /** `moco-search search`. */
-export const search = new Command("search")
-  .summary("find images like one on a running server")
+export const command = new Command("search")
   .description("Searches a running server with an image file and prints score, id and metadata of each match.")
   .argument("<image>", "image file to search with")
   .option("-k <number>", "matches at most", positive, 10)
@@ -24,8 +23,8 @@ export const search = new Command("search")
   .option("--filter <json>", "only images whose metadata fits")
   .option("--json", "print the answer as one line of JSON")
   .addHelpText("after", `\nExample:\n  $ moco-search search photo.jpg -k 5 --filter '{"field":"colour","eq":"red"}'`);
-for (const option of serverOptions()) search.addOption(option);
-search.action(async (image: string, { server, key, k, minScore, filter, json }: Flags) => {
+for (const option of serverOptions()) command.addOption(option);
+command.action(async (image: string, { server, key, k, minScore, filter, json }: Flags) => {
   const file = { name: basename(image), bytes: await readFile(image) };
   const answer = await createClient(server, key).search(file, k, { minScore, filter });
   if (json) console.log(JSON.stringify(answer));

@@ -5,12 +5,12 @@
 import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { Command } from "commander";
-import { AppError, hasErrno } from "../core/errors.ts";
-import { sha256 } from "../core/model-folder.ts";
-import { type Client, createClient, type ServerFlags, serverOptions } from "./client.ts";
-import { findImages } from "./image-paths.ts";
-import { positive } from "./numbers.ts";
-import { showProgress } from "./progress.ts";
+import { AppError, hasErrno } from "../../core/errors.ts";
+import { sha256 } from "../../core/model-folder.ts";
+import { type Client, createClient, type ServerFlags, serverOptions } from "../client.ts";
+import { findImages } from "../image-paths.ts";
+import { positive } from "../numbers.ts";
+import { showProgress } from "../progress.ts";
 
 interface Flags extends ServerFlags {
   readonly concurrency: number;
@@ -27,8 +27,7 @@ export interface IndexSummary {
 }
 
 /** `moco-search index`. */
-export const index = new Command("index")
-  .summary("upload folders of images to a running server")
+export const command = new Command("index")
   .description(
     "Uploads image files and folders of them (searched recursively) to a running server. Each image's metadata gets its path. Run the command again to go on after an interruption or to add what is new.",
   )
@@ -37,8 +36,8 @@ export const index = new Command("index")
   .option("--state <folder>", "where it is noted what is stored already", ".moco-search")
   .option("--json", "print the summary as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search index photos/");
-for (const option of serverOptions()) index.addOption(option);
-index.action(async (images: string[], { server, key, concurrency, state, json }: Flags) => {
+for (const option of serverOptions()) command.addOption(option);
+command.action(async (images: string[], { server, key, concurrency, state, json }: Flags) => {
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort());
   const progress = showProgress("uploading", "images");

@@ -1,7 +1,7 @@
 // moco-search keys: API keys of a data folder, also while a server uses it.
 import { Command, Option } from "commander";
-import { AppError } from "../core/errors.ts";
-import { openApiKeys, ROLES, type Role } from "../server/index.ts";
+import { AppError } from "../../core/errors.ts";
+import { openApiKeys, ROLES, type Role } from "../../server/index.ts";
 
 interface Flags {
   readonly data: string;
@@ -22,12 +22,11 @@ function withKeys<T>({ data }: Flags, action: (keys: ReturnType<typeof openApiKe
 }
 
 /** `moco-search keys`. */
-export const keys = new Command("keys")
-  .summary("make, list and revoke API keys")
+export const command = new Command("keys")
   .description("API keys of a server: read allows searching, write changing images, admin changing the model too.")
   .addHelpText("after", "\nExample:\n  $ moco-search keys create --role write --name importer");
 
-keys
+command
   .command("create")
   .summary("make a key and print it, this once")
   .addOption(new Option("--role <role>", "what it allows").choices(ROLES).makeOptionMandatory())
@@ -41,7 +40,7 @@ keys
     console.log(flags.json ? JSON.stringify(made) : made.key);
   });
 
-keys
+command
   .command("list")
   .summary("list the keys, without what is secret")
   .addOption(dataOption())
@@ -54,7 +53,7 @@ keys
       for (const { id, role, createdAt, name } of all) console.log(`${id}  ${role.padEnd(5)}  ${createdAt}  ${name}`);
   });
 
-keys
+command
   .command("revoke")
   .summary("refuse a key from now on")
   .argument("<id>", "the key's id, as listed")

@@ -3,6 +3,7 @@ import { AppError } from "../core/errors.ts";
 import type { SwapReport } from "../server/storage/sqlite/swap-records.ts";
 import type { SwapView } from "../server/swap/swaps.ts";
 import type { Client } from "./client.ts";
+import { percent } from "./numbers.ts";
 import { showProgress } from "./progress.ts";
 
 /**
@@ -56,5 +57,4 @@ function describe({ contents, recallAt10, comparison }: SwapReport): string {
   return lines.join("\n");
 }
 
-const percent = (part: number) => `${(part * 100).toFixed(1)} %`;
 const change = (before: number, after: number) => `${before.toFixed(3)} → ${after.toFixed(3)}`;
