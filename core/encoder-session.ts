@@ -3,13 +3,11 @@
 import { cpus } from "node:os";
 import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
 import { decodeImage, type Region } from "./decode.ts";
+import type { Device } from "./device.ts";
 import { AppError } from "./errors.ts";
 import { refuseExternalData } from "./external-data.ts";
 import type { EncoderInput } from "./model-card.ts";
 import { type Model, readOnnx } from "./model-folder.ts";
-
-/** Execution providers of onnxruntime-node by the names used in options. */
-export type Device = "cpu" | "webgpu" | "cuda" | "coreml" | "dml";
 
 /** What to do where a device cannot be used. */
 const HOW_TO: Partial<Record<Device, string>> = {

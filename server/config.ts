@@ -1,6 +1,7 @@
 // The server's configuration: options of `start`, flags of the command line and environment variables, read once.
 import { cpus } from "node:os";
 import { z } from "zod";
+import { DEVICES } from "../core/device.ts";
 import { AppError } from "../core/errors.ts";
 import { modelNameSchema } from "../core/model-card.ts";
 import { MODELS_FOLDER } from "../core/model-folder.ts";
@@ -33,7 +34,7 @@ export const configSchema = z.strictObject({
     .max(65535, "expected 0 to 65535")
     .default(3000),
   /** Where the encoder computes; `auto`: on the platform's accelerator where it can, on the CPU otherwise. */
-  device: z.enum(["auto", "cpu", "webgpu", "cuda", "coreml", "dml"]).default("cpu"),
+  device: z.enum(["auto", ...DEVICES]).default("cpu"),
   /** Threads of one encoder run. */
   threads: count.default(() => cpus().length),
   /** Largest batch of one encoder run. */

@@ -7,11 +7,11 @@ import { contrastiveAccuracy, mocoLogits } from "../moco/loss.ts";
 import { projectionEncoder } from "../network/encoder.ts";
 import type { Scope } from "../network/scope.ts";
 import { runViews } from "../views/recipe.ts";
-import { alignment, effectiveRank, spread, uniformity } from "./health.ts";
+import { alignment, effectiveRank, spread, uniformity } from "./embedding-health.ts";
 import { knn } from "./knn.ts";
 import { compileEmbedding, embeddedView, runningEncoder, sampledViews, viewedSample } from "./viewed-sample.ts";
 
-/** What the encoders are like, by the measures of `health.ts` and `knn.ts`. */
+/** What the encoders are like, by the measures of `embedding-health.ts` and `knn.ts`. */
 export interface Health {
   /** Of the query encoder's projections. */
   readonly spread: number;

@@ -17,7 +17,8 @@ export interface Batch {
 
 /** The batches of a run, one after another. */
 export interface Batches {
-  readonly perEpoch: number;
+  /** Whole batches in an epoch. */
+  readonly stepsPerEpoch: number;
   next(): Promise<Batch>;
 }
 
@@ -28,11 +29,11 @@ export interface Batches {
  */
 export function createBatches(dataset: Dataset, config: TrainingConfig, start: number): Batches {
   const { batch: B, storedSize, seed, bnGroups } = config;
-  const perEpoch = Math.floor(dataset.count / B);
+  const stepsPerEpoch = Math.floor(dataset.count / B);
   const sampler = createSampler(dataset.count, {
     batchSize: B,
     seed,
-    start: { epoch: Math.floor(start / Math.max(perEpoch, 1)), batch: start % Math.max(perEpoch, 1) },
+    start: { epoch: Math.floor(start / Math.max(stepsPerEpoch, 1)), batch: start % Math.max(stepsPerEpoch, 1) },
   });
   const views = runViews(config);
   const allocate = () => ({
@@ -61,7 +62,7 @@ export function createBatches(dataset: Dataset, config: TrainingConfig, start: n
 
   let nextBatch = prepare();
   return {
-    perEpoch,
+    stepsPerEpoch,
     async next() {
       const batch = await nextBatch;
       nextBatch = prepare();
