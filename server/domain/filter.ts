@@ -1,6 +1,6 @@
 // Conditions on metadata. One evaluator for lists and searches; nothing of a filter ever reaches SQL.
 import { z } from "zod";
-import type { Metadata } from "../storage/sqlite/image-records.ts";
+import type { Metadata } from "./image.ts";
 
 const scalar = z.union([z.string().max(1000), z.number(), z.boolean(), z.null()]);
 const bound = z.union([z.string().max(1000), z.number()]);
@@ -38,7 +38,7 @@ export type Filter = Condition | { and: Filter[] } | { or: Filter[] } | { not: F
 /** The most filters joined at one level. */
 const MAX_JOINED = 100;
 
-/** Validates a {@link Filter}. Check the depth of what comes from outside before: see `checkDepth`. */
+/** Validates a {@link Filter}. It recurses: check the depth of what comes from outside first, see `isShallow` of the HTTP interface. */
 export const filterSchema: z.ZodType<Filter, Filter> = z
   .union(
     [

@@ -1,9 +1,8 @@
 import { Router } from "express";
 import { MEDIA_TYPES, makeThumbnail } from "../../../core/decode.ts";
 import { AppError } from "../../../core/errors.ts";
-import { sha256 } from "../../../core/model-folder.ts";
 import type { Collection } from "../../collection/collection.ts";
-import type { ImageRecord, Metadata } from "../../storage/sqlite/image-records.ts";
+import type { Image, Metadata } from "../../domain/image.ts";
 import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.ts";
 import { onlyMethods, type Problem, sendProblem, toProblem } from "../problem.ts";
 import {
@@ -38,13 +37,11 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
       const metadata = metadataOfEach(parse(uploadFieldsSchema, { ...request.body }).metadata ?? {}, files.length);
       const { "idempotency-key": key } = parse(uploadHeadersSchema, request.headers);
       const settled = await Promise.allSettled(
-        files.map(({ bytes }, position) => {
-          const itsMetadata = metadata[position]!;
-          const content = key && sha256(`${files.length} ${sha256(bytes)} ${JSON.stringify(itsMetadata)}`);
-          return collection.add(bytes, itsMetadata, key && content ? { key, position, content } : undefined);
-        }),
+        files.map(({ bytes }, position) =>
+          collection.add(bytes, metadata[position]!, key ? { key, position, files: files.length } : undefined),
+        ),
       );
-      const images: ImageRecord[] = [];
+      const images: Image[] = [];
       const errors: RefusedFile[] = [];
       for (const [index, result] of settled.entries()) {
         if (result.status === "fulfilled") {
@@ -67,8 +64,8 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
 
   router
     .route("/v1/images/:id")
-    .get((request, response) => {
-      response.json(collection.get(request.params.id));
+    .get(async (request, response) => {
+      response.json(await collection.get(request.params.id));
     })
     .patch(readJson("application/merge-patch+json"), async (request, response) => {
       const { metadata } = parse(patchSchema, request.body);
