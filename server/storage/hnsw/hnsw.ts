@@ -2,7 +2,7 @@
 import hnswlib from "hnswlib-node";
 import type { IndexReport } from "../ports.ts";
 import { openGraphFile } from "./graph-file.ts";
-import type { Match, VectorIndex } from "./vector-index.ts";
+import type { Match, KeyIndex } from "./key-index.ts";
 import { createVectorTable, matchesOf, searchAmong, searchExactly } from "./vector-table.ts";
 
 /** Options of {@link createHnswIndex}. */
@@ -17,8 +17,8 @@ export interface HnswOptions {
   readonly exactUpTo?: number;
 }
 
-/** A {@link VectorIndex} that can report on itself. */
-export interface HnswIndex extends VectorIndex {
+/** A {@link KeyIndex} that can report on itself. */
+export interface HnswIndex extends KeyIndex {
   /** The `k` nearest of `keys`, best first, found exactly. */
   searchAmong(query: Float32Array, keys: Float64Array, k: number): Match[];
   /** @param sample Searches to compare; each costs one pass over all vectors. */

@@ -13,7 +13,7 @@ import type { Catalogue, Change, Following, VectorIndex } from "../ports.ts";
 import { searchImages } from "./image-search.ts";
 import type { Snapshots } from "./snapshot-files.ts";
 import { type IndexThread, startIndexThread } from "./thread.ts";
-import type { IndexSize } from "./vector-index.ts";
+import type { IndexSize } from "./key-index.ts";
 
 /** Dead nodes are cleared away once there are more of them than this and than live keys. */
 const TOMBSTONES = 1000;

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { IndexReport } from "../ports.ts";
 import { createHnswIndex } from "./hnsw.ts";
-import type { IndexSize, Match } from "./vector-index.ts";
+import type { IndexSize, Match } from "./key-index.ts";
 
 /** What the thread is asked. Vectors of several keys stand row by row in one array. */
 export type IndexRequest =
