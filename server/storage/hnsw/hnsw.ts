@@ -2,7 +2,7 @@
 import hnswlib from "hnswlib-node";
 import type { IndexReport } from "../ports.ts";
 import { openGraphFile } from "./graph-file.ts";
-import type { Match, KeyIndex } from "./key-index.ts";
+import type { KeyIndex, Match } from "./key-index.ts";
 import { createVectorTable, matchesOf, searchAmong, searchExactly } from "./vector-table.ts";
 
 /** Options of {@link createHnswIndex}. */

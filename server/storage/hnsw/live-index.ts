@@ -11,9 +11,9 @@ import { AppError } from "../../../core/errors.ts";
 import type { Embedding } from "../../domain/content.ts";
 import type { Catalogue, Change, Following, VectorIndex } from "../ports.ts";
 import { searchImages } from "./image-search.ts";
+import type { IndexSize } from "./key-index.ts";
 import type { Snapshots } from "./snapshot-files.ts";
 import { type IndexThread, startIndexThread } from "./thread.ts";
-import type { IndexSize } from "./key-index.ts";
 
 /** Dead nodes are cleared away once there are more of them than this and than live keys. */
 const TOMBSTONES = 1000;
