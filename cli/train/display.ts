@@ -30,7 +30,7 @@ export function trainingDisplay(): { show: (event: TrainEvent) => void; stop: ()
         training.update(
           step * batch,
           totalSteps && totalSteps * batch,
-          `loss ${loss.toFixed(3)}  own key found ${percent(accuracy, 0)}${waitingShare > 0.05 ? `  waiting for data ${percent(waiting, 0)}` : ""}`,
+          `loss ${loss.toFixed(3)}  own key found ${percent(accuracy, 0)}${waitingShare > 0.05 ? `  waiting for data ${percent(waitingShare, 0)}` : ""}`,
         );
       }
     },

@@ -1,6 +1,6 @@
 // Conditions on metadata. One evaluator for lists and searches; nothing of a filter ever reaches SQL.
 import { z } from "zod";
-import type { Metadata } from "../storage/sqlite/image-records.ts";
+import type { Metadata } from "./image.ts";
 import { excessOf } from "./json-limits.ts";
 
 const scalar = z.union([z.string().max(1000), z.number(), z.boolean(), z.null()]);

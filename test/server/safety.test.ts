@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { start } from "../../server/index.ts";
-import { openApiKeys } from "../../server/storage/sqlite/api-keys.ts";
+import { openApiKeys } from "../../server/storage/open.ts";
 import { png } from "../../support/pictures.ts";
 import { encoderPids } from "../../support/processes.ts";
 import { startTestServer, type TestServer } from "../../support/test-server.ts";
@@ -19,9 +19,9 @@ describe("safety", () => {
     const keys: Record<string, string> = {};
     const ids: Record<string, string> = {};
     before(async () => {
-      const { keys: store, close } = openApiKeys(server.dataFolder);
+      const { keys: store, close } = await openApiKeys(server.dataFolder);
       for (const role of ["read", "write", "admin"] as const) {
-        const { id, key } = store.create(role, "test");
+        const { id, key } = await store.create(role, "test");
         keys[role] = key;
         ids[role] = id;
       }
@@ -85,10 +85,10 @@ describe("safety", () => {
     });
 
     it("a key that is revoked is refused at once; none is stored readable", async () => {
-      const { keys: store, close } = openApiKeys(server.dataFolder);
-      assert.ok(!JSON.stringify(store.list()).includes(keys.read!));
-      assert.equal(store.revoke(ids.read!), true);
-      assert.equal(store.revoke(ids.read!), false);
+      const { keys: store, close } = await openApiKeys(server.dataFolder);
+      assert.ok(!JSON.stringify(await store.list()).includes(keys.read!));
+      assert.equal(await store.revoke(ids.read!), true);
+      assert.equal(await store.revoke(ids.read!), false);
       close();
       await as("read", "get", "/v1/images").expect(401);
     });
