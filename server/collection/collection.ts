@@ -41,6 +41,8 @@ export interface Collection {
   add(bytes: Uint8Array, metadata: Metadata, key?: UploadKey): Promise<ImageRecord>;
   /** @throws AppError `image_not_found`, here and below. */
   get(id: string): ImageRecord;
+  /** Those of these SHA-256 whose bytes are stored. */
+  known(sha256: readonly string[]): string[];
   /** Images older than the cursor `before` that fit the filter, newest first. */
   list(limit: number, options?: { before?: number | undefined; filter?: Filter | undefined }): Promise<ImagePage>;
   /** The bytes as they were uploaded. */
@@ -96,6 +98,7 @@ export function createCollection({ store, generations }: { store: Store; generat
       }),
     add: (bytes, metadata, key) => generations.use(() => writer.add(bytes, metadata, key)),
     get,
+    known: (hashes) => hashes.filter((sha256) => store.images.contentNumber(sha256) !== undefined),
     list,
     async read(id) {
       const image = get(id);

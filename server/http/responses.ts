@@ -39,6 +39,9 @@ export const uploadedSchema = z.strictObject({
 
 export const imageListSchema = z.strictObject({ images: z.array(imageSchema), nextCursor: z.string().optional() });
 
+/** The SHA-256 among those asked for whose bytes are stored. */
+export const knownSchema = z.strictObject({ known: z.array(z.string()) });
+
 export const embeddingsSchema = z.strictObject({
   ...answeredBy,
   dimensions: z.int(),
@@ -162,6 +165,8 @@ export const modelListSchema = z.strictObject({
   swap: swapSchema.nullable(),
   models: z.array(modelSchema),
 });
+
+export const swapListSchema = z.strictObject({ swaps: z.array(swapSchema) });
 
 export const swapStartedSchema = z.strictObject({ swap: swapSchema });
 

@@ -18,7 +18,7 @@ export interface Swaps {
    * Begins to replace the active generation by one of the model `name`; returns at once.
    *
    * @param options.force Activates it where it finds less than the active model; what is broken stays refused.
-   * @throws AppError `model_not_found`, `invalid_model`, `swap_in_progress`, `not_ready`.
+   * @throws AppError `model_not_found`, `invalid_model`, `model_active`, `swap_in_progress`, `not_ready`.
    */
   begin(name: string, options?: { force?: boolean }): Promise<SwapView>;
   /**
@@ -29,6 +29,8 @@ export interface Swaps {
   rollback(): Promise<SwapView>;
   /** @throws AppError `swap_not_found`. */
   get(id: string): SwapView;
+  /** The newest swaps, newest first. */
+  list(limit: number): SwapView[];
   /** The generation that a rollback goes back to. */
   previous(): GenerationRecord | undefined;
   /** The score from which images are alike to a generation, where a swap has compared it with another. */
@@ -126,6 +128,10 @@ export function createSwaps(deps: SwapDeps): Swaps {
       generations.active();
       const { card } = await readModel(modelsFolder, name);
       const swap = await add({ kind: "activate", force }, () => {
+        // Replaced by itself, it would be what a rollback goes back to, and the one before out of reach.
+        if (encoderKey(card) === encoderKey(generations.active().card)) {
+          throw new AppError("model_active", `Model "${name}" answers already: it is the active encoder.`);
+        }
         const encoder = store.embeddings.encoderNumber(encoderKey(card));
         return store.generations.add(encoder, card, "candidate").number;
       });
@@ -142,6 +148,7 @@ export function createSwaps(deps: SwapDeps): Swaps {
       return run(swap);
     },
     get,
+    list: (limit) => store.swaps.newest(limit).map(view),
     previous: () => store.generations.inState("retired"),
     threshold: store.swaps.threshold,
     running,

@@ -122,6 +122,7 @@ export function createSwapRecords(database: SqliteDatabase) {
   const running = database.prepare<[], SwapRow>(
     `SELECT * FROM swaps WHERE state IN (${RUNNING_STATES.map((state) => `'${state}'`).join(", ")})`,
   );
+  const newest = database.prepare<[number], SwapRow>("SELECT * FROM swaps ORDER BY number DESC LIMIT ?");
   const insert = database.prepare(
     `INSERT INTO swaps (id, kind, generation, replaces, force, state, created_at, updated_at)
      VALUES (@id, @kind, @generation, @replaces, @force, 'loading', @now, @now)`,
@@ -147,6 +148,8 @@ export function createSwapRecords(database: SqliteDatabase) {
 
   return {
     get,
+    /** The newest first. */
+    newest: (limit: number): SwapRecord[] => newest.all(limit).map(asRecord),
     /** The swap that has not ended: at most one. */
     running(): SwapRecord | undefined {
       const row = running.get();
