@@ -1,7 +1,9 @@
 // moco-search keys: API keys of a data folder, also while a server uses it.
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { AppError } from "../../core/errors.ts";
-import { openApiKeys, ROLES, type Role } from "../../server/index.ts";
+import { DATABASE_FILE, openApiKeys, ROLES, type Role } from "../../server/index.ts";
 
 interface Flags {
   readonly data: string;
@@ -11,8 +13,18 @@ interface Flags {
 const dataOption = () =>
   new Option("--data <folder>", "the server's data folder").default("./data").env("MOCO_SEARCH_DATA");
 
-/** Runs `action` with the keys of a folder. */
-function withKeys<T>({ data }: Flags, action: (keys: ReturnType<typeof openApiKeys>["keys"]) => T): T {
+/**
+ * Runs `action` with the keys of a folder.
+ *
+ * @throws AppError `invalid_configuration` where it is no data folder: only the first key may make one.
+ */
+function withKeys<T>({ data }: Flags, action: (keys: ReturnType<typeof openApiKeys>["keys"]) => T, isNew = false): T {
+  if (!isNew && !existsSync(join(data, DATABASE_FILE))) {
+    throw new AppError(
+      "invalid_configuration",
+      `Expected the data folder of a server at ${data} but it is none. Name it with --data.`,
+    );
+  }
   const { keys, close } = openApiKeys(data);
   try {
     return action(keys);
@@ -35,8 +47,8 @@ command
   .option("--json", "print the key as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search keys create --role admin")
   .action((flags: Flags & { role: Role; name: string }) => {
-    const made = withKeys(flags, (keys) => keys.create(flags.role, flags.name));
-    console.error("Keep this key: it is not stored and cannot be shown again.");
+    const made = withKeys(flags, (keys) => keys.create(flags.role, flags.name), true);
+    console.error(`A key of the data in ${resolve(flags.data)}. Keep it: it is not stored and cannot be shown again.`);
     console.log(flags.json ? JSON.stringify(made) : made.key);
   });
 
