@@ -3,9 +3,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import { AppError } from "../core/errors.ts";
 import { packageRoot } from "../core/paths.ts";
 import { COMMANDS } from "./commands.ts";
+import { describeFailure } from "./failure.ts";
 
 const { version } = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as { version: string };
 
@@ -13,6 +13,12 @@ const program = new Command("moco-search")
   .description("Similar-image search that you train yourself.")
   .version(version)
   .showHelpAfterError("(add --help for the options and an example)");
+
+// `moco-search … | head` closes our stdout: there is nobody left to tell.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
 
 try {
   // `moco-search help train` asks for train too.
@@ -23,8 +29,6 @@ try {
   }
   await program.parseAsync();
 } catch (error) {
-  // What the user can mend is told in a sentence; anything else is a defect and shows where it happened.
-  if (error instanceof AppError) console.error(`moco-search: ${error.message} (${error.code})`);
-  else console.error("moco-search: this should not have happened; please report it.\n", error);
+  console.error(describeFailure(error));
   process.exitCode = 1;
 }

@@ -2,13 +2,13 @@
 //
 //   moco-search embed photos/ --out photos.npy
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
-import { basename } from "node:path";
+import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import { pMapIterable } from "p-map";
 import { AppError } from "../../core/errors.ts";
+import { describeLeftOut, type FoundFile } from "../../core/find-images.ts";
 import { createClient, type ServerFlags, serverOptions } from "../client.ts";
-import { findImages } from "../image-paths.ts";
+import { findImageFiles, nameEach, readImageFile } from "../image-files.ts";
 import { showProgress } from "../progress.ts";
 
 interface Flags extends ServerFlags {
@@ -34,7 +34,9 @@ command.action(async (images: string[], { server, key, out, json }: Flags) => {
     throw new AppError("invalid_configuration", `Expected a name that ends with .npy but received ${out}.`);
   }
   const client = createClient(server, key);
-  const paths = await findImages(images);
+  const { files, leftOut } = findImageFiles(images);
+  if (leftOut.length > 0) console.error(`${files.length + leftOut.length} entries, ${describeLeftOut(leftOut)}.`);
+  nameEach(leftOut);
   const progress = showProgress("embedding", "images");
   const rows: Array<{ file: string; embedding: readonly number[] }> = [];
   let failed = 0;
@@ -42,9 +44,9 @@ command.action(async (images: string[], { server, key, out, json }: Flags) => {
     if ((json || out === undefined) && !process.stdout.write(`${JSON.stringify(line)}\n`))
       await once(process.stdout, "drain");
   };
-  const embedOne = async (path: string) => {
+  const embedOne = async ({ path }: FoundFile) => {
     try {
-      const { embeddings } = await client.embed([{ name: basename(path), bytes: await readFile(path) }]);
+      const { embeddings } = await client.embed([await readImageFile(path)]);
       return { file: path, embedding: embeddings[0]! };
     } catch (error) {
       if (!(error instanceof AppError) || error.code === "not_ready" || error.code === "unauthorized") throw error;
@@ -52,12 +54,12 @@ command.action(async (images: string[], { server, key, out, json }: Flags) => {
     }
   };
   let done = 0;
-  for await (const answer of pMapIterable(paths, embedOne, { concurrency: CONCURRENCY })) {
+  for await (const answer of pMapIterable(files, embedOne, { concurrency: CONCURRENCY })) {
     if ("error" in answer) failed++;
     else if (out !== undefined) rows.push(answer);
     if ("error" in answer && out !== undefined) progress.say(`${answer.file}: ${answer.error.detail}`);
     await tell(answer);
-    progress.update(++done, paths.length);
+    progress.update(++done, files.length);
   }
   progress.stop();
   if (out !== undefined) {

@@ -1,124 +1,139 @@
-// moco-search index: folders of images into a running server. Can be interrupted and run again: what was stored before
-// is skipped, and an upload whose answer was lost is not stored twice.
+// moco-search index: folders of images into a running server. The server says what it has; the rest is uploaded. So it can
+// be interrupted and run again, from any folder.
 //
 //   moco-search index photos/
-import { appendFile, mkdir, readFile } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
-import { Command } from "commander";
-import { AppError, hasErrno } from "../../core/errors.ts";
+import { Command, InvalidArgumentError } from "commander";
+import pMap from "p-map";
+import { AppError, type ErrorCode } from "../../core/errors.ts";
+import { describeLeftOut, type FoundFile, type LeftOut, labelOf } from "../../core/find-images.ts";
 import { sha256 } from "../../core/model-folder.ts";
 import { type Client, createClient, type ServerFlags, serverOptions } from "../client.ts";
-import { findImages } from "../image-paths.ts";
-import { positive } from "../numbers.ts";
+import { findImageFiles, nameEach, readImageFile } from "../image-files.ts";
+import { positiveInteger } from "../numbers.ts";
 import { showProgress } from "../progress.ts";
 
 interface Flags extends ServerFlags {
   readonly concurrency: number;
-  readonly state: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
   readonly json?: true;
 }
 
-/** What became of all files. */
-export interface IndexSummary {
+/** What became of all entries. */
+interface IndexSummary {
   readonly uploaded: number;
-  /** Stored by an earlier run. */
+  /** The server has these bytes already: from an earlier run, or from a copy of the file. */
   readonly skipped: number;
-  readonly failed: ReadonlyArray<{ readonly file: string; readonly code: string; readonly detail: string }>;
+  readonly failed: ReadonlyArray<{ readonly file: string; readonly code: ErrorCode; readonly detail: string }>;
+  readonly leftOut: readonly LeftOut[];
 }
+
+/** Files that the server is asked about at a time. */
+const CHUNK = 200;
 
 /** `moco-search index`. */
 export const command = new Command("index")
   .description(
-    "Uploads image files and folders of them (searched recursively) to a running server. Each image's metadata gets its path. Run the command again to go on after an interruption or to add what is new.",
+    "Uploads image files and folders of them (searched recursively) to a running server, and leaves out what the server has already: run it again to go on after an interruption or to add what is new. Each image's metadata gets its name, its path below the folder that is given, and as label the name of the folder that it is in.",
   )
   .argument("<images...>", "image files or folders of them")
-  .option("--concurrency <number>", "uploads at a time", positive, 8)
-  .option("--state <folder>", "where it is noted what is stored already", ".moco-search")
+  .option("--metadata <json>", "more metadata of every image, as a JSON object", metadataObject, {})
+  .option("--concurrency <number>", "uploads at a time", positiveInteger, 8)
   .option("--json", "print the summary as one line of JSON")
-  .addHelpText("after", "\nExample:\n  $ moco-search index photos/");
+  .addHelpText("after", `\nExample:\n  $ moco-search index photos/ --metadata '{"source":"archive"}'`);
 for (const option of serverOptions()) command.addOption(option);
-command.action(async (images: string[], { server, key, concurrency, state, json }: Flags) => {
+command.action(async (images: string[], { server, key, concurrency, metadata, json }: Flags) => {
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort());
+  const { files, leftOut } = findImageFiles(images);
   const progress = showProgress("uploading", "images");
-  const summary = await upload(await findImages(images), {
-    client: createClient(server, key),
-    stateFile: join(state, `${sha256(new URL(server).href).slice(0, 16)}.stored`),
+  const outcome = await uploadMissing(files, createClient(server, key), {
     concurrency,
+    metadata,
     signal: stop.signal,
     onProgress: progress.update,
   }).finally(progress.stop);
+  const summary: IndexSummary = { ...outcome, leftOut };
   if (json) console.log(JSON.stringify(summary));
   else {
     const { uploaded, skipped, failed } = summary;
-    console.log(`${uploaded} uploaded, ${skipped} stored before, ${failed.length} failed.`);
-    for (const { file, detail } of failed.slice(0, 20)) console.error(`  ${file}: ${detail}`);
-    if (failed.length > 20) console.error(`  and ${failed.length - 20} more`);
+    console.log(
+      `${files.length + leftOut.length} entries: ${uploaded} uploaded, ${skipped} stored before, ${failed.length} failed, ${describeLeftOut(leftOut)}.`,
+    );
+    nameEach(failed.map(({ file, detail }) => ({ name: file, reason: detail })));
+    nameEach(leftOut);
   }
   if (stop.signal.aborted) process.exitCode = 130;
   else if (summary.failed.length > 0) process.exitCode = 1;
 });
 
-/** Uploads files, `concurrency` at a time, but for those that the state file names. */
-async function upload(
-  files: readonly string[],
+/** Uploads the files whose bytes the server does not have. */
+async function uploadMissing(
+  files: readonly FoundFile[],
+  client: Client,
   {
-    client,
-    stateFile,
     concurrency,
+    metadata,
     signal,
     onProgress,
-  }: {
-    client: Client;
-    stateFile: string;
-    concurrency: number;
-    signal: AbortSignal;
-    onProgress: (done: number, total: number) => void;
+  }: Pick<Flags, "concurrency" | "metadata"> & {
+    readonly signal: AbortSignal;
+    readonly onProgress: (done: number, total: number) => void;
   },
-): Promise<IndexSummary> {
-  const stored = await readStored(stateFile);
+): Promise<Omit<IndexSummary, "leftOut">> {
   const failed: Array<IndexSummary["failed"][number]> = [];
+  const uploads = new Map<string, Promise<unknown>>();
   let uploaded = 0;
   let skipped = 0;
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    for (let file = files[next++]; file !== undefined && !signal.aborted; file = files[next++]) {
-      try {
-        const bytes = await readFile(file);
-        const name = sha256(`${resolve(file)}\n${sha256(bytes)}`);
-        if (stored.has(name)) skipped++;
-        else {
-          await client.upload([{ name: basename(file), bytes }], { path: file }, name);
-          await appendFile(stateFile, `${name}\n`);
-          uploaded++;
-        }
-      } catch (error) {
-        // Where the server is gone or refuses all, the other files would fail too.
-        if (
-          error instanceof AppError &&
-          ["not_ready", "unauthorized", "forbidden", "storage_full"].includes(error.code)
-        ) {
-          next = files.length;
-          throw error;
-        }
-        const code = error instanceof AppError ? error.code : "internal";
-        failed.push({ file, code, detail: error instanceof Error ? error.message : String(error) });
-      }
-      onProgress(uploaded + skipped + failed.length, files.length);
-    }
+  const each = (some: readonly FoundFile[], work: (file: FoundFile) => Promise<void>) =>
+    pMap(
+      some,
+      async (file) => {
+        if (signal.aborted) return;
+        await work(file).catch((error) => failed.push({ file: file.path, ...asFailure(error) }));
+        onProgress(uploaded + skipped + failed.length, files.length);
+      },
+      { concurrency },
+    );
+
+  const send = async ({ path, name }: FoundFile) => {
+    const image = await readImageFile(path);
+    const label = labelOf(name);
+    return client.upload([image], { name: image.name, path: name, ...(label && { label }), ...metadata });
   };
-  const lanes = await Promise.allSettled(Array.from({ length: concurrency }, lane));
-  const gone = lanes.find((lane) => lane.status === "rejected");
-  if (gone) throw gone.reason;
+
+  for (let i = 0; i < files.length && !signal.aborted; i += CHUNK) {
+    const hashes = new Map<FoundFile, string>();
+    await each(files.slice(i, i + CHUNK), async (file) => {
+      hashes.set(file, sha256((await readImageFile(file.path)).bytes));
+    });
+    const stored = new Set(await client.known([...new Set(hashes.values())]));
+    await each([...hashes.keys()], async (file) => {
+      const hash = hashes.get(file)!;
+      const copy = uploads.get(hash);
+      if (stored.has(hash) || copy) {
+        await copy; // fails as that one does
+        return void skipped++;
+      }
+      const upload = send(file);
+      uploads.set(hash, upload);
+      await upload;
+      uploaded++;
+    });
+  }
   return { uploaded, skipped, failed };
 }
 
-/** One line for each file that is stored: SHA-256 of its path and bytes. */
-async function readStored(stateFile: string): Promise<Set<string>> {
-  await mkdir(join(stateFile, ".."), { recursive: true });
-  const text = await readFile(stateFile, "utf8").catch((error) => {
-    if (hasErrno(error, "ENOENT")) return "";
-    throw error;
-  });
-  return new Set(text.split("\n"));
+/** Where the server is gone or refuses all, the other files would fail too: then the error goes on. */
+function asFailure(error: unknown): { code: ErrorCode; detail: string } {
+  if (!(error instanceof AppError)) throw error;
+  if (["not_ready", "unauthorized", "forbidden", "storage_full"].includes(error.code)) throw error;
+  return { code: error.code, detail: error.message };
+}
+
+function metadataObject(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {}
+  throw new InvalidArgumentError(`Expected a JSON object such as {"source":"archive"}.`);
 }

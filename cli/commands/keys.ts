@@ -1,4 +1,5 @@
 // moco-search keys: API keys of a data folder, also while a server uses it.
+import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { AppError } from "../../core/errors.ts";
 import { type ApiKeys, openApiKeys, ROLES, type Role } from "../../server/index.ts";
@@ -11,9 +12,9 @@ interface Flags {
 const dataOption = () =>
   new Option("--data <folder>", "the server's data folder").default("./data").env("MOCO_SEARCH_DATA");
 
-/** Runs `action` with the keys of a folder. */
-async function withKeys<T>({ data }: Flags, action: (keys: ApiKeys) => Promise<T>): Promise<T> {
-  const { keys, close } = await openApiKeys(data);
+/** Runs `action` with the keys of a folder; only the first key may make one. */
+async function withKeys<T>({ data }: Flags, action: (keys: ApiKeys) => Promise<T>, isNew = false): Promise<T> {
+  const { keys, close } = await openApiKeys(data, { create: isNew });
   try {
     return await action(keys);
   } finally {
@@ -35,8 +36,8 @@ command
   .option("--json", "print the key as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search keys create --role admin")
   .action(async (flags: Flags & { role: Role; name: string }) => {
-    const made = await withKeys(flags, (keys) => keys.create(flags.role, flags.name));
-    console.error("Keep this key: it is not stored and cannot be shown again.");
+    const made = await withKeys(flags, (keys) => keys.create(flags.role, flags.name), true);
+    console.error(`A key of the data in ${resolve(flags.data)}. Keep it: it is not stored and cannot be shown again.`);
     console.log(flags.json ? JSON.stringify(made) : made.key);
   });
 

@@ -1,4 +1,6 @@
+import { describeLeftOut } from "../../core/find-images.ts";
 import type { TrainEvent } from "../../training/index.ts";
+import { nameEach } from "../image-files.ts";
 import { percent } from "../numbers.ts";
 import { showProgress } from "../progress.ts";
 
@@ -13,10 +15,12 @@ export function trainingDisplay(): { show: (event: TrainEvent) => void; stop: ()
       if (event.kind === "starting") {
         reading.stop();
         batch = event.config.batch;
-        const { corrupt, count } = event.dataset;
-        console.error(`${count} images to train on${corrupt.length ? `, ${corrupt.length} skipped:` : "."}`);
-        for (const { name, reason } of corrupt.slice(0, 10)) console.error(`  ${name}: ${reason}`);
-        if (corrupt.length > 10) console.error(`  and ${corrupt.length - 10} more`);
+        const { corrupt, count, leftOut } = event.dataset;
+        const entries = count + corrupt.length + leftOut.length;
+        console.error(
+          `${entries} entries: ${count} images to train on, ${corrupt.length} that cannot be decoded, ${describeLeftOut(leftOut)}.`,
+        );
+        nameEach([...corrupt, ...leftOut]);
         for (const reason of event.reasons) console.error(`- ${reason}`);
       }
       if (event.kind === "tuning") {

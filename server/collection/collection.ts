@@ -35,6 +35,8 @@ export interface Collection {
   add(bytes: Uint8Array, metadata: Metadata, place?: PlaceInUpload): Promise<Image>;
   /** @throws AppError `image_not_found`, here and below. */
   get(id: string): Promise<Image>;
+  /** Those of these SHA-256 whose bytes are stored. */
+  known(sha256s: readonly string[]): Promise<string[]>;
   /** Images older than the cursor `before` that fit the filter, newest first. */
   list(limit: number, options?: { before?: number | undefined; filter?: Filter | undefined }): Promise<ImagePage>;
   /** The bytes as they were uploaded. */
@@ -95,6 +97,7 @@ export function createCollection({ storage, generations }: CollectionDeps): Coll
       }),
     add: (bytes, metadata, place) => generations.use(() => writer.add(bytes, metadata, place)),
     get,
+    known: (sha256s) => storage.catalogue.contents.known(sha256s),
     list,
     async read(id) {
       const image = await get(id);

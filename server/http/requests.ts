@@ -38,6 +38,17 @@ export const listQuerySchema = z.strictObject({
   cursor: cursorOf(z.int().positive()).optional(),
 });
 
+/** Which of these contents are stored? */
+export const knownQuerySchema = z.strictObject({
+  /** SHA-256 of files, hex in lower case. */
+  sha256: z
+    .array(z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256 in hex"))
+    .min(1)
+    .max(1000),
+});
+
+export const swapListQuerySchema = z.strictObject({ limit: z.coerce.number().int().min(1).max(1000).default(100) });
+
 export const contentQuerySchema = z.strictObject({
   /** Longest side of a thumbnail, pixels. */
   size: z.coerce.number().int().min(16).max(2048).optional(),

@@ -19,7 +19,7 @@ describe("safety", () => {
     const keys: Record<string, string> = {};
     const ids: Record<string, string> = {};
     before(async () => {
-      const { keys: store, close } = await openApiKeys(server.dataFolder);
+      const { keys: store, close } = await openApiKeys(server.dataFolder, { create: true });
       for (const role of ["read", "write", "admin"] as const) {
         const { id, key } = await store.create(role, "test");
         keys[role] = key;
@@ -85,7 +85,7 @@ describe("safety", () => {
     });
 
     it("a key that is revoked is refused at once; none is stored readable", async () => {
-      const { keys: store, close } = await openApiKeys(server.dataFolder);
+      const { keys: store, close } = await openApiKeys(server.dataFolder, { create: true });
       assert.ok(!JSON.stringify(await store.list()).includes(keys.read!));
       assert.equal(await store.revoke(ids.read!), true);
       assert.equal(await store.revoke(ids.read!), false);

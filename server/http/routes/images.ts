@@ -8,6 +8,7 @@ import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.t
 import { onlyMethods, type Problem, sendProblem, toProblem } from "../problem.ts";
 import {
   contentQuerySchema,
+  knownQuerySchema,
   listQuerySchema,
   metadataSchema,
   patchSchema,
@@ -62,6 +63,14 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
       response.json({ images, ...(next ? { nextCursor: writeCursor(next) } : {}) });
     })
     .all(onlyMethods("GET", "POST"));
+
+  router
+    .route("/v1/images/known")
+    .post(readJson(), async (request, response) => {
+      const { sha256 } = parse(knownQuerySchema, request.body);
+      response.json({ known: await collection.known(sha256) });
+    })
+    .all(onlyMethods("POST"));
 
   router
     .route("/v1/images/:id")
