@@ -61,6 +61,8 @@ export const configSchema = z.strictObject({
   trustProxies: number.int("expected a whole number").min(0, "expected 0 or more").default(0),
   /** Seconds in which a client must have sent a whole request. */
   requestSeconds: number.gt(0, "expected more than 0").default(300),
+  /** Seconds in which a client must take some of the answer that waits for it. */
+  readSeconds: number.gt(0, "expected more than 0").default(30),
   /** Seconds after which a run of the encoder is taken to hang, and its process is started again. */
   runSeconds: number.gt(0, "expected more than 0").default(60),
   /** Seconds that requests under way get when the server stops. */

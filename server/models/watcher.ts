@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
 import { listModels, type Model, readOnnx } from "../../core/model-folder.ts";
-import { encoderKey } from "../generation/generation.ts";
+import { encoderKey } from "../domain/generation.ts";
 import type { Swaps } from "../swap/swaps.ts";
 
 export interface ModelWatcher {
@@ -37,7 +37,9 @@ export function watchModels(
       const { id } = await swaps.begin(name);
       logger.info({ model: name, swap: id }, "activating the new model");
     } catch (error) {
-      if (!(error instanceof AppError) || error.code !== "swap_in_progress") throw error;
+      if (!(error instanceof AppError)) throw error;
+      if (error.code === "model_active") return;
+      if (error.code !== "swap_in_progress") throw error;
       await swaps.settled();
       if (!stop.signal.aborted) await activate(name);
     }
