@@ -13,7 +13,8 @@ import {
   preparePage,
 } from "../../support/page.ts";
 
-describe("the page", () => {
+describe("the page", function () {
+  this.timeout(120_000);
   let test: PageTest;
 
   before(async () => {
