@@ -10,15 +10,21 @@ import type { FoundKeys } from "../storage/hnsw/worker.ts";
 import type { Store } from "../storage/open.ts";
 import type { Metadata } from "../storage/sqlite/image-records.ts";
 
+/** Ids of stored images that matches should be like and unlike. They are left out of the matches. */
+export interface Examples {
+  readonly positive: readonly string[];
+  readonly negative: readonly string[];
+}
+
 /**
- * What to search with: an image file or a region of it, a stored image, a vector of any norm, or stored images that
- * matches should be like (`positive`) and unlike (`negative`). Stored images of the query are left out of the matches.
+ * What to search with: an image file or a region of it, a stored image (which is left out of the matches), a vector of
+ * any norm, or examples. Examples beside an image: the image is one more of the positive ones.
  */
 export type Query =
-  | { readonly image: Uint8Array; readonly region?: Region | undefined }
+  | ({ readonly image: Uint8Array; readonly region?: Region | undefined } & Partial<Examples>)
   | { readonly id: string }
   | { readonly vector: readonly number[] }
-  | { readonly positive: readonly string[]; readonly negative: readonly string[] };
+  | Examples;
 
 export interface SearchOptions {
   /** Matches at most, 1..1000. */
@@ -62,9 +68,8 @@ export async function search(
   { generation, store }: { generation: Generation; store: Store },
 ): Promise<{ matches: ImageMatch[]; hasMore: boolean }> {
   const vector = await embedQuery(query, generation, store);
-  const leftOut = new Set(
-    "id" in query ? [query.id] : "positive" in query ? [...query.positive, ...query.negative] : [],
-  );
+  const { positive, negative } = examplesOf(query);
+  const leftOut = new Set("id" in query ? [query.id] : [...positive, ...negative]);
   const limit = offset + k + 1;
   const wanted = { limit, minScore, leftOut, filter };
   const own = storedQuery(query, store);
@@ -88,9 +93,16 @@ export async function search(
   }
 }
 
-/** The content that the query's bytes are stored as. */
+function examplesOf(query: Query): Examples {
+  const { positive = [], negative = [] } = "id" in query || "vector" in query ? {} : query;
+  return { positive, negative };
+}
+
+/** The content that the query's bytes are stored as, where nothing but a whole image is searched with. */
 function storedQuery(query: Query, store: Store): number | undefined {
-  return "image" in query && !query.region ? store.images.contentNumber(sha256(query.image)) : undefined;
+  const { positive, negative } = examplesOf(query);
+  const isImageAlone = "image" in query && !query.region && positive.length + negative.length === 0;
+  return isImageAlone ? store.images.contentNumber(sha256(query.image)) : undefined;
 }
 
 /** Two lists of matches as one, best first. */
@@ -106,22 +118,37 @@ function merged(some: FoundKeys, others: FoundKeys): FoundKeys {
 
 /** The query as a vector of unit norm. */
 async function embedQuery(query: Query, generation: Generation, store: Store): Promise<Float32Array> {
-  if ("image" in query) {
-    if (query.region) await checkRegion(query.image, query.region);
-    return generation.embed(createPreparer(query.image, query.region));
-  }
   if ("vector" in query) return checkVector(query.vector, generation.card.dimensions);
   if ("id" in query) return embeddingOf(query.id, generation, store);
-  const meanOf = async (ids: readonly string[]) => {
-    const vectors = await Promise.all(ids.map((id) => embeddingOf(id, generation, store)));
-    return new Float32Array(generation.card.dimensions).map(
-      (_, i) => vectors.reduce((sum, vector) => sum + vector[i]!, 0) / Math.max(1, vectors.length),
-    );
-  };
-  const [positive, negative] = await Promise.all([meanOf(query.positive), meanOf(query.negative)]);
-  // As far beyond the mean of the positive ones as that is away from the negative ones.
-  const target = query.negative.length === 0 ? positive : positive.map((value, i) => 2 * value - negative[i]!);
-  return checkVector([...target], generation.card.dimensions);
+  const embeddingsOf = (ids: readonly string[]) => Promise.all(ids.map((id) => embeddingOf(id, generation, store)));
+  const { positive, negative } = examplesOf(query);
+  const [given, more, less] = await Promise.all([
+    "image" in query ? [await embedGiven(query.image, query.region, generation)] : [],
+    embeddingsOf(positive),
+    embeddingsOf(negative),
+  ]);
+  const towards = [...given, ...more];
+  if (towards.length === 1 && less.length === 0) return towards[0]!;
+  return checkVector(moreLike(towards, less), generation.card.dimensions);
+}
+
+/** positive + (positive − negative), each the mean of its vectors; without negative ones the mean of the positive ones. */
+function moreLike(positive: readonly Float32Array[], negative: readonly Float32Array[]): number[] {
+  const meanAt = (vectors: readonly Float32Array[], i: number) =>
+    vectors.reduce((sum, vector) => sum + vector[i]!, 0) / vectors.length;
+  return Array.from(positive[0]!, (_, i) => {
+    const towards = meanAt(positive, i);
+    return negative.length === 0 ? towards : towards + (towards - meanAt(negative, i));
+  });
+}
+
+async function embedGiven(
+  image: Uint8Array,
+  region: Region | undefined,
+  generation: Generation,
+): Promise<Float32Array> {
+  if (region) await checkRegion(image, region);
+  return generation.embed(createPreparer(image, region));
 }
 
 async function embeddingOf(id: string, generation: Generation, store: Store): Promise<Float32Array> {
