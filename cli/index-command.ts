@@ -6,7 +6,7 @@ import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { Command } from "commander";
 import { AppError, hasErrno } from "../core/errors.ts";
-import { sha256 } from "../core/model-folder.ts";
+import { sha256 } from "../core/hash.ts";
 import { type Client, createClient, type ServerFlags, serverOptions } from "./client.ts";
 import { findImages } from "./image-paths.ts";
 import { positive } from "./numbers.ts";

@@ -1,5 +1,7 @@
 // What `activate` and `rollback` share: a swap begun and followed to its end.
+
 import { AppError } from "../core/errors.ts";
+import { percent } from "../core/percent.ts";
 import type { SwapReport } from "../server/storage/sqlite/swap-records.ts";
 import type { SwapView } from "../server/swap/swaps.ts";
 import type { Client } from "./client.ts";
@@ -56,5 +58,4 @@ function describe({ contents, recallAt10, comparison }: SwapReport): string {
   return lines.join("\n");
 }
 
-const percent = (part: number) => `${(part * 100).toFixed(1)} %`;
 const change = (before: number, after: number) => `${before.toFixed(3)} → ${after.toFixed(3)}`;

@@ -1,6 +1,7 @@
 // moco-search train: from folders of images to a model in models/.
 //
 //   moco-search train photos/ --name photos --minutes 1        (one minute on the CPU)
+
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
@@ -8,6 +9,7 @@ import sharp from "sharp";
 import { AppError } from "../core/errors.ts";
 import { asWriteFailure } from "../core/files.ts";
 import { MODELS_FOLDER, readModel } from "../core/model-folder.ts";
+import { percent } from "../core/percent.ts";
 import { viewsSheet } from "../training/report/contact-sheet.ts";
 import type { TrainEvent } from "../training/run/events.ts";
 import { type PrepareOptions, prepare } from "../training/run/prepare.ts";
@@ -118,8 +120,6 @@ async function showViews(settings: PrepareOptions, path: string): Promise<void> 
   console.log(`Wrote ${path}: in each row an image and eight views of it.`);
 }
 
-const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
-
 /** What a training shows on stderr while it runs. */
 export function trainingDisplay(): { show: (event: TrainEvent) => void; stop: () => void } {
   const reading = showProgress("reading images", "images");
@@ -148,7 +148,7 @@ export function trainingDisplay(): { show: (event: TrainEvent) => void; stop: ()
         training.update(
           step * batch,
           totalSteps && totalSteps * batch,
-          `loss ${loss.toFixed(3)}  own key found ${percent(accuracy)}${waiting > 0.05 ? `  waiting for data ${percent(waiting)}` : ""}`,
+          `loss ${loss.toFixed(3)}  own key found ${percent(accuracy, 0)}${waiting > 0.05 ? `  waiting for data ${percent(waiting, 0)}` : ""}`,
         );
       }
     },

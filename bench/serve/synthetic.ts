@@ -1,6 +1,6 @@
 // A data folder with many stored embeddings and no image files: what searching and starting need.
-import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { sha256 } from "../../core/hash.ts";
 import { readModel } from "../../core/model-folder.ts";
 import { normalised } from "../../core/vector.ts";
 import { encoderKey } from "../../server/generation/generation.ts";
@@ -52,8 +52,14 @@ export async function writeSyntheticData(folder: string, count: number): Promise
   for (let from = 0; from < count; from += ROWS) {
     await store.write(() => {
       for (let i = from; i < Math.min(count, from + ROWS); i++) {
-        const sha256 = createHash("sha256").update(String(i)).digest("hex");
-        const image = { sha256, bytes: 1, type: "png", width: 1, height: 1, metadata: { place: i } } as const;
+        const image = {
+          sha256: sha256(String(i)),
+          bytes: 1,
+          type: "png",
+          width: 1,
+          height: 1,
+          metadata: { place: i },
+        } as const;
         const { content } = store.images.add(image);
         store.embeddings.add(encoder, { content, vector: vectors.next().value as Float32Array });
       }

@@ -1,4 +1,5 @@
 // The demo's outcome as people read it.
+import { percent } from "../../core/percent.ts";
 import type { DemoOutcome } from "../demo.ts";
 
 /** The table of the demo and where to look next. */
@@ -7,7 +8,7 @@ export function report(outcome: DemoOutcome): string {
   const labels = [...before.byLabel.keys()].sort();
   const width = Math.max(...labels.map((label) => label.length), "all queries".length);
   const row = (name: string, cells: string[]) => `${name.padEnd(width)}  ${cells.map((c) => c.padStart(12)).join("")}`;
-  const percent = (value: number | undefined) => (value === undefined ? "" : `${(100 * value).toFixed(1)} %`);
+  const cell = (share: number | undefined) => (share === undefined ? "" : percent(share));
   const figures: Array<[string, string]> = [
     ["training", `${outcome.trainImagesPerSecond.toFixed(0)} images/s`],
     ["storing (decode, embed, index, disk)", `${outcome.uploadImagesPerSecond.toFixed(0)} images/s`],
@@ -23,13 +24,13 @@ ${labels
   .map((label) =>
     row(
       label,
-      [pixels, before, after].map((p) => percent(p.byLabel.get(label))),
+      [pixels, before, after].map((p) => cell(p.byLabel.get(label))),
     ),
   )
   .join("\n")}
 ${row(
   "all queries",
-  [pixels, before, after].map((p) => percent(p.overall)),
+  [pixels, before, after].map((p) => cell(p.overall)),
 )}
 
 ${figures.map(([name, value]) => `${name.padEnd(38)}${value}`).join("\n")}

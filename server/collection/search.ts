@@ -1,7 +1,7 @@
 // From a query to the images that it finds.
 import { type Region, readImageInfo } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
-import { sha256 } from "../../core/model-folder.ts";
+import { sha256 } from "../../core/hash.ts";
 import { normalised } from "../../core/vector.ts";
 import { type Filter, matchesFilter } from "../domain/filter.ts";
 import { createPreparer } from "../encoder/preparer.ts";

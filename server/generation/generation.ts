@@ -1,8 +1,8 @@
 // A generation: one encoder and the index of its embeddings. Embeddings of two encoders are not comparable, so encoder
 // and index are opened, switched and closed together.
 import type { Logger } from "pino";
+import { sha256 } from "../../core/hash.ts";
 import type { EncoderInput, ModelCard } from "../../core/model-card.ts";
-import { sha256 } from "../../core/model-folder.ts";
 import { batchSizes, createBatcher } from "../encoder/batcher.ts";
 import { type EncoderClient, startEncoder } from "../encoder/client.ts";
 import type { EncoderOptions } from "../encoder/messages.ts";

@@ -1,4 +1,5 @@
 // Ablations as a table for the terminal, and as a page with charts.
+import { percent } from "../../core/percent.ts";
 import { type ChartOptions, legend, lineChart, type Series } from "../report/chart.ts";
 import { STYLE } from "../report/style.ts";
 import type { Outcome } from "./ablate.ts";
@@ -14,7 +15,7 @@ const HEADINGS = [
   "images/s",
 ];
 
-const percent = (share: number | undefined) => (share === undefined ? "—" : `${(100 * share).toFixed(1)} %`);
+const percentOrDash = (share: number | undefined) => (share === undefined ? "—" : percent(share));
 
 const cells = ({
   ablation,
@@ -29,9 +30,9 @@ const cells = ({
   ablation,
   series,
   `${value}`,
-  percent(knn),
-  percent(contrastiveAccuracy),
-  percent(evaluationAccuracy),
+  percentOrDash(knn),
+  percentOrDash(contrastiveAccuracy),
+  percentOrDash(evaluationAccuracy),
   loss.toFixed(3),
   imagesPerSecond.toFixed(0),
 ];

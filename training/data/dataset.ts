@@ -7,7 +7,7 @@ import { basename, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import type { ImageShape } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
-import { sha256 } from "../../core/model-folder.ts";
+import { sha256 } from "../../core/hash.ts";
 import {
   buildCache,
   type CacheDescription,

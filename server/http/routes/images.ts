@@ -1,7 +1,7 @@
 import { Router } from "express";
 import { MEDIA_TYPES, makeThumbnail } from "../../../core/decode.ts";
 import { AppError } from "../../../core/errors.ts";
-import { sha256 } from "../../../core/model-folder.ts";
+import { sha256 } from "../../../core/hash.ts";
 import type { Collection } from "../../collection/collection.ts";
 import type { ImageRecord, Metadata } from "../../storage/sqlite/image-records.ts";
 import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.ts";

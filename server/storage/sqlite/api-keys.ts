@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { sha256 } from "../../../core/model-folder.ts";
+import { sha256 } from "../../../core/hash.ts";
 import { DATABASE_FILE, openDatabase, type SqliteDatabase } from "./database.ts";
 
 /** What a key allows, each with all before it: to search, to change images, to change the model. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { sha256 } from "../../../core/model-folder.ts";
+import { sha256 } from "../../../core/hash.ts";
 import { search } from "../../../server/collection/search.ts";
 import type { Generation } from "../../../server/generation/generation.ts";
 import { openStore, type Store } from "../../../server/storage/open.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { sha256 } from "../../../../core/model-folder.ts";
+import { sha256 } from "../../../../core/hash.ts";
 import { openStore } from "../../../../server/storage/open.ts";
 import { temporaryFolder } from "../../../../support/temporary-folder.ts";
 
