@@ -17,6 +17,12 @@ export interface Model {
   readonly onnxPath: string;
 }
 
+/** A model as a value: its card and the bytes of its encoder.onnx. */
+export interface LoadedModel {
+  readonly card: ModelCard;
+  readonly onnx: Uint8Array;
+}
+
 /** The folder of models that come with the package: the default model. */
 const packagedModels = () => join(packageRoot(), "models");
 
@@ -103,7 +109,8 @@ export async function readOnnx(model: Model): Promise<Buffer> {
   return bytes;
 }
 
-function checkSha256(onnx: Uint8Array, card: ModelCard): void {
+/** @throws AppError `invalid_model` where the bytes are not those of the encoder that the card describes. */
+export function checkSha256(onnx: Uint8Array, card: ModelCard): void {
   const actual = sha256(onnx);
   if (actual === card.sha256) return;
   throw new AppError(

@@ -1,8 +1,2 @@
-/**
- * A share as people read it: 0.972 as "97.2 %".
- *
- * @param digits After the point. @default 1
- */
-export function percent(share: number, digits = 1): string {
-  return `${(100 * share).toFixed(digits)} %`;
-}
+/** A share of 1 for people: 0.123 → "12.3 %". */
+export const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)} %`;

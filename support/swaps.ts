@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { hasEnded, type SwapState } from "../server/storage/sqlite/swap-records.ts";
-import type { SwapView } from "../server/swap/swaps.ts";
+import { hasEnded, type SwapState, type SwapView } from "../server/domain/swap.ts";
 import type { TestServer } from "./test-server.ts";
 
 /**

@@ -1,6 +1,17 @@
 // The demo's outcome as people read it.
-import { percent } from "../../core/percent.ts";
-import type { DemoOutcome } from "../demo.ts";
+import { percent } from "../numbers.ts";
+import type { Precision } from "./precision.ts";
+
+/** What the demo measured; `--json` prints it with the overall precisions only. */
+export interface DemoOutcome {
+  readonly trainImagesPerSecond: number;
+  readonly precision: { readonly pixels: Precision; readonly before: Precision; readonly after: Precision };
+  readonly uploadImagesPerSecond: number;
+  readonly searchMsMedian: number;
+  readonly swapSeconds: number;
+  readonly requestsDuringSwap: number;
+  readonly failedDuringSwap: number;
+}
 
 /** The table of the demo and where to look next. */
 export function report(outcome: DemoOutcome): string {
@@ -8,7 +19,6 @@ export function report(outcome: DemoOutcome): string {
   const labels = [...before.byLabel.keys()].sort();
   const width = Math.max(...labels.map((label) => label.length), "all queries".length);
   const row = (name: string, cells: string[]) => `${name.padEnd(width)}  ${cells.map((c) => c.padStart(12)).join("")}`;
-  const cell = (share: number | undefined) => (share === undefined ? "" : percent(share));
   const figures: Array<[string, string]> = [
     ["training", `${outcome.trainImagesPerSecond.toFixed(0)} images/s`],
     ["storing (decode, embed, index, disk)", `${outcome.uploadImagesPerSecond.toFixed(0)} images/s`],
@@ -24,13 +34,13 @@ ${labels
   .map((label) =>
     row(
       label,
-      [pixels, before, after].map((p) => cell(p.byLabel.get(label))),
+      [pixels, before, after].map((p) => percent(p.byLabel.get(label)!)),
     ),
   )
   .join("\n")}
 ${row(
   "all queries",
-  [pixels, before, after].map((p) => cell(p.overall)),
+  [pixels, before, after].map((p) => percent(p.overall)),
 )}
 
 ${figures.map(([name, value]) => `${name.padEnd(38)}${value}`).join("\n")}

@@ -15,8 +15,6 @@ const HEADINGS = [
   "images/s",
 ];
 
-const percentOrDash = (share: number | undefined) => (share === undefined ? "—" : percent(share));
-
 const cells = ({
   ablation,
   series,
@@ -30,9 +28,9 @@ const cells = ({
   ablation,
   series,
   `${value}`,
-  percentOrDash(knn),
-  percentOrDash(contrastiveAccuracy),
-  percentOrDash(evaluationAccuracy),
+  knn === undefined ? "—" : percent(knn),
+  percent(contrastiveAccuracy),
+  percent(evaluationAccuracy),
   loss.toFixed(3),
   imagesPerSecond.toFixed(0),
 ];

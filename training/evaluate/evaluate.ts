@@ -1,9 +1,9 @@
 // How good is a model? Its frozen embeddings of labelled images, by several protocols, beside two baselines.
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Fit } from "../../core/decode.ts";
 import { openEncoder } from "../../core/encoder-session.ts";
 import { AppError } from "../../core/errors.ts";
+import type { Fit } from "../../core/fit.ts";
 import { sha256 } from "../../core/hash.ts";
 import { type Model, WEIGHTS_FILE } from "../../core/model-folder.ts";
 import { type Dataset, openDataset } from "../data/dataset.ts";

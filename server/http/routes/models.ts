@@ -37,8 +37,8 @@ export function modelRoutes(models: ModelCatalogue, swaps: Swaps, stopping: Abor
     .all(onlyMethods("POST"));
   router
     .route("/v1/swaps/:id")
-    .get((request, response) => {
-      response.json(swaps.get(request.params.id));
+    .get(async (request, response) => {
+      response.json(await swaps.get(request.params.id));
     })
     .all(onlyMethods("GET"));
   router
@@ -47,8 +47,8 @@ export function modelRoutes(models: ModelCatalogue, swaps: Swaps, stopping: Abor
     .all(onlyMethods("GET"));
   router
     .route("/v1/swaps/:id/cancel")
-    .post((request, response) => {
-      response.status(202).json({ swap: swaps.cancel(request.params.id) });
+    .post(async (request, response) => {
+      response.status(202).json({ swap: await swaps.cancel(request.params.id) });
     })
     .all(onlyMethods("POST"));
   return router;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { siblingModule } from "../../../core/paths.ts";
 import { loaderFlags } from "../../../core/processes.ts";
-import { type Dataset, type DatasetOptions, defaultCacheFolder, openDataset } from "../../../training/data/dataset.ts";
+import { type Dataset, type DatasetOptions, openDataset } from "../../../training/data/dataset.ts";
 import { idx, png, tar, withFolder, writeFiles } from "./fixtures.ts";
 
 const SHAPE = { width: 2, height: 2, fit: "fill" } as const;
@@ -402,9 +402,4 @@ describe("the image cache", () => {
         },
       );
     }));
-
-  it("has a place of its own in the system", () => {
-    assert.match(defaultCacheFolder({ XDG_CACHE_HOME: "/x", LOCALAPPDATA: "/x" }), /moco-search$/);
-    assert.match(defaultCacheFolder({}), /moco-search$/);
-  });
 });

@@ -1,0 +1,68 @@
+// moco-search keys: API keys of a data folder, also while a server uses it.
+import { Command, Option } from "commander";
+import { AppError } from "../../core/errors.ts";
+import { type ApiKeys, openApiKeys, ROLES, type Role } from "../../server/index.ts";
+
+interface Flags {
+  readonly data: string;
+  readonly json?: true;
+}
+
+const dataOption = () =>
+  new Option("--data <folder>", "the server's data folder").default("./data").env("MOCO_SEARCH_DATA");
+
+/** Runs `action` with the keys of a folder. */
+async function withKeys<T>({ data }: Flags, action: (keys: ApiKeys) => Promise<T>): Promise<T> {
+  const { keys, close } = await openApiKeys(data);
+  try {
+    return await action(keys);
+  } finally {
+    close();
+  }
+}
+
+/** `moco-search keys`. */
+export const command = new Command("keys")
+  .description("API keys of a server: read allows searching, write changing images, admin changing the model too.")
+  .addHelpText("after", "\nExample:\n  $ moco-search keys create --role write --name importer");
+
+command
+  .command("create")
+  .summary("make a key and print it, this once")
+  .addOption(new Option("--role <role>", "what it allows").choices(ROLES).makeOptionMandatory())
+  .option("--name <name>", "what you call it", "")
+  .addOption(dataOption())
+  .option("--json", "print the key as one line of JSON")
+  .addHelpText("after", "\nExample:\n  $ moco-search keys create --role admin")
+  .action(async (flags: Flags & { role: Role; name: string }) => {
+    const made = await withKeys(flags, (keys) => keys.create(flags.role, flags.name));
+    console.error("Keep this key: it is not stored and cannot be shown again.");
+    console.log(flags.json ? JSON.stringify(made) : made.key);
+  });
+
+command
+  .command("list")
+  .summary("list the keys, without what is secret")
+  .addOption(dataOption())
+  .option("--json", "print the list as one line of JSON")
+  .addHelpText("after", "\nExample:\n  $ moco-search keys list")
+  .action(async (flags: Flags) => {
+    const all = await withKeys(flags, (keys) => keys.list());
+    if (flags.json) console.log(JSON.stringify(all));
+    else
+      for (const { id, role, createdAt, name } of all) console.log(`${id}  ${role.padEnd(5)}  ${createdAt}  ${name}`);
+  });
+
+command
+  .command("revoke")
+  .summary("refuse a key from now on")
+  .argument("<id>", "the key's id, as listed")
+  .addOption(dataOption())
+  .option("--json", "print the outcome as one line of JSON")
+  .addHelpText("after", "\nExample:\n  $ moco-search keys revoke 1f2e3d4c5b6a")
+  .action(async (id: string, flags: Flags) => {
+    if (!(await withKeys(flags, (keys) => keys.revoke(id)))) {
+      throw new AppError("invalid_configuration", `There is no key ${JSON.stringify(id)}. See: moco-search keys list`);
+    }
+    console.log(flags.json ? JSON.stringify({ revoked: id }) : `Revoked ${id}.`);
+  });

@@ -1,0 +1,36 @@
+// moco-search search: asks a running server for images like one.
+//
+//   moco-search search photo.jpg -k 5
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { Command } from "commander";
+import { createClient, type ServerFlags, serverOptions } from "../client.ts";
+import { positive } from "../numbers.ts";
+
+interface Flags extends ServerFlags {
+  readonly k: number;
+  readonly minScore?: number;
+  readonly filter?: string;
+  readonly json?: true;
+}
+
+/** `moco-search search`. */
+export const command = new Command("search")
+  .description("Searches a running server with an image file and prints score, id and metadata of each match.")
+  .argument("<image>", "image file to search with")
+  .option("-k <number>", "matches at most", positive, 10)
+  .option("--min-score <score>", "leave out matches with a lower cosine similarity", Number)
+  .option("--filter <json>", "only images whose metadata fits")
+  .option("--json", "print the answer as one line of JSON")
+  .addHelpText("after", `\nExample:\n  $ moco-search search photo.jpg -k 5 --filter '{"field":"colour","eq":"red"}'`);
+for (const option of serverOptions()) command.addOption(option);
+command.action(async (image: string, { server, key, k, minScore, filter, json }: Flags) => {
+  const file = { name: basename(image), bytes: await readFile(image) };
+  const answer = await createClient(server, key).search(file, k, { minScore, filter });
+  if (json) console.log(JSON.stringify(answer));
+  else {
+    for (const { score, id, metadata } of answer.matches) {
+      console.log(`${score.toFixed(4)}  ${id}  ${JSON.stringify(metadata)}`);
+    }
+  }
+});

@@ -1,0 +1,61 @@
+// moco-search serve: one command, no configuration needed.
+import { once } from "node:events";
+import { Command } from "commander";
+import { parseConfig, start } from "../../server/index.ts";
+import { readSettings } from "../settings-file.ts";
+
+interface Flags extends Readonly<Record<string, unknown>> {
+  readonly json?: true;
+  readonly config?: string;
+}
+
+/** `moco-search serve`: the server, until Ctrl-C or SIGTERM. */
+export const command = new Command("serve")
+  .description(
+    "Serves similar-image search over HTTP. Needs no configuration: the default model, data in ./data, port 3000, this machine only. Each option can also be set by an environment variable, such as MOCO_SEARCH_PORT, or in a file; flags go before the environment, and it before the file.",
+  )
+  .option("--config <file>", "options as JSON or YAML, such as maxBatch: 16 (default: what MOCO_SEARCH_CONFIG names)")
+  .option("--data <folder>", "folder of everything that is stored (default: ./data)")
+  .option("--models <folder>", "folder that models are taken from (default: ./models)")
+  .option("--model <name>", "model that a new data folder starts with (default: default)")
+  .option("--host <address>", "address to listen on (default: 127.0.0.1)")
+  .option("--port <number>", "port to listen on, 0 for a free one (default: 3000)")
+  .option("--device <name>", "where the encoder computes: auto, cpu, webgpu, cuda, coreml or dml (default: cpu)")
+  .option("--threads <number>", "threads of the encoder (default: all cores)")
+  .option("--auto-activate", "activate each model that appears in the models folder")
+  .option("--golden-key <key>", "metadata key of images that belong together: a swap must not find less of them")
+  .option("--require-keys", "demand API keys on this machine too, as behind a reverse proxy")
+  .option("--log-level <level>", "silent, fatal, error, warn, info, debug or trace, on stderr (default: warn)")
+  .option("--json", "print one line of JSON when the server is ready")
+  .addHelpText("after", "\nExample:\n  $ moco-search serve --data ./photos-index --port 8080")
+  .action(async ({ json, config: path = process.env.MOCO_SEARCH_CONFIG, ...flags }: Flags) => {
+    const file = path ? { path, values: await readSettings(path, "options of the server") } : undefined;
+    const config = parseConfig(flags, process.env, file);
+    if (!json) console.log(`Loading the model; data is in ${config.data} …`);
+    const server = await start(config);
+    const stopped = stopSignal(); // who reads the next line may answer with a signal at once
+    if (json)
+      console.log(JSON.stringify({ url: server.url, model: server.model, data: config.data, pid: process.pid }));
+    else console.log(welcome(server.url, server.model));
+    await stopped;
+    if (!json) console.log("Finishing requests under way …");
+    await server.close();
+  });
+
+function welcome(url: string, model: string): string {
+  return `moco-search is ready at ${url} with the model "${model}".
+
+Store an image:       curl -F image=@photo.jpg ${url}/v1/images
+Find similar ones:    curl -F image=@photo.jpg ${url}/v1/search
+See what is stored:   curl ${url}/v1/images
+
+Press Ctrl-C to stop.`;
+}
+
+/** Resolves on the first Ctrl-C or SIGTERM; after that a second one ends the process at once. */
+async function stopSignal(): Promise<void> {
+  const heard = new AbortController();
+  const { signal } = heard;
+  await Promise.race([once(process, "SIGINT", { signal }), once(process, "SIGTERM", { signal })]);
+  heard.abort();
+}

@@ -1,0 +1,59 @@
+// What `activate` and `rollback` share: a swap begun and followed to its end.
+import { AppError } from "../core/errors.ts";
+import type { SwapReport, SwapView } from "../server/domain/swap.ts";
+import type { Client } from "./client.ts";
+import { percent } from "./numbers.ts";
+import { showProgress } from "./progress.ts";
+
+/**
+ * Follows a swap until it has ended and prints how, and what the gate found.
+ *
+ * @throws AppError with the server's reason where the swap failed, `invalid_model` where it was cancelled: then the
+ *   model from before still answers.
+ */
+export async function followSwap(
+  client: Client,
+  begun: SwapView,
+  { json }: { json?: true | undefined },
+): Promise<void> {
+  const progress = showProgress("re-embedding", "images");
+  let swap = begun;
+  let state = "";
+  for await (swap of client.follow(begun.id)) {
+    if (swap.state !== state) progress.say(swap.state);
+    state = swap.state;
+    if (swap.progress && swap.state === "backfilling") progress.update(swap.progress.done, swap.progress.total);
+  }
+  progress.stop();
+  if (json) console.log(JSON.stringify(swap));
+  else if (swap.report) console.log(describe(swap.report));
+  if (swap.state === "failed" || swap.state === "cancelled") {
+    const { code, detail } = swap.error ?? {};
+    throw new AppError(code ?? "invalid_model", detail ?? `The swap was ${swap.state}; nothing has changed.`);
+  }
+  if (!json) console.log(`"${swap.model.name}" answers now.`);
+}
+
+/** A report in a few lines. */
+function describe({ contents, recallAt10, comparison }: SwapReport): string {
+  const lines = [`${contents} images; the index finds ${percent(recallAt10)} of the 10 nearest.`];
+  if (!comparison) return lines[0]!;
+  const { neighbours, scores, retrieval } = comparison;
+  lines.push(`${percent(neighbours.overlapAt10)} of the 10 nearest are the same as before.`);
+  const changed = neighbours.changedMost.slice(0, 3).map(({ id, overlapAt10 }) => `${id} (${percent(overlapAt10)})`);
+  if (changed.length > 0) lines.push(`Changed most: ${changed.join(", ")}.`);
+  if (scores) {
+    const { before, after } = scores;
+    lines.push(
+      `Score of two random images ${change(before.random.p50, after.random.p50)}, of nearest ones ${change(before.nearest.p50, after.nearest.p50)} (medians).`,
+      `Images are alike from a score of ${change(before.threshold, after.threshold)} on.`,
+    );
+  }
+  if (retrieval) {
+    const { key, images, before, after } = retrieval;
+    lines.push(`Mean average precision on the ${images} images that "${key}" groups: ${change(before, after)}.`);
+  }
+  return lines.join("\n");
+}
+
+const change = (before: number, after: number) => `${before.toFixed(3)} → ${after.toFixed(3)}`;
