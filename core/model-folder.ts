@@ -1,9 +1,9 @@
 // models/: the hand-over between offline training and the server. A model appears whole or not at all.
-import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError, hasErrno } from "./errors.ts";
 import { replaceFile, sync, temporaryName, writeDurably } from "./files.ts";
+import { sha256 } from "./hash.ts";
 import { type KeptEvaluation, type ModelCard, modelCardSchema, modelNameSchema } from "./model-card.ts";
 import { packageRoot } from "./paths.ts";
 
@@ -21,11 +21,6 @@ export interface Model {
 export interface LoadedModel {
   readonly card: ModelCard;
   readonly onnx: Uint8Array;
-}
-
-/** SHA-256 in lower-case hex. */
-export function sha256(bytes: Uint8Array | string): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }
 
 /** The folder of models that come with the package: the default model. */

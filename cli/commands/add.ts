@@ -9,8 +9,9 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { openEncoder } from "../../core/encoder-session.ts";
 import { AppError } from "../../core/errors.ts";
 import { FITS } from "../../core/fit.ts";
+import { sha256 } from "../../core/hash.ts";
 import type { EncoderInput, ModelCard } from "../../core/model-card.ts";
-import { MODELS_FOLDER, sha256, writeModel } from "../../core/model-folder.ts";
+import { MODELS_FOLDER, writeModel } from "../../core/model-folder.ts";
 import { wrapEncoder } from "../../core/wrap-encoder.ts";
 import { three } from "../numbers.ts";
 

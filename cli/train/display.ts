@@ -1,7 +1,7 @@
 import { describeLeftOut } from "../../core/find-images.ts";
+import { percent } from "../../core/percent.ts";
 import type { TrainEvent } from "../../training/index.ts";
 import { nameEach } from "../image-files.ts";
-import { percent } from "../numbers.ts";
 import { showProgress } from "../progress.ts";
 
 /** What a training shows on stderr while it runs. */

@@ -1,7 +1,7 @@
 // Failures as application/problem+json (RFC 9457).
 import type { ErrorRequestHandler, RequestHandler, Response } from "express";
 import multer from "multer";
-import { AppError, ERRORS, type ErrorCode } from "../../core/errors.ts";
+import { AppError, ERRORS, type ErrorCode, type ErrorKind } from "../../core/errors.ts";
 
 /** A failure in the words of RFC 9457; `code` is stable, `detail` is for people. */
 export interface Problem {
@@ -12,23 +12,16 @@ export interface Problem {
   readonly detail: string;
 }
 
-/** Codes after which trying again soon makes sense, and in how many seconds. */
-const RETRY_AFTER: Partial<Record<ErrorCode, number>> = {
-  overloaded: 1,
-  not_ready: 2,
-  index_unavailable: 2,
-  encoder_unavailable: 2,
-};
-
 /** The problem that an error is shown as; a defect of ours shows nothing of itself. */
 export function toProblem(error: unknown): Problem {
   const { code, message } = asAppError(error);
-  return { type: `urn:moco-search:problem:${code}`, ...ERRORS[code], code, detail: message };
+  const { status, title } = ERRORS[code];
+  return { type: `urn:moco-search:problem:${code}`, title, status, code, detail: message };
 }
 
 export function sendProblem(response: Response, problem: Problem): void {
-  const seconds = RETRY_AFTER[problem.code];
-  if (seconds) response.set("Retry-After", String(seconds));
+  const { retryAfter }: ErrorKind = ERRORS[problem.code];
+  if (retryAfter) response.set("Retry-After", String(retryAfter));
   response.status(problem.status).type("application/problem+json").send(JSON.stringify(problem));
 }
 

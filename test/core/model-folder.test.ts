@@ -1,16 +1,9 @@
 import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { sha256 } from "../../core/hash.ts";
 import type { ModelCard } from "../../core/model-card.ts";
-import {
-  keepEvaluation,
-  listModels,
-  readModel,
-  readOnnx,
-  sha256,
-  WEIGHTS_FILE,
-  writeModel,
-} from "../../core/model-folder.ts";
+import { keepEvaluation, listModels, readModel, readOnnx, WEIGHTS_FILE, writeModel } from "../../core/model-folder.ts";
 import { withFolder, writeFiles } from "../training/data/fixtures.ts";
 
 const onnx = Buffer.from("weights");
