@@ -1,4 +1,4 @@
-// The paper's ablations on any collection: many short runs that differ in one thing, measured alike.
+// The paper's ablations on any collection: short runs that differ in one thing and are measured in the same way.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,30 +9,30 @@ import { type PrepareOptions, prepare } from "../run/prepare.ts";
 import { train } from "../train.ts";
 import { type Ablation, type Variant, variantsOf } from "./variants.ts";
 
-/** What a run came to. */
+/** The outcome of one run. */
 export interface Outcome extends Omit<Variant, "settings"> {
   readonly loss: number;
-  /** Share of queries whose own key was nearest while training, over the whole run. */
+  /** Contrastive accuracy of the training, averaged over the run. */
   readonly contrastiveAccuracy: number;
-  /** The same with running statistics: far below it where batch statistics leak. */
+  /** The same with running statistics: far below where batch statistics leak. */
   readonly evaluationAccuracy: number;
   /** Share of images whose neighbours have their label; undefined where images have none. */
   readonly knn: number | undefined;
   readonly imagesPerSecond: number;
-  /** In plain words. */
+  /** The verdict in plain words. */
   readonly verdict: string;
 }
 
 /** Options of {@link ablate}. */
 export interface AblateOptions extends PrepareOptions {
   readonly ablations: readonly Ablation[];
-  /** Of each run. */
+  /** Length of each run. */
   readonly budget: Budget;
   /** Threads of the engine. @default every core */
   readonly threads?: number;
-  /** As in a training. */
+  /** As of a training. */
   readonly tuningFile?: string;
-  /** As in a training. */
+  /** As of a training. */
   readonly recompute?: boolean;
   readonly signal?: AbortSignal;
   /** Called before each run. */
@@ -43,7 +43,7 @@ export interface AblateOptions extends PrepareOptions {
  * Trains every variant and measures its encoder on the images themselves: kNN where folders are labels, and the
  * label-free measures.
  *
- * @returns An outcome for each variant, in their order; fewer where the signal ended it.
+ * @returns An outcome for each variant, in order; fewer where the signal stopped it.
  * @throws AppError as a training does.
  */
 export async function ablate(options: AblateOptions): Promise<Outcome[]> {
@@ -68,7 +68,7 @@ export async function ablate(options: AblateOptions): Promise<Outcome[]> {
         modelsFolder: join(folder, "models"),
         runFolder: join(folder, "run"),
         checkpointMinutes: Number.POSITIVE_INFINITY,
-        secondsBetweenMeasures: Number.POSITIVE_INFINITY, // the last step is measured in any case
+        secondsBetweenMeasures: Number.POSITIVE_INFINITY, // only the last step is measured
         onEvent(event) {
           if (event.kind === "epoch") last = event.epoch;
         },
@@ -76,7 +76,7 @@ export async function ablate(options: AblateOptions): Promise<Outcome[]> {
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
-    if (!last) break; // ended by its signal
+    if (!last) break; // stopped by the signal
     const { loss, contrastiveAccuracy, evaluationAccuracy, knn, imagesPerSecond, verdict } = last;
     const { ablation, series, value } = variant;
     const measures = { loss, contrastiveAccuracy, evaluationAccuracy, knn, imagesPerSecond };

@@ -44,10 +44,10 @@ export function ablationTable(outcomes: readonly Outcome[]): string {
   return [line(HEADINGS), rule, ...outcomes.map((outcome) => line(cells(outcome)))].join("\n");
 }
 
-/** Place of a momentum on the axis: 0, .9, .99, .999 at 0, 1, 2, 3. */
+/** Number of nines, a momentum's place on the axis: 0, .9, .99, .999 are at 0, 1, 2, 3. */
 const nines = (momentum: number) => -Math.log10(1 - momentum);
 
-/** A page, complete in itself: a chart for mechanism × queue size, one for key momentum, and the table. */
+/** A self-contained page: charts of mechanism × queue size and of key momentum, and the table. */
 export async function ablationPage(outcomes: readonly Outcome[]): Promise<string> {
   const measure = outcomes.every(({ knn }) => knn !== undefined)
     ? { name: "kNN", of: (outcome: Outcome) => outcome.knn! }

@@ -1,4 +1,4 @@
-// What the paper's ablations vary (section 4.1, tables and figure 3), one short run each.
+// The variants of the paper's ablations (section 4.1, tables and figure 3): one short run each.
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Settings } from "../config/settle.ts";
 
@@ -8,17 +8,17 @@ export const ABLATIONS = ["mechanism", "key-momentum", "shuffle"] as const;
 /** One of {@link ABLATIONS}. */
 export type Ablation = (typeof ABLATIONS)[number];
 
-/** One run: what it is called, where it stands on the chart, what it changes. */
+/** One run: its name, its place on the chart, and the settings that it changes. */
 export interface Variant {
   readonly ablation: Ablation;
-  /** Line of the chart: a mechanism, say. */
+  /** Line of the chart, such as a mechanism. */
   readonly series: string;
   /** Place on the line: a number of negatives, a momentum, or a word. */
   readonly value: number | string;
   readonly settings: Settings;
 }
 
-/** Momenta of the paper's table in section 4.1, and none. */
+/** Key momenta: 0 and those of the table in section 4.1. */
 const KEY_MOMENTA = [0, 0.9, 0.99, 0.999];
 
 /**

@@ -1,7 +1,7 @@
 // The decoded images of a collection on disk, so that they are decoded once and read by position:
 // <name>.bin   a header of 32 bytes (magic, identity), then one record of RGB bytes [H, W, 3] for each image
 // <name>.json  the index: what the records are, where they come from, which files could not be decoded
-// The index is written last and repeats the identity of its .bin: two halves of different runs never pass as a cache.
+// The index is written last and repeats the identity of its .bin, so that files of two runs never pass as one cache.
 import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -29,7 +29,7 @@ const indexSchema = z.object({
   fit: z.enum(FITS),
   /** Absolute paths. */
   sources: z.array(z.string()),
-  /** Says whether the sources have changed since. */
+  /** Changes whenever the sources do. */
   fingerprint: z.string(),
   /** In the order of the records; `width` and `height` are those of the original, in pixels. */
   images: z.array(z.object({ name: z.string(), label: z.string().optional(), width: size, height: size })),
@@ -42,7 +42,7 @@ export type CorruptImage = z.infer<typeof corruptImageSchema>;
 /** The index of a cache. */
 export type CacheIndex = z.infer<typeof indexSchema>;
 
-/** What is known of a cache before its images are decoded. */
+/** What describes a cache before its images are decoded. */
 export type CacheDescription = Pick<CacheIndex, keyof ImageShape | "sources" | "fingerprint">;
 
 /** An open cache: its index, and its `.bin` to read from and to close. */
@@ -51,7 +51,7 @@ export interface ImageCache {
   readonly pixels: FileHandle;
 }
 
-/** Opens the cache at `<path>.bin` and `<path>.json`; undefined where there is none or it describes something else. */
+/** Opens the cache at `<path>.bin` and `<path>.json`; undefined where there is none, or it is of other images or another version. */
 export async function openCache(path: string, description: CacheDescription): Promise<ImageCache | undefined> {
   const index = await readIndex(`${path}.json`);
   if (!index || index.fingerprint !== description.fingerprint) return undefined;
@@ -66,7 +66,7 @@ export async function openCache(path: string, description: CacheDescription): Pr
 
 /**
  * Decodes images, several at a time and in bounded memory, and writes the cache at `<path>.bin` and `<path>.json`.
- * Runs that do so at once do not disturb each other: each reads the file that it wrote.
+ * Several runs may do so at once: each reads the file that it wrote.
  *
  * @throws AppError `storage_full` where the disk is, `invalid_dataset` where a source breaks off.
  */
@@ -115,7 +115,7 @@ export async function buildCache(
   }
 }
 
-/** Removes what killed runs left of this cache: temporary files that nobody has written to for ten minutes. */
+/** Removes temporary files of this cache that killed runs left: those not written to for ten minutes. */
 export async function removeLeftovers(path: string): Promise<void> {
   const folder = dirname(path);
   for (const name of await readdir(folder).catch(() => [])) {
@@ -138,7 +138,7 @@ async function readIndex(path: string): Promise<CacheIndex | undefined> {
   try {
     return indexSchema.safeParse(JSON.parse(await readFile(path, "utf8"))).data;
   } catch {
-    return undefined; // there is none yet, or it is no index: it is built again
+    return undefined; // none yet, or not an index: the cache is built
   }
 }
 

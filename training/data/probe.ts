@@ -1,8 +1,8 @@
-// A first look at a collection, before it is decoded.
+// A look at a collection before it is decoded.
 import { resolve } from "node:path";
 import { openSource } from "./open-source.ts";
 
-/** Median of the smaller sides of the first images that can be decoded, in pixels; undefined where there is none. */
+/** Median of the smaller sides of the first `look` images of each path, pixels; undefined where none can be decoded. */
 export async function medianSide(paths: readonly string[], look = 48): Promise<number | undefined> {
   const sides: number[] = [];
   for (const path of paths) {

@@ -1,8 +1,8 @@
-// Which images make the next batch.
+// The order in which images are drawn.
 import { AppError } from "../../core/errors.ts";
 import { randomStream } from "./streams.ts";
 
-/** Where a sampler stands: the batch that it gives next. Plain JSON. */
+/** The next batch of a sampler. Plain JSON. */
 export interface SamplerPosition {
   /** Counted from 0. */
   readonly epoch: number;
@@ -10,21 +10,21 @@ export interface SamplerPosition {
   readonly batch: number;
 }
 
-/** Gives batches of image indices, every epoch in another order. */
+/** Batches of image indices, in another order every epoch. */
 export interface Sampler {
-  /** Whole batches in an epoch; the images that are left over then come in another epoch. */
+  /** Whole batches in an epoch. Images that are left over have their turn in other epochs. */
   readonly batchesPerEpoch: number;
   /** The indices of the next batch, `batchSize` of them, all different. */
   next(): Uint32Array<ArrayBuffer>;
-  /** What `start` continues from. */
+  /** Position to continue from, as `start`. */
   position(): SamplerPosition;
 }
 
 /**
- * A sampler over `count` images. The order of an epoch depends on `seed` and the epoch alone, so a position is all that
- * a checkpoint needs.
+ * A sampler over `count` images. The order of an epoch depends on `seed` and the epoch alone: a position is all that a
+ * checkpoint needs.
  *
- * @param options.start Where to begin. @default the first batch of epoch 0
+ * @param options.start First batch to give. @default that of epoch 0
  * @throws AppError `invalid_dataset` where there are fewer images than a batch holds.
  */
 export function createSampler(

@@ -2,13 +2,13 @@
 // was resumed or not, and no two uses draw the same numbers.
 import { createRandom, type Random } from "./random.ts";
 
-/** A use's streams of the seed: `first`, and as many after it as it counts. */
+/** `count` streams of the seed from `first` on. */
 interface Streams {
   readonly first: number;
   readonly count: number;
 }
 
-/** The one table of random streams: who draws from which of the 2³² streams of a seed. */
+/** The table of random streams: the use of each of the 2³² streams of a seed. */
 export const STREAMS = {
   /** Views of step t and the shuffle of its keys. */
   step: { first: 0, count: 2 ** 30 },
@@ -20,7 +20,7 @@ export const STREAMS = {
   viewsSheet: { first: 2 ** 32 - 3, count: 1 },
   /** The sample that is measured while a run goes on, and its views. */
   sample: { first: 2 ** 32 - 2, count: 1 },
-  /** Initial weights, then the noise in the queue. The untrained baseline of an evaluation and a linear probe begin here too. */
+  /** Initial weights, then the noise in the queue; also the untrained baseline of an evaluation and a linear probe. */
   initialValues: { first: 2 ** 32 - 1, count: 1 },
 } as const satisfies Record<string, Streams>;
 

@@ -21,7 +21,7 @@ import { untrainedEncoder } from "./untrained.ts";
 export const PROTOCOLS = ["knn", "linear", "retrieval"] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
 
-/** What was measured; a protocol that was not asked for is left out. */
+/** Results by protocol; those that were not asked for are missing. */
 export interface Measures {
   readonly knn?: { readonly top1: number };
   readonly linear?: { readonly top1: number };
@@ -36,9 +36,9 @@ export interface Evaluation extends Measures {
     /** The same architecture with fresh weights; left out where the architecture is not known. */
     readonly untrained?: Measures;
   };
-  /** Of the encoder, decoding not included. */
+  /** Speed of the encoder, without decoding. */
   readonly imagesPerSecond: number;
-  /** What is left out, and why. */
+  /** Measures that are missing, with the reason. */
   readonly notes: readonly string[];
 }
 
@@ -66,7 +66,7 @@ export interface EvaluateOptions {
   readonly onProgress?: (what: string, done: number, total: number | undefined) => void;
 }
 
-/** Raw pixels of larger images would need more memory than they are worth. */
+/** Larger side of the images that raw pixels are compared on: more would only cost memory. */
 const PIXELS_SIDE = 32;
 
 /**

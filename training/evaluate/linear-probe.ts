@@ -12,7 +12,7 @@ import type { LabelledEmbeddings } from "./similarities.ts";
 export interface LinearProbeOptions {
   /** @default 30: the features are small, so the steps are large. */
   readonly learningRate?: number;
-  /** The rate falls to a tenth after 60 % and again after 80 % of them. @default 100 */
+  /** The learning rate is multiplied by 0.1 after 60 % and 80 % of them. @default 100 */
   readonly epochs?: number;
   /** @default 256, or all images where there are fewer */
   readonly batchSize?: number;

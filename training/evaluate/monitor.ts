@@ -1,4 +1,4 @@
-// Measures of the encoders while they train, on the run's sample of the collection.
+// Measures the encoders of a run while they train, on a sample of the collection.
 import { nearest } from "../../core/vector.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
@@ -11,9 +11,9 @@ import { alignment, effectiveRank, spread, uniformity } from "./embedding-health
 import { knn } from "./knn.ts";
 import { compileEmbedding, embeddedView, runningEncoder, sampledViews, viewedSample } from "./viewed-sample.ts";
 
-/** What the encoders are like, by the measures of `embedding-health.ts` and `knn.ts`. */
+/** The measures of `embedding-health.ts` and `knn.ts`. */
 export interface Health {
-  /** Of the query encoder's projections. */
+  /** This and the next are of the query encoder's projections. */
   readonly spread: number;
   readonly effectiveRank: number;
   /** D: length of a projection. */
@@ -21,9 +21,9 @@ export interface Health {
   /** Mean squared distance of a query and its key. */
   readonly alignment: number;
   readonly uniformity: number;
-  /** Contrastive accuracy with the batch norm's running statistics: it falls short of training's where that leaks. */
+  /** Contrastive accuracy with the batch norm's running statistics. Far below that of training, batch statistics leak. */
   readonly evaluationAccuracy: number;
-  /** kNN top-1 of the pooled features, each image among the others of the sample, √N neighbours; where there are labels. */
+  /** kNN top-1 of the pooled features, where there are labels: each image among the others of the sample, √N neighbours. */
   readonly knn?: number;
 }
 
@@ -36,7 +36,7 @@ export interface Neighbourhood {
 /** State of the run by its names, `q.…` and `k.…`. */
 type State = ReadonlyMap<string, Float32Array>;
 
-/** Measures a run from time to time. */
+/** Measures of one run. */
 export interface Monitor {
   /** @param queue [K, D], the negatives of `evaluationAccuracy`. */
   measure(state: State, queue: Float32Array): Promise<{ health: Health; neighbourhoods: Neighbourhood[] }>;
@@ -47,7 +47,7 @@ export interface Monitor {
 const SAMPLE = { pairs: 1024, images: 2048 };
 const SHOWN = { images: 8, neighbours: 8 };
 
-/** A monitor of runs with this configuration on this data set. */
+/** A monitor for runs of this configuration on this data set. */
 export async function createMonitor(
   dataset: Dataset,
   config: TrainingConfig,
@@ -92,12 +92,12 @@ function pairsGraph(config: TrainingConfig, B: number): Record<string, Tensor> {
   const projection = (x: Tensor, encoder: Scope) => l2Normalise(projectionEncoder(x, encoder, config));
   const queryEncoder = runningEncoder("q");
   const queries = projection(xq, queryEncoder);
-  const keys = projection(xk, config.mechanism === "moco" ? runningEncoder("k") : queryEncoder); // the others have one
+  const keys = projection(xk, config.mechanism === "moco" ? runningEncoder("k") : queryEncoder); // the others have no key encoder
   const queue = input("queue", [config.queue, config.dim]);
   return { queries, keys, accuracy: contrastiveAccuracy(mocoLogits(queries, keys, queue, config.temperature)) };
 }
 
-/** Labels of the sample where they can say something: more than one, and most of them more than once. */
+/** Labels of the sample, if they are useful: more than one, and on average at least two images each. */
 function usefulLabels(dataset: Dataset, indices: Uint32Array): string[] | undefined {
   if (!dataset.labels) return undefined;
   const labels = Array.from(indices, (index) => dataset.labels![index]!);

@@ -2,7 +2,7 @@
 import { averagePrecision } from "../../core/average-precision.ts";
 import { compareAll, type LabelledEmbeddings } from "./similarities.ts";
 
-/** Measures of a search, all in 0..1, averaged over the queries. An image is relevant that has the query's label. */
+/** Measures of a search, in 0..1, averaged over the queries. Images with the query's label are relevant. */
 export interface RetrievalResult {
   /** Share of queries with a relevant image among the first 1, 5 or 10. */
   readonly recallAt1: number;
@@ -10,14 +10,14 @@ export interface RetrievalResult {
   readonly recallAt10: number;
   /** Share of relevant images among the first 10. */
   readonly precisionAt10: number;
-  /** Mean average precision: over the ranks of all relevant images, the share of relevant ones up to there. */
+  /** Mean average precision: the precision at the rank of each relevant image, averaged. */
   readonly mAP: number;
-  /** Queries that count: those with a relevant image in the database. */
+  /** Queries that have a relevant image in the database; others do not count. */
   readonly queries: number;
 }
 
 /**
- * Searches `database` with each query and measures the order that comes.
+ * Ranks `database` by similarity to each query and measures the ranking.
  *
  * @param database Labelled images to search. Where left out, the queries themselves, each without itself.
  */
@@ -57,7 +57,7 @@ export async function retrieval(
 
 /**
  * Indices of `values` from the largest to the smallest; among equal ones the lower index first. A radix sort in three
- * passes of 11 bits: several times faster than a sort by comparison, and an evaluation does little else.
+ * passes of 11 bits: several times faster than sorting by comparison, where an evaluation spends most of its time.
  */
 function descendingOrder(values: Float32Array): Uint32Array {
   const words = new Uint32Array(values.map((value) => value + 0).buffer); // −0 + 0 is 0

@@ -1,4 +1,4 @@
-// Similarities that an embedding gives, by which thresholds are calibrated.
+// Typical similarities of an embedding, for calibrating thresholds.
 import type { ScoreStatistics } from "../../core/model-card.ts";
 import { dot } from "../../core/vector.ts";
 import type { TrainingConfig } from "../config/schema.ts";
@@ -6,7 +6,7 @@ import type { CompiledGraph, Values } from "../graph/index.ts";
 import type { ViewSpec } from "../views/recipe.ts";
 import { embeddedView, type ViewedSample } from "./viewed-sample.ts";
 
-/** Images compared at most. */
+/** Most images that are compared. */
 const PAIRS = 512;
 
 /**

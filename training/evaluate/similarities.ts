@@ -9,7 +9,7 @@ export interface LabelledEmbeddings {
   readonly labels: readonly string[];
 }
 
-/** Called for each query in turn: its index and its similarity with each row, [N]; the array is used again afterwards. */
+/** Called for each query in turn: its index and its similarity with each row, [N]; the array is overwritten afterwards. */
 export type VisitQuery = (query: number, similarities: Float32Array) => void;
 
 // Large enough that the matrix product runs at full speed, small enough that a block of similarities is some megabytes.
@@ -40,7 +40,7 @@ export async function compareAll(
     similarities: gemm(input("queries", [BLOCK, dimensions]), input("rows", [count, dimensions]), { transB: true }),
   });
   try {
-    const block = new Float32Array(BLOCK * dimensions); // the last block is filled up with what was there before
+    const block = new Float32Array(BLOCK * dimensions); // rows beyond the last query are ignored
     const similarities = new Float32Array(BLOCK * count);
     for (let first = 0; first < queryCount; first += BLOCK) {
       const last = Math.min(first + BLOCK, queryCount);

@@ -1,4 +1,4 @@
-// The same network before training: what its architecture alone is good for.
+// A network before training: the baseline that shows what its architecture alone achieves.
 import { normalisePixels } from "../../core/encoder-session.ts";
 import type { EncoderInput } from "../../core/model-card.ts";
 import type { TrainingConfig } from "../config/schema.ts";
@@ -12,9 +12,9 @@ import type { Embed } from "./embed-dataset.ts";
 const BATCH = 64;
 
 /**
- * An encoder of this architecture with freshly drawn weights.
+ * The encoder that a run of this configuration begins with.
  *
- * @param card The input that `embed` is given images in.
+ * @param card The input that images are given to `embed` in.
  */
 export async function untrainedEncoder(
   config: TrainingConfig,

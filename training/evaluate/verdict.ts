@@ -1,17 +1,17 @@
 // What the measures of the epochs so far mean, in plain words.
 import { percent } from "../../core/percent.ts";
 
-/** What is known at the end of an epoch. */
+/** What a verdict is given on: measures at the end of an epoch. */
 export interface EpochMetrics {
   /** Mean InfoNCE loss of the epoch. */
   readonly loss: number;
-  /** Share of queries whose own key scored above all negatives, 0..1. */
+  /** Share of queries that are nearer to their own key than to every negative, 0..1. */
   readonly contrastiveAccuracy: number;
-  /** The same on held-back images with the batch norm's running statistics, where it was measured. */
+  /** The same with the batch norm's running statistics, where it was measured. */
   readonly evaluationAccuracy?: number | undefined;
-  /** See `spread`. */
+  /** `spread` of embedding-health.ts. */
   readonly spread: number;
-  /** See `effectiveRank`. */
+  /** `effectiveRank` of embedding-health.ts. */
   readonly effectiveRank: number;
   /** D: length of the embeddings that `spread` and `effectiveRank` were measured on. */
   readonly dimensions: number;
@@ -26,7 +26,7 @@ export interface EpochMetrics {
   readonly knn?: number | undefined;
 }
 
-/** What is happening. */
+/** The states that training can be in. */
 type TrainingState =
   | "diverged"
   | "queue too large"
@@ -37,10 +37,10 @@ type TrainingState =
   | "stalled"
   | "learning";
 
-/** A verdict to show as it is. */
+/** A verdict, to be shown as it is. */
 export interface Verdict {
   readonly state: TrainingState;
-  /** One sentence or two: what is seen, what it means, what to do. */
+  /** One or two sentences: what is seen, what it means, what to do. */
   readonly message: string;
 }
 
@@ -48,7 +48,7 @@ export interface Verdict {
 const PATIENCE = 4;
 
 /**
- * Judges the last epoch of `history` in the light of those before it.
+ * Judges the last epoch of `history` by its measures and those of the epochs before.
  *
  * @param history Metrics of each epoch from the first on; at least one.
  */
@@ -159,7 +159,7 @@ function learning(now: EpochMetrics, history: readonly EpochMetrics[]): Verdict 
   return { state: "learning", message: `learning: ${seen.flat().join(", ")}.` };
 }
 
-/** The epochs that began with a full queue; losses before that cannot be compared with them. */
+/** The epochs that began with a full queue. Earlier losses cannot be compared with theirs. */
 function filled(history: readonly EpochMetrics[]): readonly EpochMetrics[] {
   return history.filter(({ queueSize, imagesSeenBefore }) => imagesSeenBefore >= queueSize);
 }

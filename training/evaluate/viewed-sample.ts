@@ -1,5 +1,5 @@
-// A sample of the collection that stays the same for the whole run, seen through views that stay the same: what changes
-// from one measurement to the next is the encoder alone. Nothing here touches the run.
+// A sample of the collection and views of it that stay the same for the whole run: only the encoder changes from one
+// measurement to the next.
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { randomStream } from "../data/streams.ts";
@@ -15,7 +15,7 @@ const BATCH = 64;
 
 /** A sample of a data set. */
 export interface ViewedSample {
-  /** Images that a graph takes at once. */
+  /** Images in a batch of the graph. */
   readonly batch: number;
   /** Indices of at most `most` images, whole batches of them, in random order. */
   indices(most: number): Uint32Array;
@@ -23,7 +23,7 @@ export interface ViewedSample {
    * Runs `graph` on views of the images at `indices`, batch by batch.
    *
    * @param graph Takes `images`, the inputs of `views` and `feeds`.
-   * @returns What an output gave, one batch after another.
+   * @returns The values of an output by its name, all batches joined.
    */
   run(
     graph: CompiledGraph,
@@ -70,7 +70,7 @@ export const sampledViews = <Name extends string>(
 export const embeddedView = ({ imageSize: size }: TrainingConfig, recipe: ViewSpec["recipe"] = "whole") =>
   [{ name: "view", size, recipe }] as const satisfies readonly ViewSpec[];
 
-/** The encoder `q` or `k` of a run as it is used. It may encode several views: its tensors are inputs once. */
+/** The encoder `q` or `k` of a run with running statistics. It may encode several views: each tensor is one input. */
 export function runningEncoder(encoder: string): Scope {
   const tensors = new Map<string, Tensor>();
   return evaluationScope(({ name, shape }) => {

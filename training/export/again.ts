@@ -1,4 +1,4 @@
-// Exports a run again from its checkpoint: another embedding, size or precision, or a run that was stopped early.
+// Exports from the checkpoint of a run: with another embedding, size or precision, or a run that was stopped early.
 import { basename, join, resolve } from "node:path";
 import { AppError } from "../../core/errors.ts";
 import type { Model } from "../../core/model-folder.ts";
@@ -16,9 +16,9 @@ export interface ExportRunOptions extends ExportOptions {
   readonly modelsFolder: string;
   /** Replace a model of the same name. @default false */
   readonly replace?: boolean;
-  /** Where the images are now, if they were moved. @default where they were */
+  /** Paths of the images, if they were moved. @default those of the run */
   readonly images?: readonly string[];
-  /** Where decoded images are kept. @default the user's cache folder */
+  /** Folder for decoded images. @default the user's cache folder */
   readonly cacheFolder?: string;
   /** Threads of the engine. @default every core */
   readonly threads?: number;

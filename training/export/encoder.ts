@@ -8,11 +8,12 @@ import { type Embedding, embeddingEncoder } from "../network/encoder.ts";
 import { evaluationScope, foldedScope } from "../network/scope.ts";
 import { halveWeights } from "./half-precision.ts";
 
-/** How weights are kept in the file. */
+/** Number formats of the weights in the file. */
 export const PRECISIONS = ["float32", "float16"] as const;
+/** One of {@link PRECISIONS}. */
 export type WeightPrecision = (typeof PRECISIONS)[number];
 
-/** Largest difference of an embedding's entry that the export may show. */
+/** Largest difference of an entry of an embedding between trained and exported encoder. */
 export const EXPORT_TOLERANCE: Readonly<Record<WeightPrecision, number>> = { float32: 1e-4, float16: 1e-2 };
 
 /** Reads a tensor of the query encoder by its name without prefix. */
@@ -22,19 +23,19 @@ export type ReadTensor = (name: string) => Float32Array;
 export interface ExportedEncoder {
   readonly onnx: Uint8Array;
   readonly dimensions: number;
-  /** Largest difference to the training graph's own encoder, seen on the check images. */
+  /** Largest difference to the encoder of the training graph on the check images. */
   readonly difference: number;
 }
 
 type ExportedConfig = Pick<TrainingConfig, "architecture" | "imageSize" | "head" | "dim">;
 
 /**
- * Exports the embedding encoder with an open batch size.
+ * Exports the embedding encoder, for any batch size.
  *
- * @param check Normalised images [N, 3, S, S] on which both forms must agree.
+ * @param check Normalised images [N, 3, S, S] on which trained and exported encoder must agree.
  * @param options.embedding @default pooled features
  * @param options.precision @default "float32"
- * @throws AppError `invalid_model` where they do not, to {@link EXPORT_TOLERANCE}: nothing is to be written then.
+ * @throws AppError `invalid_model` where they differ by more than {@link EXPORT_TOLERANCE}: nothing should be written then.
  */
 export async function exportEncoder(
   config: ExportedConfig,
@@ -67,7 +68,7 @@ export async function exportEncoder(
   return { onnx, dimensions, difference };
 }
 
-/** The training graph's own encoder with its running statistics. */
+/** Embeddings of the encoder in the training graph, with running statistics. */
 async function evaluate(
   config: ExportedConfig,
   read: ReadTensor,

@@ -1,13 +1,13 @@
-// An ONNX file of half the size: weights kept as float16 and widened when the model is loaded. It computes in float32.
+// An ONNX file of half the size: weights are stored as float16 and widened when the model is loaded. It computes in float32.
 import onnxProto from "onnx-proto";
 import { toHalf } from "../../core/half.ts";
 
 const { AttributeProto, ModelProto, TensorProto } = onnxProto.onnx;
 
-/** Smaller tensors, biases for one, are not worth it, numbers. */
+/** Elements of the smallest tensor that is halved: biases are not. */
 const LEAST = 1024;
 
-/** Halves the weights of a model; numbers beyond ±65504 would not survive, which the export's check tells. */
+/** Stores the weights of a model as float16. Values beyond ±65504 overflow; the check of the export would find that. */
 export function halveWeights(onnx: Uint8Array): Uint8Array {
   const model = ModelProto.decode(onnx);
   const graph = model.graph!;

@@ -1,4 +1,4 @@
-// The end of a run: export, check, and hand the model over in models/.
+// The end of a run: exports the encoder, checks it and writes it to models/.
 import { basename } from "node:path";
 import { normalisePixels } from "../../core/encoder-session.ts";
 import { sha256 } from "../../core/hash.ts";
@@ -18,53 +18,53 @@ import { encoderInput } from "../views/preprocessing.ts";
 import { exportEncoder, type WeightPrecision } from "./encoder.ts";
 import { fitWhitening, type WhiteningOptions } from "./whitening.ts";
 
-/** What the exported encoder gives and how it is kept. */
+/** What is exported. */
 export interface ExportOptions {
-  /** What is searched with. @default {@link DEFAULT_EMBEDDING} */
+  /** The embedding to search with. @default {@link DEFAULT_EMBEDDING} */
   readonly embedding?: EmbeddingChoice;
-  /** Side of the images that the encoder takes, pixels. @default that of the views */
+  /** Side of the encoder's input, pixels. @default that of the views */
   readonly size?: number;
-  /** Of the weights in the file. @default "float32" */
+  /** Number format of the weights in the file. @default "float32" */
   readonly precision?: WeightPrecision;
   /** Licence situation of the images, for the card. @default "the licence of the training images" */
   readonly licence?: string;
 }
 
-/** What is searched with; a whitening is fitted to the collection. */
+/** An embedding to search with. Whitening is fitted to the collection. */
 export type EmbeddingChoice =
   | { readonly kind: "features" }
   | { readonly kind: "projection" }
   | ({ readonly kind: "whitened" } & WhiteningOptions);
 
-/** Better in retrieval than plain features, in a smaller index: docs/results.md has the numbers. */
+/** Retrieves better than plain features, with a smaller index: see docs/results.md. */
 export const DEFAULT_EMBEDDING = {
   kind: "whitened",
   dimensions: 128,
   strength: 0.5,
 } as const satisfies EmbeddingChoice;
 
-/** What is needed to publish a run. */
+/** Options of {@link publish}. */
 export interface PublishOptions extends ExportOptions {
   readonly name: string;
   readonly modelsFolder: string;
-  /** What the run was trained on, for the card. */
+  /** Paths of the training images, for the card. */
   readonly images: readonly string[];
   readonly replace?: boolean;
   readonly config: TrainingConfig;
   readonly dataset: Dataset;
-  /** Of the run: the query encoder's tensors as `q.…`. */
+  /** State of the run, with the query encoder's tensors as `q.…`. */
   readonly state: ReadonlyMap<string, Float32Array>;
   readonly metrics: StepMetrics;
-  /** What was measured after its epochs. */
+  /** Measurements of the run. */
   readonly epochs: readonly Epoch[];
   /** The model whose weights the run began with. */
   readonly parent: ParentModel | undefined;
   readonly threads: number;
 }
 
-/** Images that a whitening is fitted to at most. */
+/** Most images that a whitening is fitted to. */
 const FITTED_IMAGES = 8192;
-/** How many of the collection's own images the exported encoder is checked on. */
+/** Images of the collection that the exported encoder is checked on. */
 const CHECKED_IMAGES = 8;
 
 /**
@@ -139,7 +139,7 @@ function inWords(choice: EmbeddingChoice, dimensions: number): string {
   return choice.kind === "features" ? "pooled features" : `pooled features whitened to ${dimensions} dimensions`;
 }
 
-/** The first stored images, cut to the encoder's size at the top left or repeated up to it: any real pixels serve the check. */
+/** The first stored images, cropped or tiled to the encoder's size: any real pixels do for the check. */
 async function checkImages(dataset: Dataset, { storedSize, imageSize }: TrainingConfig): Promise<Uint8Array> {
   const stored = new Uint8Array(CHECKED_IMAGES * storedSize * storedSize * 3);
   await dataset.read([...Array(CHECKED_IMAGES).keys()], stored);

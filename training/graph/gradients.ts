@@ -5,7 +5,7 @@ import { filled, type Node, sameShape, type Tensor, topologicalOrder } from "./t
 
 /** How gradients are computed. */
 export interface GradientOptions {
-  /** Whether cheap activations are computed again where they are needed instead of kept: less memory, more time. @default false */
+  /** Computes cheap activations again in the backward pass instead of keeping them: less memory, more time. @default false */
   readonly recompute?: boolean;
 }
 
@@ -42,7 +42,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[], { recompute = fa
   return recompute ? recomputeActivations(found, loss, active) : found;
 }
 
-/** The nodes that some tensor of `wrt` flows into, those of `wrt` included. */
+/** The nodes that depend on a tensor of `wrt`, and the nodes of `wrt` themselves. */
 function nodesFrom(wrt: readonly Tensor[], order: readonly Node[]): Set<Node> {
   const active = new Set(wrt.map((tensor) => tensor.node));
   for (const node of order) if (node.parents.some((parent) => active.has(parent.node))) active.add(node);

@@ -1,10 +1,10 @@
 // A graph with some of its nodes replaced: what depends on them is copied, everything else is shared.
 import { type Node, type Tensor, topologicalOrder } from "./tensor.ts";
 
-/** What stands in for a node's outputs, given its inputs as they are now. {@link withInputs} keeps the node. */
+/** Gives the tensors that replace a node's outputs, from its inputs after their own replacement. {@link withInputs} keeps the node. */
 export type Replacement = (node: Node, inputs: readonly Tensor[]) => readonly Tensor[];
 
-/** The same outputs with every node that they need replaced, each after those it takes from. */
+/** Replaces every node that `outputs` need, inputs first, and returns the outputs of the new graph. */
 export function rewrite(outputs: readonly Tensor[], replace: Replacement): Tensor[] {
   const replaced = new Map<Tensor, Tensor>();
   const current = (tensor: Tensor) => replaced.get(tensor) ?? tensor;
@@ -17,7 +17,7 @@ export function rewrite(outputs: readonly Tensor[], replace: Replacement): Tenso
   return outputs.map(current);
 }
 
-/** The outputs of a node with other inputs: its own where they are its inputs. */
+/** The outputs of a node given these inputs: the node's own where its inputs are the same, else those of a copy. */
 export function withInputs(node: Node, inputs: readonly Tensor[]): readonly Tensor[] {
   if (inputs.every((tensor, i) => tensor === node.inputs[i])) return node.outputs;
   const outputs: Tensor[] = [];

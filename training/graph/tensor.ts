@@ -7,13 +7,13 @@ export type DType = "float32" | "float16" | "int64" | "uint8" | "bool";
 /** Static sizes of the dimensions, outermost first. A scalar is `[]`. */
 export type Shape = readonly number[];
 
-/** Attribute values of a node as ONNX knows them: a number is a float where written {@link float}, else an integer. */
+/** Values of ONNX attributes. Plain numbers are integers; {@link float} makes a float. */
 export type Attribute = number | string | readonly number[] | { readonly float: number };
 
 /** Typed data of a constant; int64 is BigInt64Array, float16 the raw bits. */
 export type TensorData = Float32Array | Uint16Array | BigInt64Array | Uint8Array;
 
-/** A value in the graph: what a node puts out at one of its outputs. */
+/** A value in the graph: one output of a node. */
 export interface Tensor {
   readonly node: Node;
   readonly shape: Shape;
@@ -21,21 +21,21 @@ export interface Tensor {
 }
 
 /**
- * Gives the gradient of each of a node's {@link Node.parents} (undefined: none flows there) from the gradients of its
- * outputs, by emitting more nodes. An output that nothing uses has no gradient (undefined).
+ * Gradients of a node's outputs → gradient of each of its {@link Node.parents}, as new nodes. Undefined stands for no gradient:
+ * of an output that nothing uses, or to a parent that gets none.
  */
 export type GradientRule = (gradients: ReadonlyArray<Tensor | undefined>) => Array<Tensor | undefined>;
 
 /** One way to compute something from its operands. */
 export type Form = (...operands: readonly Tensor[]) => Tensor;
 
-/** Lets an operator offer several forms of the same result and have the best one for the machine at hand chosen. */
+/** Chooses among several forms of the same result: which is fastest depends on the machine. */
 export interface FormChooser {
-  /** Builds the form chosen for `signature` (operator and shapes); the first listed where nothing is known. */
+  /** Builds the form chosen for `signature` (operator and shapes), or the first of `forms` where none is known. */
   choose(signature: string, operands: readonly Tensor[], forms: Readonly<Record<string, Form>>): Tensor;
 }
 
-/** Takes the first of several forms: the one that is best on most machines. */
+/** Chooses the first form: the fastest on most machines. */
 export const firstForm: FormChooser = { choose: (_, operands, forms) => Object.values(forms)[0]!(...operands) };
 
 /** An ONNX operator applied to tensors, or `Input` or `Constant`. */
@@ -48,7 +48,7 @@ export interface Node {
   readonly name?: string;
   /** Content of a `Constant`. */
   readonly data?: TensorData;
-  /** What the gradient flows to; `inputs` unless a composite says otherwise. */
+  /** What gradients flow to: `inputs`, unless an operator made of several nodes names others. */
   readonly parents: readonly Tensor[];
   readonly gradient?: GradientRule;
 }
@@ -89,7 +89,7 @@ export const integers = (values: readonly number[]): Tensor =>
 export const filled = (shape: Shape, value: number): Tensor =>
   constant(new Float32Array(sizeOf(shape)).fill(value), shape);
 
-/** Applies an operator with one output. Shape inference and checks are the caller's: an operator's own function. */
+/** Applies an operator with one output. The caller, the operator's own function, infers and checks the shape. */
 export function apply(
   op: string,
   inputs: readonly Tensor[],
@@ -118,7 +118,7 @@ export function makeNode(
   return tensors;
 }
 
-/** Every node that `outputs` need, each after the nodes it takes from. */
+/** Every node that `outputs` need, inputs before the nodes that use them. */
 export function topologicalOrder(
   outputs: readonly Tensor[],
   edges: (node: Node) => readonly Tensor[] = (n) => n.inputs,

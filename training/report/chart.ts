@@ -8,23 +8,23 @@ export interface Series {
   readonly dots?: boolean;
 }
 
-/** What a chart says beside its lines. */
+/** Axes of a chart. */
 export interface ChartOptions {
   readonly x: string;
-  /** Format of the y axis as d3-format has it, such as "%". */
+  /** Format of the y axis as in d3-format, such as "%". */
   readonly format?: string;
-  /** Values that the y axis covers at the least. */
+  /** Values that the y axis has to include. */
   readonly include?: readonly number[];
 }
 
 const COLOURS = ["#3b7dd8", "#e08a2e", "#2f9e5b"];
 const SIZE = { width: 400, height: 210, marginLeft: 46, marginBottom: 34 };
 
-/** The chart as SVG text; the axes take the colour of the text around it. */
+/** The chart as SVG text, its axes in the colour of the text around it. */
 export async function lineChart(series: readonly Series[], { x, format, include = [] }: ChartOptions): Promise<string> {
-  // Loaded where a chart is drawn: the command line starts faster without it.
+  // Loaded only when a chart is drawn: without it the command line starts faster.
   const [Plot, { DOMParser }] = await Promise.all([import("@observablehq/plot"), import("linkedom")]);
-  const document = new DOMParser().parseFromString("<html></html>", "text/html") as never; // the browser's stand-in
+  const document = new DOMParser().parseFromString("<html></html>", "text/html") as never; // in place of a browser
   const marks = series.flatMap(({ points, dots }, i) => {
     const channels = { x: "x", y: "y", stroke: COLOURS[i % COLOURS.length]! };
     const line = Plot.lineY(points, { ...channels, strokeWidth: 1.5 });
@@ -41,7 +41,7 @@ export async function lineChart(series: readonly Series[], { x, format, include 
   return chart.outerHTML;
 }
 
-/** The names of the lines with their colours, as HTML; empty for a single line. */
+/** Names and colours of the lines as HTML; empty for a single line. */
 export function legend(series: readonly Series[]): string {
   if (series.length < 2) return "";
   const entries = series.map(({ name }, i) => `<i style="background:${COLOURS[i % COLOURS.length]}"></i>${name}`);

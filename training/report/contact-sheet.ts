@@ -1,4 +1,4 @@
-// Pictures for a person to look at: images with their views, images with their nearest neighbours.
+// Pictures to look at: images with their views, images with their nearest neighbours.
 import sharp from "sharp";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
@@ -13,9 +13,9 @@ import type { ViewSpec } from "../views/recipe.ts";
 type Tile = Uint8Array;
 
 /**
- * A PNG of square tiles in rows; the first column stands apart.
+ * A PNG of square tiles in rows, with a wider gap after the first column.
  *
- * @param side Of a tile, pixels.
+ * @param side Side of a tile, pixels.
  */
 async function contactSheet(rows: readonly (readonly Tile[])[], side: number): Promise<Buffer> {
   const gap = Math.max(1, side >> 4);

@@ -2,10 +2,10 @@
 import type { Epoch, LogLine } from "../run/log.ts";
 import { legend, lineChart, type Series } from "./chart.ts";
 
-/** Points of a curve at most; steps are averaged to that many. */
+/** Most points of a curve. */
 const MOST_POINTS = 300;
 
-/** One figure for each curve: those over steps averaged, those over epochs with a dot for each measurement. */
+/** A figure for each curve. Curves over steps are averaged; those over epochs have a dot for each measurement. */
 export async function curves(lines: readonly LogLine[]): Promise<string> {
   const steps = thinned(lines.filter((line) => line.kind === "step"));
   const epochs = lines.filter((line) => line.kind === "epoch");
@@ -64,7 +64,7 @@ interface Point {
   readonly learningRate: number;
 }
 
-/** Means of as many steps at a time as leave {@link MOST_POINTS}. */
+/** Means over groups of steps, {@link MOST_POINTS} of them at most. */
 function thinned(steps: readonly Point[]): Point[] {
   const size = Math.ceil(steps.length / MOST_POINTS);
   const points: Point[] = [];

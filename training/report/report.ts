@@ -1,4 +1,4 @@
-// report.html of a run: what a person wants to know while it trains. One file, no script, nothing fetched.
+// report.html of a run: what a person wants to know while it trains. One file without scripts or external resources.
 import { replaceFile } from "../../core/files.ts";
 import { percent } from "../../core/percent.ts";
 import { machineName } from "../config/machine.ts";
@@ -10,11 +10,11 @@ import { neighboursSheet } from "./contact-sheet.ts";
 import { curves } from "./curves.ts";
 import { STYLE } from "./style.ts";
 
-/** What a report tells. */
+/** Content of a report. */
 export interface ReportContent {
   readonly name: string;
   readonly config: TrainingConfig;
-  /** Why the configuration is as it is, in plain words. */
+  /** Reasons for the configuration, in plain words. */
   readonly reasons: readonly string[];
   readonly dataset: Dataset;
   readonly lines: readonly LogLine[];
@@ -28,12 +28,12 @@ const VIEWS =
 const NEIGHBOURS =
   "Each row: an image, then those of a sample of the collection whose features are most similar to its own.";
 
-/** Writes the report, in place of an earlier one. */
+/** Writes the report and replaces an earlier one. */
 export async function writeReport(path: string, content: ReportContent): Promise<void> {
   await replaceFile(path, await reportHtml(content));
 }
 
-/** The whole page. Until the first measurement it has the views and the configuration. */
+/** The whole page. Before the first measurement it shows views and configuration only. */
 export async function reportHtml(content: ReportContent): Promise<string> {
   const { name, config, reasons, dataset, lines, views, neighbourhoods } = content;
   const epochs = lines.filter((line) => line.kind === "epoch");

@@ -1,4 +1,4 @@
-/** The style sheet of the report; light or dark as the reader's system is. */
+/** The style sheet of the report; light or dark like the reader's system. */
 export const STYLE = `
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }
 body { margin: 0; font: 15px/1.5 system-ui, sans-serif; }

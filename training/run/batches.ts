@@ -7,9 +7,9 @@ import type { Values } from "../graph/index.ts";
 import { allocateViews, drawViews } from "../views/batch.ts";
 import { runViews } from "../views/recipe.ts";
 
-/** What a step gets. */
+/** The data of one step. */
 export interface Batch {
-  /** Images of the data set, [B]. */
+  /** Indices of the images in the data set, [B]. */
   readonly indices: Uint32Array;
   /** Feeds of the training graph that depend on the data. The arrays are overwritten two batches later. */
   readonly feeds: Values;
@@ -23,7 +23,7 @@ export interface Batches {
 }
 
 /**
- * Batches from step `start` on. What a step gets depends on the seed and its number alone.
+ * Batches from step `start` on. Each depends on the seed and the number of its step alone.
  *
  * @throws AppError `invalid_dataset` where there are fewer images than a batch holds.
  */

@@ -1,12 +1,12 @@
-// What a collection must have to be trained on, beyond images that can be decoded.
+// Whether a collection can be trained on, once its images are decoded.
 import { AppError } from "../../core/errors.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
 
-/** Images that are compared to find a collection of copies. */
+/** Images that are compared, to find a collection of copies. */
 const COMPARED = 64;
 
-/** @throws AppError `invalid_dataset` where there is less than a batch, or all images looked at are the same. */
+/** @throws AppError `invalid_dataset` where there are fewer images than a batch, or all that were compared are the same. */
 export async function checkCollection(dataset: Dataset, { batch }: Pick<TrainingConfig, "batch">): Promise<void> {
   const { count, width, height } = dataset;
   if (count < batch) {

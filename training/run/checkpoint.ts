@@ -1,4 +1,4 @@
-// A run on disk: everything that the next step depends on, in one safetensors file that is replaced atomically.
+// A run on disk: all that the next step depends on, in one safetensors file.
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
@@ -16,9 +16,9 @@ const FORMAT = "moco-search-checkpoint";
 const VERSION = "1";
 
 const progressSchema = z.object({
-  /** Steps done. Random numbers and the order of the images follow from the seed and this. */
+  /** Steps done. With the seed, it determines random numbers and the order of the images. */
   step: z.int().nonnegative(),
-  /** Steps of the whole run, by which the schedule goes; null while it is still being measured. */
+  /** Steps of the whole run, which the schedule follows; null until a run given in minutes knows it. */
   totalSteps: z.int().positive().nullable(),
   /** Row of the queue that the next key replaces. */
   queuePointer: z.int().nonnegative(),
@@ -42,7 +42,7 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
-/** Writes a checkpoint; the file holds the old one or the whole new one at any time. */
+/** Writes a checkpoint atomically: at any time the file is the whole old or the whole new one. */
 export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
   const { config, progress, images, parent, forms, tensors } = checkpoint;
   const metadata = {

@@ -1,4 +1,4 @@
-// Which images a run is trained on, as its checkpoint remembers them.
+// The images of a run, as its checkpoint names them.
 import { resolve } from "node:path";
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
@@ -9,14 +9,14 @@ export const collectionSchema = z.object({
   /** Absolute paths of folders, archives or files. */
   sources: z.array(z.string()).min(1),
   count: z.int().positive(),
-  /** Of the images' names and sizes in their order: a collection that was only moved keeps it. */
+  /** Hash of the images' names and sizes in their order: a collection that is moved keeps it. */
   fingerprint: z.string(),
 });
 
 /** The images of a run. */
 export type Collection = z.infer<typeof collectionSchema>;
 
-/** What is remembered of the images at `paths`, opened as `dataset`. */
+/** Describes the images at `paths`, opened as `dataset`. */
 export function collectionOf(paths: readonly string[], dataset: Dataset): Collection {
   const { names, originalWidths, originalHeights, count } = dataset;
   const sizes = [...originalWidths, ...originalHeights];
@@ -27,7 +27,7 @@ export function collectionOf(paths: readonly string[], dataset: Dataset): Collec
   };
 }
 
-/** @throws AppError `invalid_dataset` where a run would go on with other images than it began with. */
+/** @throws AppError `invalid_dataset` where a resumed run would get other images than it began with. */
 export function checkSameCollection(before: Collection, now: Collection): void {
   if (before.fingerprint === now.fingerprint) return;
   throw new AppError(

@@ -1,4 +1,4 @@
-// The beginning of a run: the images opened and the configuration settled.
+// Before a run: opens the images and settles the configuration.
 import { totalmem } from "node:os";
 import type { Device } from "../../core/device.ts";
 import { type RecipeName, recipeOf } from "../config/recipes.ts";
@@ -9,34 +9,34 @@ import { medianSide } from "../data/probe.ts";
 import { checkCollection } from "./check-collection.ts";
 import type { WarmStart } from "./warm-start.ts";
 
-/** What decides on the configuration of a run. */
+/** What the configuration of a run follows from. */
 export interface PrepareOptions {
   /** Folders, archives or files of images. */
   readonly images: readonly string[];
-  /** Where hyper-parameters come from. @default "auto" */
+  /** Source of the hyper-parameters. @default "auto" */
   readonly recipe?: RecipeName;
   /** Hyper-parameters that replace those of the recipe. */
   readonly config?: Settings;
-  /** Weights of a model to begin from; its network is used except for `config`. */
+  /** Model to begin from. Its network is used too, unless `config` sets another. */
   readonly init?: WarmStart;
-  /** Where it computes. @default "cpu" */
+  /** Device that computes. @default "cpu" */
   readonly device?: Device;
-  /** Where decoded images are kept. @default the user's cache folder */
+  /** Folder for decoded images. @default the user's cache folder */
   readonly cacheFolder?: string;
 }
 
-/** A run that can begin. The data set is the caller's to close. */
+/** All that a run needs to begin. The caller closes the data set. */
 export interface Prepared {
   readonly config: TrainingConfig;
-  /** Why the configuration is as it is. */
+  /** Reasons for the configuration, in plain words. */
   readonly reasons: readonly string[];
   readonly dataset: Dataset;
 }
 
 /**
- * Opens the images and settles the configuration; mistakes in it are found before the images are read.
+ * Opens the images and settles the configuration, whose mistakes are found before the images are read.
  *
- * @param resumed The configuration of the run that goes on.
+ * @param resumed The configuration of the run to be resumed.
  * @throws AppError `invalid_dataset`, `invalid_configuration`, `storage_full`.
  */
 export async function prepare(
@@ -63,7 +63,7 @@ export async function prepare(
   }
 }
 
-/** The configuration for a collection: that of the run that goes on, or the recipe's with what the user set. */
+/** The configuration for a collection: that of the resumed run, or the recipe's with the user's settings. */
 function settleOptions(
   { recipe = "auto", config: set = {}, init, device = "cpu" }: PrepareOptions,
   resumed: TrainingConfig | undefined,
@@ -74,7 +74,7 @@ function settleOptions(
   return settle(chosen, init ? { ...shapeOf(init.config), ...set } : set);
 }
 
-/** What a warm start takes over: the weights fit nothing else. They do fit images of another size. */
+/** The settings that the weights of a warm start dictate. The size of the images is not among them. */
 function shapeOf({ architecture, head, dim }: TrainingConfig) {
   return { architecture, head, dim };
 }

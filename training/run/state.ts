@@ -1,4 +1,4 @@
-// The tensors of a run: drawn for a new one, read from a checkpoint, or begun from another model's encoder.
+// The tensors that a run begins with: drawn, read from a checkpoint, or with the encoder of another model.
 import { AppError } from "../../core/errors.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { StoredTensor } from "../data/safetensors.ts";
@@ -8,13 +8,13 @@ import { KEY_ARRAYS, type Keys, noiseKeys, type QueuePrecision } from "../moco/q
 import type { MocoStep } from "../moco/step.ts";
 import { initialValues } from "../network/initialise.ts";
 
-/** State by the step's names, and the keys of the dictionary [rows, D]. */
+/** State by the step's names, and all keys of the dictionary, [rows, D]. */
 export interface RunState {
   readonly tensors: Map<string, Float32Array>;
   readonly keys: Keys;
 }
 
-/** A new run: a drawn encoder, its copy as key encoder, the optimiser at rest, `rows` keys of noise. */
+/** A new run: f_q is drawn, f_k is its copy, the optimiser's state is zero, the dictionary is `rows` keys of noise. */
 export function newRunState(step: MocoStep, config: TrainingConfig, rows: number): RunState {
   const random = randomStream(config.seed, "initialValues");
   const tensors = new Map<string, Float32Array>();
@@ -27,9 +27,9 @@ export function newRunState(step: MocoStep, config: TrainingConfig, rows: number
 }
 
 /**
- * A run that goes on from a checkpoint's tensors.
+ * A run resumed from the tensors of a checkpoint.
  *
- * @throws AppError `invalid_checkpoint` where they are not those of this architecture.
+ * @throws AppError `invalid_checkpoint` where they are of another architecture.
  */
 export function resumedRunState(
   step: MocoStep,
@@ -43,10 +43,10 @@ export function resumedRunState(
 }
 
 /**
- * A new run whose encoders begin as another model's: everything else is new.
+ * A new run whose encoders have the weights of another model; all else is new.
  *
  * @param weights Tensors by name without prefix, as `readWeights` gives them.
- * @throws AppError `invalid_checkpoint` where the architecture is another.
+ * @throws AppError `invalid_checkpoint` where they are of another architecture.
  */
 export function warmRunState(
   step: MocoStep,
@@ -61,7 +61,7 @@ export function warmRunState(
   return state;
 }
 
-/** Sets a tensor of the query encoder, and its copy where there is a key encoder. */
+/** Sets a tensor of the query encoder, and of the key encoder if there is one. */
 function begin(tensors: Map<string, Float32Array>, name: string, values: Float32Array): void {
   tensors.set(`q.${name}`, values);
   if (tensors.has(`k.${name}`)) tensors.set(`k.${name}`, values.slice());

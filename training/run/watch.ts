@@ -1,5 +1,5 @@
-// Is it working? What a run tells about itself: a line in metrics.jsonl after each step, measures and a verdict after an
-// epoch, and the report.
+// Is it working? Writes a line to metrics.jsonl after each step, and at the ends of epochs measures the encoder, judges the
+// measures and rewrites the report.
 import { join } from "node:path";
 import { peakMemoryBytes } from "../config/machine.ts";
 import type { TrainingConfig } from "../config/schema.ts";
@@ -10,7 +10,7 @@ import { viewsSheet } from "../report/contact-sheet.ts";
 import { writeReport } from "../report/report.ts";
 import { type Epoch, METRICS_FILE, openRunLog, type StepMetrics } from "./log.ts";
 
-/** What is watched. */
+/** Options of {@link watchRun}. */
 export interface WatchOptions {
   readonly runFolder: string;
   readonly name: string;
@@ -19,10 +19,10 @@ export interface WatchOptions {
   readonly dataset: Dataset;
   /** Steps in an epoch. */
   readonly stepsPerEpoch: number;
-  /** Step at which the run goes on; 0 for a new one. */
+  /** Steps that were done before; 0 for a new run. */
   readonly from: number;
   readonly threads: number;
-  /** Fewest seconds between two measures, but for the last. */
+  /** Least time between two measurements, seconds; the last step is measured in any case. */
   readonly secondsBetween: number;
   readonly onEpoch: (epoch: Epoch) => void;
 }
@@ -31,19 +31,19 @@ type State = ReadonlyMap<string, Float32Array>;
 
 /** Watches one run. */
 export interface Watch {
-  /** The last step, that of an earlier part included; undefined before the first. */
+  /** Metrics of the last step, also that of an earlier part of the run; undefined before the first. */
   readonly last: StepMetrics | undefined;
-  /** What was measured so far. */
+  /** All measurements so far. */
   readonly epochs: readonly Epoch[];
-  /** To be called after each step; measures where an epoch ends and it is time, with the `negatives` [K, D]. */
+  /** Call after each step. Measures where an epoch ends and it is time. @param negatives Gives the negatives, [K, D]. */
   step(metrics: StepMetrics, state: State, negatives: () => Float32Array): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A measurement may take this share of the time between two of them. */
+/** Largest share of the time that measuring may take. */
 const MOST_TIME = 1 / 20;
 
-/** Begins to watch a run, or goes on with what its log says. */
+/** Watches a run; that of a resumed one continues its log. */
 export async function watchRun(options: WatchOptions): Promise<Watch> {
   const { config, dataset, stepsPerEpoch, runFolder } = options;
   const log = await openRunLog(join(runFolder, METRICS_FILE), options.from);

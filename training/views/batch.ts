@@ -1,4 +1,4 @@
-// The views of a batch: drawn here for training, measuring and the report alike.
+// The views of a batch, drawn in one place for training, measuring and the report.
 import type { Dataset } from "../data/dataset.ts";
 import type { Random } from "../data/random.ts";
 import { allocateViewMatrices, drawView, type ViewMatrices } from "./draw.ts";
@@ -7,7 +7,7 @@ import type { ViewSpec } from "./recipe.ts";
 /** Matrices of a batch by view name. */
 export type BatchViews = Readonly<Record<string, ViewMatrices>>;
 
-/** Room for `views` of `batch` images that are stored with `stored` pixels a side. */
+/** Allocates the matrices of `views` of `batch` images, stored with `stored` pixels a side. */
 export function allocateViews(views: readonly ViewSpec[], batch: number, stored: number): BatchViews {
   return Object.fromEntries(views.map(({ name, size }) => [name, allocateViewMatrices(batch, stored, size)]));
 }
@@ -15,7 +15,7 @@ export function allocateViews(views: readonly ViewSpec[], batch: number, stored:
 /**
  * Draws `views` of the images at `indices`: image after image, and of each image the views in their order.
  *
- * @param out Where the matrices go. @default new arrays
+ * @param out Arrays to overwrite. @default new ones
  * @returns Feeds of the graph: the inputs of each view by its name.
  */
 export function drawViews(

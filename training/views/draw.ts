@@ -21,7 +21,7 @@ export interface ViewMatrices {
   readonly meanColour: Float32Array;
 }
 
-/** Room for the matrices of a batch. */
+/** Allocates the matrices of a batch. */
 export function allocateViewMatrices(batch: number, from: number, to: number): ViewMatrices {
   return {
     rows: new Float32Array(batch * to * from),

@@ -1,4 +1,4 @@
-// How pixels are scaled, the same for training and for the card that serving follows.
+// Normalisation of pixels: the same in training and in the model card, which serving follows.
 import type { EncoderInput } from "../../core/model-card.ts";
 import type { Normalisation } from "./graph.ts";
 
@@ -8,7 +8,7 @@ export const IMAGENET_NORMALISATION = {
   std: [0.229, 0.224, 0.225],
 } as const satisfies Normalisation;
 
-/** The card's input for an encoder of square images: the whole short side, the middle of the long one. */
+/** The card's input for an encoder of square images: all of the short side, the middle of the long one. */
 export function encoderInput(size: number): EncoderInput {
   const { mean, std } = IMAGENET_NORMALISATION;
   return { width: size, height: size, fit: "cover", mean: [...mean], std: [...std] };

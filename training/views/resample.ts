@@ -1,4 +1,4 @@
-// Cropping, resizing, mirroring and blurring along one axis as one matrix.
+// Crop, resize, flip and blur along one axis, as one matrix.
 
 /**
  * Fills `out` [to, from] with the matrix that resamples the part `start`..`start + extent` (in shares of the axis) of

@@ -4,18 +4,18 @@ import { reshape } from "../ops/shape.ts";
 import { rewrite, withInputs } from "../rewrite.ts";
 import { apply, type Node, type Tensor } from "../tensor.ts";
 
-// onnxruntime moves a convolution to these kernels by itself only where the weights are constant. Ours are computed at
-// every step, so the graph names the operators itself. Both reorderings know the block size of the machine (8 or 16).
+// onnxruntime uses these kernels on its own only where the weights are constant. Ours change at every step, so the graph names
+// the operators. The reordering operators know the machine's block size (8 or 16).
 const DOMAIN = "com.microsoft.nchwc";
-/** A multiple of every block size. */
+/** A multiple of both block sizes. */
 const BLOCK = 16;
-/** Images with fewer channels than any block holds are read as they are. */
+/** Images with fewer channels than a block are not reordered. */
 const UNBLOCKED_CHANNELS = 7;
 
 /**
- * The same graph with every Conv that fits run in blocked layout. CPU only; the values are the same up to rounding.
+ * The same graph with convolutions in blocked layout where they fit. CPU only; values are the same up to rounding.
  *
- * @param accepts Says which of the fitting nodes to move. @default all
+ * @param accepts Selects among the nodes that fit. @default all
  */
 export function blockConvolutions(
   outputs: Readonly<Record<string, Tensor>>,
@@ -46,7 +46,7 @@ function blockedConv({ attributes, outputs }: Node, [x, weight, ...bias]: readon
 
 const toBlocks = (x: Tensor) => apply(`${DOMAIN}::ReorderInput`, [x], { shape: x.shape });
 
-/** [O, C, kH, kW] → [O/B, C/B, kH, kW, B of C, B of O]: first C is blocked, then, with all else as one image, O. */
+/** [O, C, kH, kW] → [O/B, C/B, kH, kW, B of C, B of O]: C is blocked first, then O, with all other dimensions as one image. */
 function blockedWeight(weight: Tensor, few: boolean): Tensor {
   const [o, c, kh, kw] = weight.shape as [number, number, number, number];
   const byInput = few ? weight : toBlocks(weight);

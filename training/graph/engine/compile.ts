@@ -1,4 +1,4 @@
-// A graph made runnable by onnxruntime-node.
+// Makes a graph runnable with onnxruntime-node.
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { conv2d } from "../ops/conv.ts";
 import { type DType, input, type Node, type Shape, type Tensor, type TensorData, topologicalOrder } from "../tensor.ts";
@@ -14,22 +14,22 @@ export interface CompiledGraph {
    * Runs the graph once. Blocks the thread while it computes.
    *
    * @param feeds A value for every input.
-   * @param into Preallocated outputs, written in place; fresh pages are slow, so give large ones. May hold some only.
-   * @returns Every output: those of `into` are the given arrays.
+   * @param into Preallocated arrays for some outputs, large ones above all: fresh memory pages are slow.
+   * @returns Every output; those of `into` in the given arrays.
    */
   run(feeds: Values, into?: Values): Promise<Record<string, TensorData>>;
   release(): Promise<void>;
 }
 
-/** Options of the session; names as in onnxruntime. */
+/** Options of the session. */
 export interface CompileOptions {
   /** Execution providers in order of preference. @default ["cpu"] */
   readonly providers?: readonly string[];
   /** Threads of one operator. @default every core */
   readonly threads?: number;
-  /** Which of the convolutions that fit the blocked CPU kernels go there. @default all, where the machine has such kernels */
+  /** Selects the convolutions for blocked CPU kernels. @default all that fit, where the machine has such kernels */
   readonly blocked?: (conv: Node) => boolean;
-  /** Where a profile is written when the graph is released. */
+  /** Prefix of a profile that is written when the graph is released. @default none */
   readonly profile?: string;
 }
 
@@ -41,13 +41,13 @@ export async function compile(
   const inputs = inputsOf(outputs);
   const onCpu = providers[0] === "cpu";
   const lowered = onCpu ? await lower(outputs, blocked) : outputs;
-  // Where onnxruntime knows the shapes of two tensors to be equal, it keeps the memory of the first until the second needs it,
-  // be that forward and backward pass. A step of training takes twice as much by it, so it is not told the shapes.
+  // onnxruntime reuses a tensor's memory for a later one of equal shape and holds it until then, from the forward to the
+  // backward pass. That doubles the peak memory of a training step, so shapes are hidden.
   const session = await InferenceSession.create(serialize(lowered, { openShapes: onCpu }), {
     executionProviders: [...providers],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
-    enableMemPattern: false, // a planned block would lie beside what the first run, not yet planned, had taken
+    enableMemPattern: false, // its planned block comes on top of what the first, unplanned run allocated
     logSeverityLevel: 3,
     ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
   });
@@ -74,20 +74,20 @@ export async function compile(
   };
 }
 
-/** Frees an array without waiting for the garbage collector: whoever sends to a port that is closed has it no more. */
+/** Frees an array at once, without the garbage collector: posting to a closed port detaches the buffer. */
 function discard({ buffer }: TensorData): void {
   closedPort.postMessage(null, [buffer as ArrayBuffer]);
 }
 const closedPort = new MessageChannel().port1;
 closedPort.close();
 
-/** Moves convolutions to blocked layout where this machine's kernels prove to give the same values. */
+/** Moves convolutions to blocked layout where a trial on this machine gives the same values. */
 async function lower(outputs: Readonly<Record<string, Tensor>>, blocked?: (conv: Node) => boolean) {
   if (!topologicalOrder(Object.values(outputs)).some(fitsBlocks)) return outputs;
   return (await hasBlockedKernels()) ? blockConvolutions(outputs, blocked) : outputs;
 }
 
-/** Runs one small convolution both ways. Takes some milliseconds. */
+/** The trial: one small convolution in both layouts. Takes a few milliseconds. */
 async function hasBlockedKernels(): Promise<boolean> {
   const ramp = (size: number) => Float32Array.from({ length: size }, (_, i) => ((i * 7) % 11) - 5);
   const x = input("x", [1, 32, 4, 4]);
@@ -102,9 +102,9 @@ async function hasBlockedKernels(): Promise<boolean> {
     });
     await session.release();
     const [a, b] = [results.plain!.data, results.blocked!.data] as Float32Array[];
-    return a!.every((v, i) => v === b![i]); // small integers: sums are exact in any order
+    return a!.every((v, i) => v === b![i]); // sums of small integers are exact in any order
   } catch {
-    return false; // this build of onnxruntime has no such operators
+    return false; // this build of onnxruntime lacks the operators
   }
 }
 

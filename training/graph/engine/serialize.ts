@@ -3,19 +3,19 @@ import onnxProto, { type onnx } from "onnx-proto";
 import { ONNX_TYPES } from "../ops/elementwise.ts";
 import { type Attribute, type Node, type Shape, type Tensor, topologicalOrder } from "../tensor.ts";
 
-/** ONNX operator set that the emitted nodes follow. */
+/** Version of the ONNX operator set. */
 export const OPSET = 18;
 
 /** Which dimensions of an input or output keep a name instead of a size: `{ pixels: { 0: "N" } }`. */
 export type SymbolicDims = Readonly<Record<string, Readonly<Record<number, string>>>>;
 
-/** How a model is written. */
+/** Options of {@link serialize}. */
 export interface SerializeOptions {
-  /** Dimensions to leave open. The graph must not depend on their size (no reshape across them). */
+  /** Dimensions without a fixed size. No node may depend on their size: no reshape across them. */
   readonly symbolicDims?: SymbolicDims;
   /**
-   * Whether the shapes that tensors are brought to could be replaced at run time, as ONNX allows it of an initializer that is an
-   * input too, so that nobody can rely on them beforehand. @default false
+   * Hides the shapes of reshapes from onnxruntime: their constants become inputs with a default, which could change at run
+   * time. @default false
    */
   readonly openShapes?: boolean;
 }
@@ -23,10 +23,10 @@ export interface SerializeOptions {
 /**
  * Encodes what `outputs` need as an ONNX model.
  *
- * onnxruntime executes depth first, of a node's inputs the one that was written last first. So they are written in reverse:
- * what is made of parameters follows what is made of images, and does not lie about until it is needed.
+ * onnxruntime executes depth first and starts with the input of a node that was written last. Inputs are written in reverse, so
+ * that what depends on images alone is computed first and transformed weights are not kept alive before they are used.
  *
- * @param outputs Output name → tensor. Inputs keep the names they were made with.
+ * @param outputs Output name → tensor. Inputs keep their names.
  */
 export function serialize(
   outputs: Readonly<Record<string, Tensor>>,
@@ -81,25 +81,25 @@ export function serialize(
   }).finish();
 }
 
-/** The constants that say what shape a tensor is brought to, and a name for each: one for equal ones, which stay equal so. */
+/** The constants that are target shapes of reshapes, and their names: equal shapes share one. */
 function targetShapes(order: readonly Node[]): Map<Node, string> {
   const shapes = order.filter(({ op }) => op === "Reshape" || op === "Expand").map(({ inputs }) => inputs[1]!.node);
   return new Map(shapes.map((node) => [node, `shape.${(node.data as BigInt64Array).join("x")}`]));
 }
 
-/** `domain::Operator`, or an operator of ONNX itself. */
+/** Splits `domain::Operator`; ONNX itself is the empty domain. */
 function operator(op: string): { domain: string; opType: string } {
   const [opType, domain = ""] = op.split("::").reverse() as [string, string?];
   return { domain, opType };
 }
 
-/** Operator sets besides that of ONNX which the graph takes from. */
+/** Operator sets that the graph uses besides that of ONNX. */
 function domains(order: readonly Node[]): onnx.IOperatorSetIdProto[] {
   const names = new Set(order.map((node) => operator(node.op).domain).filter((name) => name !== ""));
   return [...names].map((domain) => ({ domain, version: 1 }));
 }
 
-/** Outputs and inputs keep their names; everything else is numbered in the order it is computed. */
+/** Names: those of inputs and outputs, and numbers in topological order for all other tensors. */
 function nameTensors(order: readonly Node[], outputs: Readonly<Record<string, Tensor>>): Map<Tensor, string> {
   const names = new Map<Tensor, string>();
   for (const node of order) if (node.op === "Input") names.set(node.outputs[0]!, node.name!);

@@ -19,7 +19,7 @@ export interface BatchNormOutput {
  * y = (x − mean) / √(variance + ε) · weight + bias, per channel, as torch.nn.BatchNorm2d in training mode.
  *
  * With `groups` G > 1 the batch is split: sample n belongs to group n mod G and each group has its own statistics,
- * which stands for G devices (shuffled BN, MoCo section 3.3).
+ * as on G devices (shuffling BN, MoCo section 3.3).
  *
  * @param x [N, C, H, W]; G divides N.
  * @param weight [C]
@@ -53,7 +53,7 @@ export function batchNorm(
   const plain = add(mul(centred, scale), perChannel(bias));
   const count = (n / groups) * h * w;
 
-  // The whole rule at once: differentiating the parts one by one would emit three times the nodes.
+  // One rule for all of it: the rules of its parts would emit three times as many nodes.
   const y: Tensor = apply("Identity", [reshape(plain, x.shape)], {
     shape: x.shape,
     parents: [x, weight, bias],

@@ -22,12 +22,12 @@ export function expand(x: Tensor, shape: Shape): Tensor {
   return apply("Expand", [x, integers(shape)], { shape, gradient: ([g]) => [sumTo(g!, x.shape)] });
 }
 
-/** Sum over `axes` (all where not given); they stay as size 1 with `keepDims`. */
+/** Sum over `axes`. @default all axes. With `keepDims` they stay, of size 1. */
 export function reduceSum(x: Tensor, axes?: readonly number[], { keepDims = false } = {}): Tensor {
   return reduce("ReduceSum", x, axes, keepDims, ([g], kept) => [expand(reshape(g!, kept), x.shape)]);
 }
 
-/** Applies an operator that leaves a single value as it is; its rule also gets the output shape with the reduced axes as 1. */
+/** Applies a reduction. Its gradient rule also gets the output's shape with the reduced axes as 1. */
 export function reduce(
   op: string,
   x: Tensor,
@@ -45,7 +45,7 @@ export function reduce(
   });
 }
 
-/** Sums a gradient back to the shape that was broadcast. */
+/** Sums a gradient to the shape before broadcasting. */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   const lead = x.shape.length - shape.length;

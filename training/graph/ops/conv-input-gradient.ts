@@ -5,7 +5,7 @@ import { convTranspose2d } from "./conv-transpose.ts";
 import { pad, reshape, slice, transpose } from "./shape.ts";
 import { fitsWinograd, winogradBeside, winogradInputGradient } from "./winograd.ts";
 
-/** The gradient with respect to x of `xShape` [N, C, H, W], of the weight and g [N, O, h, w]; the generally best form first. */
+/** The gradient with respect to x of `xShape` [N, C, H, W], of the weight and g [N, O, h, w]. The first form is the fastest on most machines. */
 export function inputGradientForms(xShape: Shape, wShape: Shape, conv: ConvGeometry): Record<string, Form> {
   const [, , height, width] = xShape as [number, number, number, number];
   const [, , kh, kw] = wShape as [number, number, number, number];
@@ -36,8 +36,8 @@ function flippedConv(xShape: Shape, weight: Tensor, g: Tensor, { padding, groups
 }
 
 /**
- * At stride s the pixels of each phase (row mod s, column mod s) take from taps of their own, at stride 1. One convolution
- * computes all phases as channels, over taps filled up with zeros; then they are dealt out in space.
+ * At stride s the pixels of each phase (row mod s, column mod s) depend on taps of their own, at stride 1. One convolution
+ * computes all phases as channels, with missing taps as zeros; DepthToSpace then puts each pixel in its place.
  */
 function phases(xShape: Shape, weight: Tensor, g: Tensor, { stride, padding }: ConvGeometry): Tensor {
   const [n, c, height, width] = xShape as [number, number, number, number];

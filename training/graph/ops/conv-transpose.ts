@@ -1,9 +1,9 @@
-// Transposed convolution: how a convolution's gradient reaches its input.
+// Transposed convolution: the input gradient of a convolution.
 import { apply, type Tensor } from "../tensor.ts";
 
 /**
  * g [N, O, h, w] with weight [O, C/groups, kH, kW] → [N, C, height, width], the gradient of conv2d's input of that size.
- * No gradient rule of its own.
+ * It has no gradient rule.
  */
 export function convTranspose2d(
   g: Tensor,

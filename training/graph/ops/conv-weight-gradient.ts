@@ -19,7 +19,7 @@ export function weightGradientForms(wShape: Shape, conv: ConvGeometry): Record<s
 
 /**
  * A convolution with images as channels: x as [C/groups, groups·N, H, W], g as its weights [O, N, h, w], the stride as
- * dilation. Rows and columns that a strided convolution left unread are cut off.
+ * dilation. Rows and columns that a strided convolution does not read are cut off.
  */
 function asConvolution(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, groups }: ConvGeometry): Tensor {
   const [n, c, height, width] = x.shape as [number, number, number, number];
@@ -27,7 +27,7 @@ function asConvolution(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, g
   const [, cPerGroup, kh, kw] = wShape as [number, number, number, number];
   const byGroup = reshape(x, [n, groups, c / groups, height, width]);
   const images = reshape(transpose(byGroup, [2, 1, 0, 3, 4]), [cPerGroup, groups * n, height, width]);
-  // Padding that the operator adds itself would split its kernel's loop of three columns in three.
+  // Padded beforehand: padding by the operator makes its inner loop of three columns slow.
   const read = [(h - 1) * stride + kh, (w - 1) * stride + kw] as const;
   const cut = slice(slice(images, 2, 0, Math.min(height, read[0] - padding)), 3, 0, Math.min(width, read[1] - padding));
   const padded = pad(
@@ -48,7 +48,7 @@ function asConvolution(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, g
   return transpose(all, [1, 0, 2, 3]);
 }
 
-/** Of each image one product of g [O, h·w] with what every tap of the kernel reads [C·kH·kW, h·w]; then the sum. */
+/** For each image the product of g [O, h·w] and the values that each tap reads [C·kH·kW, h·w]; then the sum over images. */
 function asProducts(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, groups }: ConvGeometry): Tensor {
   const [n, c] = x.shape as [number, number];
   const [, o, h, w] = g.shape as [number, number, number, number];

@@ -1,4 +1,4 @@
-// Operators that work value by value, with NumPy broadcasting.
+// Element-wise operators with NumPy broadcasting.
 import { apply, type DType, scalar, type Tensor } from "../tensor.ts";
 import { broadcastShape, sumTo } from "./broadcast.ts";
 
@@ -48,7 +48,7 @@ export function isPositive(x: Tensor): Tensor {
   return cast(greater, "float32");
 }
 
-/** Limits to `low`..`high`. No gradient rule: it is used on pixels. */
+/** Limits values to `low`..`high`. It has no gradient rule: only pixels are clipped. */
 export function clip(x: Tensor, low: Tensor, high: Tensor): Tensor {
   return apply("Clip", [x, low, high], { shape: x.shape });
 }

@@ -1,4 +1,4 @@
-// What stands between features and the loss. Derived operators: their gradients follow from their parts.
+// Normalisation and losses. Derived operators: their gradients follow from those of their parts.
 import { scalar, type Tensor } from "../tensor.ts";
 import { reduceSum } from "./broadcast.ts";
 import { add, div, exp, log, mul, sqrt, sub } from "./elementwise.ts";
@@ -16,7 +16,7 @@ export function logSumExp(x: Tensor): Tensor {
   return add(log(reduceSum(exp(sub(x, max)), [1], { keepDims: true })), max);
 }
 
-/** Mean softmax cross entropy of logits [B, N] where the right class of every row is class 0, as in InfoNCE → []. */
+/** Mean softmax cross entropy of logits [B, N] with label 0 in every row, as InfoNCE has it → []. */
 export function crossEntropyWithLabel0(logits: Tensor): Tensor {
   return reduceMean(sub(logSumExp(logits), slice(logits, 1, 0, 1)));
 }

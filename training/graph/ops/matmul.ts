@@ -26,7 +26,7 @@ export function transposed(x: Tensor): Tensor {
 }
 
 /**
- * op(a) · op(b) of matrices, where op transposes if asked. Transposing inside the product costs nothing.
+ * Product of two matrices, each transposed first if asked. Transposing inside the product costs nothing.
  */
 export function gemm(a: Tensor, b: Tensor, { transA = false, transB = false } = {}): Tensor {
   const [m, p] = transA ? [a.shape[1]!, a.shape[0]!] : [a.shape[0]!, a.shape[1]!];

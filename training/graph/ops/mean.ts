@@ -4,7 +4,7 @@ import { expand, reduce } from "./broadcast.ts";
 import { mul } from "./elementwise.ts";
 import { reshape } from "./shape.ts";
 
-/** Mean over `axes` (all where not given); they stay as size 1 with `keepDims`. */
+/** Mean over `axes`. @default all axes. With `keepDims` they stay, of size 1. */
 export function reduceMean(x: Tensor, axes?: readonly number[], { keepDims = false } = {}): Tensor {
   const y: Tensor = reduce("ReduceMean", x, axes, keepDims, ([g], kept) => [
     expand(reshape(mul(g!, scalar(sizeOf(y.shape) / sizeOf(x.shape))), kept), x.shape),
@@ -12,6 +12,6 @@ export function reduceMean(x: Tensor, axes?: readonly number[], { keepDims = fal
   return y;
 }
 
-/** Largest value over `axes`. No gradient rule: it is used to steady exponentials, where it cancels. */
+/** Largest value over `axes`. It has no gradient rule: it keeps exponentials from overflowing, where its gradient cancels. */
 export const reduceMax = (x: Tensor, axes: readonly number[], { keepDims = false } = {}): Tensor =>
   reduce("ReduceMax", x, axes, keepDims);

@@ -10,7 +10,7 @@ export const globalAveragePool = (x: Tensor): Tensor => reduceMean(x, [2, 3]);
 const pooledSize = (size: number, kernel: number, stride: number, padding: number) =>
   Math.floor((size + 2 * padding - kernel) / stride) + 1;
 
-/** Largest value of each window; of equal ones the first gets the gradient, as in PyTorch. */
+/** Largest value of each window. Among equal ones the first gets the gradient, as in PyTorch. */
 export function maxPool2d(
   x: Tensor,
   { kernel, stride, padding }: { kernel: number; stride: number; padding: number },

@@ -1,7 +1,7 @@
 // Operators that move values without changing them.
 import { apply, type GradientRule, integers, type Shape, sizeOf, type Tensor } from "../tensor.ts";
 
-/** The same values in another shape; one size may be -1 and is worked out. */
+/** The same values in another shape. One size may be −1: it follows from the others. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = shape.reduce((a, b) => (b === -1 ? a : a * b), 1);
   const full = shape.map((v) => (v === -1 ? sizeOf(x.shape) / known : v));
@@ -41,7 +41,7 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   });
 }
 
-/** The part `start`..`end` (exclusive) of one axis, every `step`-th value of it; no gradient rule where `step` > 1. */
+/** Every `step`-th value of `start`..`end` (exclusive) along one axis. It has no gradient rule where `step` > 1. */
 export function slice(x: Tensor, axis: number, start: number, end: number, step = 1): Tensor {
   const size = x.shape[axis]!;
   if (!(0 <= start && start < end && end <= size)) {
@@ -56,7 +56,7 @@ export function slice(x: Tensor, axis: number, start: number, end: number, step 
   });
 }
 
-/** Zeros around: `before[i]` and `after[i]` of them along dimension i. */
+/** Adds `before[i]` and `after[i]` zeros along dimension i. */
 export function pad(x: Tensor, before: readonly number[], after: readonly number[]): Tensor {
   return apply("Pad", [x, integers([...before, ...after])], {
     shape: x.shape.map((v, i) => v + before[i]! + after[i]!),
@@ -64,12 +64,12 @@ export function pad(x: Tensor, before: readonly number[], after: readonly number
   });
 }
 
-/** Rows `indices` (int64 [M]) of `x` [N, …] → [M, …]. No gradient: keys are shuffled outside the differentiated part. */
+/** Rows `indices` (int64 [M]) of `x` [N, …] → [M, …]. It has no gradient rule: keys are shuffled where no gradient flows. */
 export function gatherRows(x: Tensor, indices: Tensor): Tensor {
   return apply("Gather", [x, indices], { shape: [...indices.shape, ...x.shape.slice(1)], attributes: { axis: 0 } });
 }
 
-/** The same values, through which no gradient flows. */
+/** The same values; no gradient flows through. PyTorch's `detach`. */
 export function stopGradient(x: Tensor): Tensor {
   return apply("Identity", [x], { shape: x.shape, parents: [] });
 }

@@ -1,6 +1,6 @@
 // Winograd's minimal filtering (Lavin and Gray, arXiv 1509.09308): a 3×3 convolution of stride 1 as products of values at six
-// points a side, with a quarter of the multiplications. Four output pixels a side make a tile. Every step is a Gemm whose
-// transposition also moves the layout on, so that nothing is copied between them.
+// points a side, with a quarter of the multiplications. Four output pixels a side make a tile. Every step is a Gemm that also
+// transposes into the layout of the next, so that nothing is copied in between.
 import { constant, type Form, type Shape, type Tensor } from "../tensor.ts";
 import { reduceSum } from "./broadcast.ts";
 import type { ConvGeometry } from "./conv-geometry.ts";
@@ -10,7 +10,7 @@ import { reshape } from "./shape.ts";
 const KERNEL = 3;
 /** Where polynomials are evaluated, besides at infinity: the set with the smallest rounding errors of several tried. */
 const POINTS = [0, 1, -1, 0.5, -2];
-/** α: values a side that a tile is made from. */
+/** α: input values a side of a tile. */
 const ALPHA = POINTS.length + 1;
 /** Output pixels a side of a tile. */
 const TILE = ALPHA - KERNEL + 1;
@@ -44,7 +44,7 @@ export function winogradInputGradient(weight: Tensor, g: Tensor, padding: number
   return filtered(g, points(weight, flipped), KERNEL - 1 - padding);
 }
 
-/** The weight gradient [O, C, 3, 3] of x [N, C, H, W] and g [N, O, h, w]: each product's, summed over the tiles. */
+/** The weight gradient [O, C, 3, 3] from x [N, C, H, W] and g [N, O, h, w], summed over the tiles. */
 export function winogradWeightGradient(x: Tensor, g: Tensor, padding: number): Tensor {
   const [, , h, w] = g.shape as [number, number, number, number];
   const [o, c] = [g.shape[1]!, x.shape[1]!];
@@ -55,7 +55,7 @@ export function winogradWeightGradient(x: Tensor, g: Tensor, padding: number): T
   return reshape(gemm(reshape(byPoint, [ALPHA * ALPHA, o * c]), taps, { transA: true }), [o, c, KERNEL, KERNEL]);
 }
 
-/** One product a point of x [N, C, H, W] with the weights there, [α, 1, α, C, O] → [N, O, H', W']. */
+/** x [N, C, H, W] times the weights [α, 1, α, C, O], one product for each point → [N, O, H', W']. */
 function filtered(x: Tensor, weights: Tensor, padding: number): Tensor {
   const [n, , height, width] = x.shape as [number, number, number, number];
   const [h, w] = [height + 2 * padding - KERNEL + 1, width + 2 * padding - KERNEL + 1];
