@@ -39,11 +39,13 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
       const metadata = metadataOfEach(parse(uploadFieldsSchema, { ...request.body }).metadata ?? {}, files.length);
       const { "idempotency-key": key } = parse(uploadHeadersSchema, request.headers);
       const settled = await Promise.allSettled(
-        files.map(({ bytes }, position) => {
-          const itsMetadata = metadata[position]!;
-          const content = key && sha256(`${files.length} ${sha256(bytes)} ${JSON.stringify(itsMetadata)}`);
-          return collection.add(bytes, itsMetadata, key && content ? { key, position, content } : undefined);
-        }),
+        files.map((file, position) =>
+          file.use(async (bytes) => {
+            const itsMetadata = metadata[position]!;
+            const content = key && sha256(`${files.length} ${sha256(bytes)} ${JSON.stringify(itsMetadata)}`);
+            return collection.add(bytes, itsMetadata, key && content ? { key, position, content } : undefined);
+          }),
+        ),
       );
       const images: ImageRecord[] = [];
       const errors: RefusedFile[] = [];
@@ -71,7 +73,7 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
     .get((request, response) => {
       response.json(collection.get(request.params.id));
     })
-    .patch(readJson("application/merge-patch+json"), async (request, response) => {
+    .patch(readJson(limits.space, "application/merge-patch+json"), async (request, response) => {
       const { metadata } = parse(patchSchema, request.body);
       const change = (before: Metadata) => parse(metadataSchema, mergePatch(before, metadata));
       response.json(await collection.changeMetadata(request.params.id!, change));
