@@ -1,5 +1,5 @@
 // Failures as application/problem+json (RFC 9457).
-import type { ErrorRequestHandler, RequestHandler, Response } from "express";
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
 import multer from "multer";
 import { AppError, ERRORS, type ErrorCode, type ErrorKind } from "../../core/errors.ts";
 
@@ -12,6 +12,9 @@ export interface Problem {
   readonly detail: string;
 }
 
+/** Time to read the answer, for a client that is still sending a body that was refused. */
+const LINGER_MS = 1000;
+
 /** The problem that an error is shown as; a defect of ours shows nothing of itself. */
 export function toProblem(error: unknown): Problem {
   const { code, message } = asAppError(error);
@@ -23,6 +26,11 @@ export function sendProblem(response: Response, problem: Problem): void {
   const { retryAfter }: ErrorKind = ERRORS[problem.code];
   if (retryAfter) response.set("Retry-After", String(retryAfter));
   response.status(problem.status).type("application/problem+json").send(JSON.stringify(problem));
+}
+
+/** Ends a request whose body was refused before its end. Closed at once, the client would meet a reset before the answer. */
+export function closeAfterAnswer(request: Request, response: Response): void {
+  response.once("finish", () => setTimeout(() => request.destroy(), LINGER_MS).unref());
 }
 
 /** The last handler: every error of the handlers before it. */
