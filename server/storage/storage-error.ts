@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import { AppError, hasErrno } from "../../core/errors.ts";
 
-/** The failure as `storage_full` where the disk or the quota is used up, and as it was otherwise. */
+/** `error` as AppError `storage_full` where the disk or the quota is full; any other error unchanged. */
 export function asStorageError(error: unknown): unknown {
   const full =
     hasErrno(error, "ENOSPC") ||
