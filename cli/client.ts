@@ -1,6 +1,6 @@
 // A client of a running server, for the commands that use one.
 import { setTimeout as sleep } from "node:timers/promises";
-import { Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { AppError, ERRORS, type ErrorCode } from "../core/errors.ts";
 import { hasEnded, type SwapView } from "../server/domain/swap.ts";
 import { readEvents } from "./event-stream.ts";
@@ -42,8 +42,9 @@ export interface SearchOptions {
 
 /** A server by its address. Every call rejects with an AppError that carries the server's own words. */
 export interface Client {
-  /** @param key Idempotency-Key: sent again, the upload is stored once. */
-  upload(files: readonly ImageFile[], metadata: unknown, key?: string): Promise<UploadAnswer>;
+  upload(files: readonly ImageFile[], metadata: unknown): Promise<UploadAnswer>;
+  /** Those of up to 1000 SHA-256 (hex) whose bytes are stored. */
+  known(sha256: readonly string[]): Promise<readonly string[]>;
   search(file: ImageFile, k: number, options?: SearchOptions): Promise<SearchAnswer>;
   embed(files: readonly ImageFile[]): Promise<EmbedAnswer>;
   /** @param options.force Activates a model that finds less than the active one. */
@@ -68,9 +69,19 @@ export interface ServerFlags {
 
 /** `--server` and `--key`. */
 export const serverOptions = () => [
-  new Option("--server <url>", "address of the server").default("http://127.0.0.1:3000").env("MOCO_SEARCH_SERVER"),
+  new Option("--server <url>", "address of the server")
+    .argParser(serverAddress)
+    .default("http://127.0.0.1:3000")
+    .env("MOCO_SEARCH_SERVER"),
   new Option("--key <key>", "API key, where the server demands one").env("MOCO_SEARCH_KEY"),
 ];
+
+/** The address of a server, of which http:// may be left out. */
+function serverAddress(text: string): string {
+  const address = /^[a-z]+:\/\//i.test(text) ? text : `http://${text}`;
+  if (URL.canParse(address) && /^https?:/i.test(address)) return new URL(address).origin;
+  throw new InvalidArgumentError("Expected an address such as http://127.0.0.1:3000.");
+}
 
 /** Tries of a request to a server that is busy or starting. */
 const ATTEMPTS = 8;
@@ -78,16 +89,27 @@ const ATTEMPTS = 8;
 /** A client of the server at `url`, such as http://127.0.0.1:3000. Waits and tries again where the server is busy. */
 export function createClient(url: string, key?: string): Client {
   const headers = key === undefined ? {} : { Authorization: `Bearer ${key}` };
-  const ask = (method: string, path: string, body?: FormData, more: Record<string, string> = {}) =>
-    fetch(new URL(path, url), { method, headers: { ...headers, ...more }, ...(body && { body }) }).catch((error) => {
+  /** @param body A form, or what is sent as JSON. */
+  const ask = (method: string, path: string, body?: FormData | object) => {
+    const content =
+      body === undefined || body instanceof FormData
+        ? { headers, ...(body && { body }) }
+        : { headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify(body) };
+    return fetch(new URL(path, url), { method, ...content }).catch((error) => {
       throw new AppError("not_ready", `No server answers at ${url}. Start one with: moco-search serve`, {
         cause: error,
       });
     });
-  const call = async (method: string, path: string, body?: FormData, more?: Record<string, string>) => {
+  };
+  const call = async (method: string, path: string, body?: FormData | object): Promise<unknown> => {
     for (let attempt = 1; ; attempt++) {
-      const response = await ask(method, path, body, more);
-      const answer = (await response.json()) as Record<string, unknown>;
+      const response = await ask(method, path, body);
+      if (response.status === 204) return undefined;
+      const answer = (await response.json().catch((error) => {
+        throw new AppError("not_found", `Something answers at ${url}, but not as moco-search does. Check --server.`, {
+          cause: error,
+        });
+      })) as Record<string, unknown>;
       if (response.ok) return answer;
       const busy = response.status === 503 || response.status === 429;
       if (busy && attempt < ATTEMPTS) {
@@ -98,28 +120,28 @@ export function createClient(url: string, key?: string): Client {
       throw new AppError(code, `${answer.title}: ${answer.detail}`);
     }
   };
-  const getSwap = async (id: string) =>
-    (await call("GET", `/v1/swaps/${encodeURIComponent(id)}`)) as unknown as SwapView;
+  const getSwap = async (id: string) => (await call("GET", `/v1/swaps/${encodeURIComponent(id)}`)) as SwapView;
   return {
-    async upload(files, metadata, idempotencyKey) {
+    async upload(files, metadata) {
       const form = multipart(files);
       form.append("metadata", JSON.stringify(metadata));
-      const more = idempotencyKey === undefined ? {} : { "Idempotency-Key": idempotencyKey };
-      return (await call("POST", "/v1/images", form, more)) as unknown as UploadAnswer;
+      return (await call("POST", "/v1/images", form)) as UploadAnswer;
     },
+    known: async (sha256) =>
+      sha256.length === 0 ? [] : ((await call("POST", "/v1/images/known", { sha256 })) as { known: string[] }).known,
     async search(file, k, { minScore, filter } = {}) {
       const form = multipart([file]);
       form.append("k", String(k));
       if (minScore !== undefined) form.append("minScore", String(minScore));
       if (filter !== undefined) form.append("filter", filter);
-      return (await call("POST", "/v1/search", form)) as unknown as SearchAnswer;
+      return (await call("POST", "/v1/search", form)) as SearchAnswer;
     },
-    embed: async (files) => (await call("POST", "/v1/embeddings", multipart(files))) as unknown as EmbedAnswer,
+    embed: async (files) => (await call("POST", "/v1/embeddings", multipart(files))) as EmbedAnswer,
     async activate(model, { force = false } = {}) {
       const path = `/v1/models/${encodeURIComponent(model)}/activate${force ? "?force=true" : ""}`;
-      return (await call("POST", path)).swap as SwapView;
+      return ((await call("POST", path)) as { swap: SwapView }).swap;
     },
-    rollback: async () => (await call("POST", "/v1/rollback")).swap as SwapView,
+    rollback: async () => ((await call("POST", "/v1/rollback")) as { swap: SwapView }).swap,
     swap: getSwap,
     async *follow(id) {
       for (let attempt = 1; ; attempt++) {

@@ -1,49 +1,34 @@
 #!/usr/bin/env node
-// moco-search: one command for each thing a user does.
+// moco-search: one command for each thing a user does. Only the command that is asked for is loaded.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import { AppError } from "../core/errors.ts";
 import { packageRoot } from "../core/paths.ts";
-import { ablate } from "./ablate.ts";
-import { activate } from "./activate.ts";
-import { add } from "./add.ts";
-import { demo } from "./demo.ts";
-import { embed } from "./embed.ts";
-import { evaluate } from "./evaluate.ts";
-import { exportCommand } from "./export.ts";
-import { index } from "./index-command.ts";
-import { keys } from "./keys.ts";
-import { rollback } from "./rollback.ts";
-import { search } from "./search.ts";
-import { serve } from "./serve.ts";
-import { train } from "./train.ts";
+import { COMMANDS } from "./commands.ts";
+import { describeFailure } from "./failure.ts";
 
 const { version } = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as { version: string };
 
 const program = new Command("moco-search")
   .description("Similar-image search that you train yourself.")
   .version(version)
-  .showHelpAfterError("(add --help for the options and an example)")
-  .addCommand(demo)
-  .addCommand(train)
-  .addCommand(evaluate)
-  .addCommand(exportCommand)
-  .addCommand(add)
-  .addCommand(ablate)
-  .addCommand(serve)
-  .addCommand(index)
-  .addCommand(search)
-  .addCommand(embed)
-  .addCommand(activate)
-  .addCommand(rollback)
-  .addCommand(keys);
+  .showHelpAfterError("(add --help for the options and an example)");
+
+// `moco-search … | head` closes our stdout: there is nobody left to tell.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
 
 try {
+  // `moco-search help train` asks for train too.
+  const asked = process.argv.slice(2).find((word) => !word.startsWith("-") && word !== "help");
+  for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
+    const command = name === asked ? (await load()).command : new Command(name);
+    program.addCommand(command.summary(summary));
+  }
   await program.parseAsync();
 } catch (error) {
-  // What the user can mend is told in a sentence; anything else is a defect and shows where it happened.
-  if (error instanceof AppError) console.error(`moco-search: ${error.message} (${error.code})`);
-  else console.error("moco-search: this should not have happened; please report it.\n", error);
+  console.error(describeFailure(error));
   process.exitCode = 1;
 }

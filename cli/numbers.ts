@@ -1,9 +1,17 @@
+// Numbers as options take them and as people read them.
 import { InvalidArgumentError } from "commander";
 
 /** A number above 0, as commander parses options. */
 export function positive(text: string): number {
   const value = Number(text);
   if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError("Expected a number above 0.");
+  return value;
+}
+
+/** A whole number above 0, as commander parses options. */
+export function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("Expected a whole number above 0.");
   return value;
 }
 
@@ -15,4 +23,9 @@ export function three(text: string): [number, number, number] {
     throw new InvalidArgumentError("Expected three numbers such as 0.485,0.456,0.406.");
   }
   return [r, g, b];
+}
+
+/** A share of 1 in percent, such as 12.5 %. */
+export function percent(share: number, digits = 1): string {
+  return `${(100 * share).toFixed(digits)} %`;
 }

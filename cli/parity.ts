@@ -3,7 +3,7 @@
 //   npm run --silent parity -- test/fixtures/moco-v1.safetensors
 import { readFile } from "node:fs/promises";
 import { AppError } from "../core/errors.ts";
-import { type ParityReport, replay, TOLERANCES } from "../training/moco/parity.ts";
+import { type ParityReport, replay, TOLERANCES } from "../training/index.ts";
 
 const files = process.argv.slice(2);
 try {

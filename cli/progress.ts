@@ -7,8 +7,6 @@ export interface Progress {
   update(done: number, total: number | undefined, note?: string): void;
   /** A line that stays, above the bar. */
   say(line: string): void;
-  /** A line that stays. */
-  say(line: string): void;
   /** Ends the display; later messages start on a line of their own. */
   stop(): void;
 }

@@ -3,13 +3,11 @@
 import { cpus } from "node:os";
 import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
 import { decodeImage, type Region } from "./decode.ts";
+import type { Device } from "./device.ts";
 import { AppError } from "./errors.ts";
 import { refuseExternalData } from "./external-data.ts";
 import type { EncoderInput, ModelCard } from "./model-card.ts";
 import { checkSha256, type LoadedModel, type Model, readOnnx } from "./model-folder.ts";
-
-/** Execution providers of onnxruntime-node by the names used in options. */
-export type Device = "cpu" | "webgpu" | "cuda" | "coreml" | "dml";
 
 /** What to do where a device cannot be used. */
 const HOW_TO: Partial<Record<Device, string>> = {
@@ -93,7 +91,12 @@ export async function openEncoder(
   return { card, embed, close: () => session.release() };
 }
 
-async function createSession(onnx: Uint8Array, card: ModelCard, device: Device, threads: number): Promise<InferenceSession> {
+async function createSession(
+  onnx: Uint8Array,
+  card: ModelCard,
+  device: Device,
+  threads: number,
+): Promise<InferenceSession> {
   // Asked for a provider that this build lacks, onnxruntime-node would use the CPU without a word.
   const built = listSupportedBackends().map(({ name }) => name);
   if (!built.includes(device)) {

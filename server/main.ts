@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Logger, pino } from "pino";
+import type { Logger } from "pino";
 import { AppError, hasErrno } from "../core/errors.ts";
 import { readModel, readOnnx } from "../core/model-folder.ts";
 import { createCollection } from "./collection/collection.ts";
@@ -13,6 +13,8 @@ import { openGeneration } from "./generation/generation.ts";
 import { createGenerations, type Generations } from "./generation/generations.ts";
 import { isLoopback } from "./http/access.ts";
 import { createApp } from "./http/app.ts";
+import { createConnections } from "./http/connections.ts";
+import { createLogger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createModelCatalogue } from "./models/catalogue.ts";
 import { type ModelWatcher, watchModels } from "./models/watcher.ts";
@@ -30,6 +32,9 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+/** Bytes of answers that wait for clients to read them. */
+const MAX_UNREAD_BYTES = 128 * 1024 * 1024;
+
 const PARTS = { openStorage, createGenerations, openGeneration };
 
 /** What a server is made of, for tests that put a faulty part in. */
@@ -45,7 +50,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
   const parts = { ...PARTS, ...replaced };
   const config = parseConfig(options);
   const stopping = new AbortController();
-  const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: false }));
+  const logger = createLogger(config.logLevel);
   const storage = await parts.openStorage(config.data, logger);
   const { catalogue } = storage;
   const generations = parts.createGenerations();
@@ -77,7 +82,9 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     logger,
   });
   // A client that sends too slowly is cut off; Node looks for such clients this often.
-  const server = createServer({ connectionsCheckingInterval: 1000 }, app);
+  const connections = createConnections({ readSeconds: config.readSeconds, maxUnreadBytes: MAX_UNREAD_BYTES });
+  const server = createServer({ connectionsCheckingInterval: 1000 }, connections.oneAtATime(app));
+  connections.guard(server);
   server.requestTimeout = config.requestSeconds * 1000;
   server.headersTimeout = Math.min(config.requestSeconds, 20) * 1000;
 
@@ -112,11 +119,15 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
 
 const demandsKeys = ({ host, requireKeys }: Config) => requireKeys || !isLoopback(host);
 
-const keysMissing = ({ host, data }: Config) =>
-  new AppError(
+const keysMissing = ({ host, data }: Config) => {
+  const why = isLoopback(host)
+    ? "API keys are demanded (requireKeys)"
+    : `Others can reach ${host}, so API keys are demanded`;
+  return new AppError(
     "invalid_configuration",
-    `Others can reach ${host}, so the server demands API keys, and there is none. Make one first: moco-search keys create --role admin --data ${data}`,
+    `${why}, and there is none. Make one first: moco-search keys create --role admin --data ${data}`,
   );
+};
 
 /** The generation that was active last, or in a new data folder one of the model that is asked for. */
 async function firstGeneration(storage: Storage, { models, model }: Config, logger: Logger): Promise<GenerationRecord> {

@@ -1,12 +1,32 @@
-// moco-search/training: train an encoder, publish it, begin from another.
+// moco-search/training: train an encoder, publish it, begin from another, measure it. The command line uses nothing else
+// of this folder.
 
+export { type AblateOptions, ablate, type Outcome } from "./ablate/ablate.ts";
+export { ablationPage, ablationTable } from "./ablate/page.ts";
+export { ABLATIONS, type Ablation } from "./ablate/variants.ts";
 export { type Budget, RECIPE_NAMES, type RecipeName } from "./config/recipes.ts";
-export type { TrainingConfig } from "./config/schema.ts";
-export type { Settings } from "./config/settle.ts";
+export { MECHANISMS, type TrainingConfig } from "./config/schema.ts";
+export { merge, type Settings } from "./config/settle.ts";
 export { type Dataset, type DatasetOptions, openDataset } from "./data/dataset.ts";
+export {
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  type Measures,
+  measuresByName,
+  PROTOCOLS,
+  type Protocol,
+} from "./evaluate/evaluate.ts";
 export { type ExportRunOptions, exportRun } from "./export/again.ts";
-export { type ExportedEncoder, exportEncoder } from "./export/encoder.ts";
-export type { EmbeddingChoice, ExportOptions } from "./export/publish.ts";
-export type { StepMetrics, TrainEvent } from "./run/events.ts";
+export { type ExportedEncoder, exportEncoder, PRECISIONS, type WeightPrecision } from "./export/encoder.ts";
+export { DEFAULT_EMBEDDING, type EmbeddingChoice, type ExportOptions } from "./export/publish.ts";
+export { DEVICE_NAMES, type DeviceName, findDevice } from "./graph/engine/device.ts";
+export { tuningFile } from "./graph/engine/tune.ts";
+export { type ParityReport, replay, TOLERANCES } from "./moco/parity.ts";
+export { ARCHITECTURE_NAMES } from "./network/backbone.ts";
+export { viewsSheet } from "./report/contact-sheet.ts";
+export type { TrainEvent } from "./run/events.ts";
+export type { StepMetrics } from "./run/log.ts";
+export { type Prepared, type PrepareOptions, prepare } from "./run/prepare.ts";
 export { readWeights, type WarmStart } from "./run/warm-start.ts";
 export { type TrainOptions, type TrainResult, train } from "./train.ts";

@@ -1,5 +1,17 @@
 // The demo's outcome as people read it.
-import type { DemoOutcome } from "../demo.ts";
+import { percent } from "../numbers.ts";
+import type { Precision } from "./precision.ts";
+
+/** What the demo measured; `--json` prints it with the overall precisions only. */
+export interface DemoOutcome {
+  readonly trainImagesPerSecond: number;
+  readonly precision: { readonly pixels: Precision; readonly before: Precision; readonly after: Precision };
+  readonly uploadImagesPerSecond: number;
+  readonly searchMsMedian: number;
+  readonly swapSeconds: number;
+  readonly requestsDuringSwap: number;
+  readonly failedDuringSwap: number;
+}
 
 /** The table of the demo and where to look next. */
 export function report(outcome: DemoOutcome): string {
@@ -7,7 +19,6 @@ export function report(outcome: DemoOutcome): string {
   const labels = [...before.byLabel.keys()].sort();
   const width = Math.max(...labels.map((label) => label.length), "all queries".length);
   const row = (name: string, cells: string[]) => `${name.padEnd(width)}  ${cells.map((c) => c.padStart(12)).join("")}`;
-  const percent = (value: number | undefined) => (value === undefined ? "" : `${(100 * value).toFixed(1)} %`);
   const figures: Array<[string, string]> = [
     ["training", `${outcome.trainImagesPerSecond.toFixed(0)} images/s`],
     ["storing (decode, embed, index, disk)", `${outcome.uploadImagesPerSecond.toFixed(0)} images/s`],
@@ -23,7 +34,7 @@ ${labels
   .map((label) =>
     row(
       label,
-      [pixels, before, after].map((p) => percent(p.byLabel.get(label))),
+      [pixels, before, after].map((p) => percent(p.byLabel.get(label)!)),
     ),
   )
   .join("\n")}

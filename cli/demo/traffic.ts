@@ -1,5 +1,7 @@
 // A swap while clients search without pause.
+import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "../../core/errors.ts";
+import { hasEnded } from "../../server/domain/swap.ts";
 import type { Client } from "../client.ts";
 import type { Sample } from "./samples.ts";
 
@@ -28,7 +30,7 @@ export async function activateUnderTraffic(
   let failed = 0;
   let over = false;
   const began = performance.now();
-  let { id, state, error } = await client.activate(model);
+  let swap = await client.activate(model);
   const search = async (first: number) => {
     for (let i = first; !over; i += CLIENTS) {
       requests++;
@@ -38,14 +40,15 @@ export async function activateUnderTraffic(
     }
   };
   const clients = Array.from({ length: CLIENTS }, (_, i) => search(i));
-  while (!["active", "failed", "cancelled"].includes(state)) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    ({ state, error } = await client.swap(id));
+  while (!hasEnded(swap)) {
+    await sleep(20);
+    swap = await client.swap(swap.id);
   }
   const seconds = (performance.now() - began) / 1000;
   over = true;
   await Promise.all(clients);
-  if (state !== "active")
-    throw new AppError("invalid_model", `The swap ended as ${state}: ${error?.detail ?? "no reason given"}`);
+  if (swap.state !== "active") {
+    throw new AppError("invalid_model", `The swap ended as ${swap.state}: ${swap.error?.detail ?? "no reason given"}`);
+  }
   return { seconds, requests, failed };
 }

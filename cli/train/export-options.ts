@@ -1,8 +1,13 @@
 // What the exported encoder gives: the options of every command that exports.
 import { type Command, Option } from "commander";
 import { AppError } from "../../core/errors.ts";
-import { PRECISIONS, type Precision } from "../../training/export/encoder.ts";
-import { DEFAULT_EMBEDDING, type EmbeddingChoice, type ExportOptions } from "../../training/export/publish.ts";
+import {
+  DEFAULT_EMBEDDING,
+  type EmbeddingChoice,
+  type ExportOptions,
+  PRECISIONS,
+  type WeightPrecision,
+} from "../../training/index.ts";
 import { positive } from "../numbers.ts";
 
 /** The values of {@link addExportOptions}. */
@@ -11,7 +16,7 @@ export interface ExportFlags {
   readonly dimensions?: number;
   readonly strength?: number;
   readonly size?: number;
-  readonly precision: Precision;
+  readonly precision: WeightPrecision;
   readonly licence?: string;
 }
 

@@ -1,7 +1,5 @@
 import { Option } from "commander";
-import { MECHANISMS } from "../../training/config/schema.ts";
-import type { Settings } from "../../training/config/settle.ts";
-import { ARCHITECTURE_NAMES } from "../../training/network/backbone.ts";
+import { ARCHITECTURE_NAMES, MECHANISMS, type Settings } from "../../training/index.ts";
 
 const number = (text: string) => Number(text);
 const numbers = (text: string) => text.split(",").map(Number);

@@ -1,11 +1,18 @@
 // The options that every command that trains has.
 import { type Command, Option } from "commander";
 import { AppError } from "../../core/errors.ts";
-import { type Budget, RECIPE_NAMES, type RecipeName } from "../../training/config/recipes.ts";
-import { merge, type Settings } from "../../training/config/settle.ts";
-import { DEVICE_NAMES, type DeviceName, findDevice } from "../../training/graph/engine/device.ts";
-import { tuningFile } from "../../training/graph/engine/tune.ts";
-import type { PrepareOptions } from "../../training/run/prepare.ts";
+import {
+  type Budget,
+  DEVICE_NAMES,
+  type DeviceName,
+  findDevice,
+  merge,
+  type PrepareOptions,
+  RECIPE_NAMES,
+  type RecipeName,
+  type Settings,
+  tuningFile,
+} from "../../training/index.ts";
 import { positive } from "../numbers.ts";
 import { readSettings } from "../settings-file.ts";
 import { hyperparameterOptions, settingsOf } from "./hyperparameters.ts";

@@ -1,5 +1,6 @@
 // The collection: what is stored and what is found. The one place that joins decoding, generations and the store; it
 // never sees HTTP.
+import type { Readable } from "node:stream";
 import { AppError } from "../../core/errors.ts";
 import { type Filter, matchesFilter } from "../domain/filter.ts";
 import { type AnsweredBy, answeredBy } from "../domain/generation.ts";
@@ -34,10 +35,14 @@ export interface Collection {
   add(bytes: Uint8Array, metadata: Metadata, place?: PlaceInUpload): Promise<Image>;
   /** @throws AppError `image_not_found`, here and below. */
   get(id: string): Promise<Image>;
+  /** Those of these SHA-256 whose bytes are stored. */
+  known(sha256s: readonly string[]): Promise<string[]>;
   /** Images older than the cursor `before` that fit the filter, newest first. */
   list(limit: number, options?: { before?: number | undefined; filter?: Filter | undefined }): Promise<ImagePage>;
   /** The bytes as they were uploaded. */
   read(id: string): Promise<{ image: Image; bytes: Uint8Array }>;
+  /** {@link Collection.read} as a stream: a client that reads slowly holds a part of them only. */
+  open(id: string): Promise<Readable>;
   remove(id: string): Promise<void>;
   /** Replaces the metadata of an image by what `change` makes of it. */
   changeMetadata(id: string, change: (metadata: Metadata) => Metadata): Promise<Image>;
@@ -92,10 +97,14 @@ export function createCollection({ storage, generations }: CollectionDeps): Coll
       }),
     add: (bytes, metadata, place) => generations.use(() => writer.add(bytes, metadata, place)),
     get,
+    known: (sha256s) => storage.catalogue.contents.known(sha256s),
     list,
     async read(id) {
       const image = await get(id);
       return { image, bytes: (await storage.images.get(image.sha256)) ?? throwNotFound(id) };
+    },
+    async open(id) {
+      return (await storage.images.open((await get(id)).sha256)) ?? throwNotFound(id);
     },
     remove: (id) =>
       generations.use(async () => {

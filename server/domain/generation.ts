@@ -1,5 +1,6 @@
 // A generation: one encoder and the index of its embeddings.
 import { z } from "zod";
+import { AppError } from "../../core/errors.ts";
 import { type ModelCard, modelCardSchema } from "../../core/model-card.ts";
 import { sha256 } from "../../core/model-folder.ts";
 
@@ -48,4 +49,14 @@ export const answeredBy = ({ number, card }: Pick<GenerationRecord, "number" | "
  */
 export function encoderKey({ sha256: onnx, input }: ModelCard): string {
   return sha256(JSON.stringify([onnx, input.width, input.height, input.fit, input.mean, input.std]));
+}
+
+/**
+ * Checks that a model would replace the active one.
+ *
+ * @throws AppError `model_active`: replaced by itself, it would be what a rollback goes back to, and the one before out of reach.
+ */
+export function checkReplaces(card: ModelCard, active: Pick<GenerationRecord, "card">): void {
+  if (encoderKey(card) !== encoderKey(active.card)) return;
+  throw new AppError("model_active", `Model "${card.name}" answers already: it is the active encoder.`);
 }

@@ -1,5 +1,5 @@
 // What the server and an encoder process say to each other.
-import type { Device } from "../../core/encoder-session.ts";
+import type { Device } from "../../core/device.ts";
 import { AppError, ERRORS, type ErrorCode } from "../../core/errors.ts";
 import type { LoadedModel } from "../../core/model-folder.ts";
 

@@ -1,6 +1,7 @@
 // The process that one generation's encoder lives in: it computes and nothing else, so that a run never blocks the
 // server and a swap returns all memory.
-import { type Device, decodeForEncoder, type EncoderSession, openEncoder } from "../../core/encoder-session.ts";
+import type { Device } from "../../core/device.ts";
+import { decodeForEncoder, type EncoderSession, openEncoder } from "../../core/encoder-session.ts";
 import { AppError } from "../../core/errors.ts";
 import type { LoadedModel } from "../../core/model-folder.ts";
 import { type EncoderOptions, type FromEncoder, type ToEncoder, toPlainError } from "./messages.ts";

@@ -61,5 +61,10 @@ export const refuseOtherOrigins: RequestHandler = (request, _response, next) => 
       `Pages of ${JSON.stringify(origin)} may not use this server. Use API keys to serve others.`,
     );
   }
+  // A page's images and links come without an Origin, and its forms too in some browsers.
+  const site = request.get("sec-fetch-site");
+  if ((site === "cross-site" || site === "same-site") && !OPEN.test(request.path)) {
+    throw new AppError("forbidden", "Pages of another site may not use this server. Use API keys to serve others.");
+  }
   next();
 };

@@ -77,6 +77,14 @@ const paths: ZodOpenApiPathsObject = {
       requestParams: { query: requests.listQuerySchema },
     }),
   },
+  "/v1/images/known": {
+    post: operation(
+      "Tell which contents are stored, by SHA-256",
+      ["200", responses.knownSchema],
+      ["invalid_request", "payload_too_large", "unsupported_media_type"],
+      { requestBody: { required: true, content: json(requests.knownQuerySchema) } },
+    ),
+  },
   "/v1/images/{id}": {
     get: operation("Read an image's record", ["200", responses.imageSchema], ["image_not_found"], {
       requestParams: { path: z.object(id) },
@@ -133,7 +141,15 @@ const paths: ZodOpenApiPathsObject = {
     post: operation(
       "Begin to replace the active model",
       ["202", responses.swapStartedSchema],
-      ["model_not_found", "invalid_model", "invalid_request", "swap_in_progress", "not_ready", "storage_full"],
+      [
+        "model_not_found",
+        "invalid_model",
+        "invalid_request",
+        "model_active",
+        "swap_in_progress",
+        "not_ready",
+        "storage_full",
+      ],
       { requestParams: { path: z.object(name), query: requests.activateQuerySchema } },
     ),
   },
@@ -143,6 +159,11 @@ const paths: ZodOpenApiPathsObject = {
       ["202", responses.swapStartedSchema],
       ["no_previous_generation", "swap_in_progress", "not_ready", "storage_full"],
     ),
+  },
+  "/v1/swaps": {
+    get: operation("List swaps, newest first", ["200", responses.swapListSchema], ["invalid_request"], {
+      requestParams: { query: requests.swapListQuerySchema },
+    }),
   },
   "/v1/swaps/{id}": {
     get: operation("Follow a swap", ["200", responses.swapSchema], ["swap_not_found"], {

@@ -2,16 +2,19 @@
 import { z } from "zod";
 import { filterSchema } from "../domain/filter.ts";
 import { metadataSchema as anyMetadataSchema } from "../domain/image.ts";
+import { hasFiniteNumbers } from "../domain/json-limits.ts";
 import { cursorOf, jsonText } from "./validate.ts";
 
-/** Bytes of the metadata of one image, as JSON. */
+/** Bytes of the metadata of one image, as JSON in UTF-8. */
 const MAX_METADATA_BYTES = 64 * 1024;
 
 /** Metadata of an accepted size. */
-export const metadataSchema = anyMetadataSchema.refine(
-  (metadata) => Buffer.byteLength(JSON.stringify(metadata)) <= MAX_METADATA_BYTES,
-  { error: `expected at most ${MAX_METADATA_BYTES} bytes of metadata`, abort: true },
-);
+export const metadataSchema = anyMetadataSchema
+  .refine((metadata) => Buffer.byteLength(JSON.stringify(metadata)) <= MAX_METADATA_BYTES, {
+    error: `expected at most ${MAX_METADATA_BYTES} bytes of metadata`,
+    abort: true,
+  })
+  .refine(hasFiniteNumbers, "expected numbers below 1.8e308");
 
 /** The field `metadata` of an upload: one object for all its files, or a list with one for each. */
 export const uploadFieldsSchema = z.strictObject({
@@ -34,6 +37,17 @@ export const listQuerySchema = z.strictObject({
   filter: jsonText(filterSchema).optional(),
   cursor: cursorOf(z.int().positive()).optional(),
 });
+
+/** Which of these contents are stored? */
+export const knownQuerySchema = z.strictObject({
+  /** SHA-256 of files, hex in lower case. */
+  sha256: z
+    .array(z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256 in hex"))
+    .min(1)
+    .max(1000),
+});
+
+export const swapListQuerySchema = z.strictObject({ limit: z.coerce.number().int().min(1).max(1000).default(100) });
 
 export const contentQuerySchema = z.strictObject({
   /** Longest side of a thumbnail, pixels. */

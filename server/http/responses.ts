@@ -22,6 +22,9 @@ export const uploadedSchema = z.strictObject({
 
 export const imageListSchema = z.strictObject({ images: z.array(imageSchema), nextCursor: z.string().optional() });
 
+/** The SHA-256 among those asked for whose bytes are stored. */
+export const knownSchema = z.strictObject({ known: z.array(z.string()) });
+
 export const embeddingsSchema = answeredBySchema.extend({
   dimensions: z.int(),
   embeddings: z.array(z.array(z.number())),
@@ -48,6 +51,8 @@ export const mapSchema = answeredBySchema.extend({
   stored: z.int(),
   points: z.array(z.strictObject({ id: z.string(), x: z.number(), y: z.number(), metadata: metadataSchema })),
 });
+
+export const swapListSchema = z.strictObject({ swaps: z.array(swapSchema) });
 
 export const swapStartedSchema = z.strictObject({ swap: swapSchema });
 

@@ -37,7 +37,9 @@ export function watchModels(
       const { id } = await swaps.begin(name);
       logger.info({ model: name, swap: id }, "activating the new model");
     } catch (error) {
-      if (!(error instanceof AppError) || error.code !== "swap_in_progress") throw error;
+      if (!(error instanceof AppError)) throw error;
+      if (error.code === "model_active") return;
+      if (error.code !== "swap_in_progress") throw error;
       await swaps.settled();
       if (!stop.signal.aborted) await activate(name);
     }

@@ -1,7 +1,9 @@
 // The data folder: SQLite, image files, copies of encoders, and hnswlib's snapshots. What is acknowledged is on disk here.
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
+import { AppError } from "../../core/errors.ts";
 import { openBlobFolder } from "./files/blob-folder.ts";
 import type { startIndexThread } from "./hnsw/thread.ts";
 import { createHnswSearch } from "./hnsw/vector-search.ts";
@@ -55,8 +57,22 @@ export async function openStorage(
   }
 }
 
-/** The API keys of a data folder, which a server may be using meanwhile. */
-export async function openApiKeys(folder: string): Promise<{ keys: ApiKeys; close(): void }> {
+/**
+ * The API keys of a data folder, which a server may be using meanwhile.
+ *
+ * @param options.create Makes the folder where there is none.
+ * @throws AppError `invalid_configuration` where it is no data folder and none is to be made.
+ */
+export async function openApiKeys(
+  folder: string,
+  { create }: { create: boolean },
+): Promise<{ keys: ApiKeys; close(): void }> {
+  if (!create && !existsSync(join(folder, DATABASE_FILE))) {
+    throw new AppError(
+      "invalid_configuration",
+      `Expected the data folder of a server at ${folder} but it is none. Name it with --data.`,
+    );
+  }
   await mkdir(folder, { recursive: true });
   const { catalogue, close } = openSqliteCatalogue(join(folder, DATABASE_FILE));
   return { keys: catalogue.apiKeys, close };

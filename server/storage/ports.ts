@@ -3,6 +3,7 @@
 //
 // A commit that changes vectors moves the catalogue's sequence number on by one. An index follows these changes in the
 // order of their numbers, so that an index and the catalogue can be compared at a number instead of at a moment.
+import type { Readable } from "node:stream";
 import type { ModelCard } from "../../core/model-card.ts";
 import type { ApiKeyRecord, Role } from "../domain/api-key.ts";
 import type { Content, Embedding, Found } from "../domain/content.ts";
@@ -33,6 +34,8 @@ export interface Blobs {
   put(sha256: string, bytes: Uint8Array): Promise<void>;
   /** The bytes, or undefined where there are none under this SHA-256. */
   get(sha256: string): Promise<Uint8Array | undefined>;
+  /** The bytes as a stream, or undefined as {@link Blobs.get}. */
+  open(sha256: string): Promise<Readable | undefined>;
   /** Removing what is not there is harmless. */
   remove(sha256: string): Promise<void>;
   /** The SHA-256 of everything that is stored, in any order. */
@@ -127,6 +130,8 @@ export interface Contents {
   ofImage(id: string): Promise<Content | undefined>;
   /** The number of the content with these bytes. */
   number(sha256: string): Promise<number | undefined>;
+  /** Those of these SHA-256 whose bytes are stored. */
+  known(sha256s: readonly string[]): Promise<string[]>;
   /** SHA-256 by number; numbers that are gone are left out. */
   sha256s(numbers: Iterable<number>): Promise<Map<number, string>>;
   /** Numbers of contents that several images have, in order. */
@@ -172,13 +177,16 @@ export interface SwapCatalogue {
   get(id: string): Promise<SwapRecord | undefined>;
   /** The swap that has not ended: at most one. */
   running(): Promise<SwapRecord | undefined>;
+  /** Up to `limit` swaps, the newest first. */
+  newest(limit: number): Promise<SwapRecord[]>;
   /** The score from which images are alike to a generation, as the newest report says that compares it with another. */
   threshold(generation: number): Promise<number | undefined>;
 
   /**
    * Begins a swap from the active generation to a new one of this card, in the state `loading`.
    *
-   * @throws AppError `swap_in_progress`, `not_ready` where no generation is active.
+   * @throws AppError `swap_in_progress`, `not_ready` where no generation is active, `model_active` where the card is of the
+   *   encoder that is active: replaced by itself, it would be what a rollback goes back to.
    */
   begin(card: ModelCard, options: { readonly force: boolean }): Promise<SwapRecord>;
   /**

@@ -10,7 +10,7 @@ export interface Swaps {
    * Begins to replace the active generation by one of the model `name`; returns at once.
    *
    * @param options.force Activates it where it finds less than the active model; what is broken stays refused.
-   * @throws AppError `model_not_found`, `invalid_model`, `swap_in_progress`, `not_ready`.
+   * @throws AppError `model_not_found`, `invalid_model`, `model_active`, `swap_in_progress`, `not_ready`.
    */
   begin(name: string, options?: { force?: boolean }): Promise<SwapView>;
   /**
@@ -21,6 +21,8 @@ export interface Swaps {
   rollback(): Promise<SwapView>;
   /** @throws AppError `swap_not_found`. */
   get(id: string): Promise<SwapView>;
+  /** The newest swaps, newest first. */
+  list(limit: number): Promise<SwapView[]>;
   /** The generation that a rollback goes back to. */
   previous(): Promise<GenerationRecord | undefined>;
   /** The score from which images are alike to a generation, where a swap has compared it with another. */
@@ -130,6 +132,7 @@ export function createSwaps(deps: SwapDeps): Swaps {
     },
     rollback: () => begin(() => catalogue.swaps.beginRollback()),
     get,
+    list: async (limit) => Promise.all((await catalogue.swaps.newest(limit)).map(view)),
     previous: () => catalogue.generations.inState("retired"),
     threshold: (generation) => catalogue.swaps.threshold(generation),
     async running() {

@@ -5,7 +5,12 @@ import type { ModelCard } from "../../core/model-card.ts";
 import { sha256 } from "../../core/model-folder.ts";
 import type { ApiKeyRecord } from "../../server/domain/api-key.ts";
 import type { Content } from "../../server/domain/content.ts";
-import { encoderKey, type GenerationRecord, type GenerationState } from "../../server/domain/generation.ts";
+import {
+  checkReplaces,
+  encoderKey,
+  type GenerationRecord,
+  type GenerationState,
+} from "../../server/domain/generation.ts";
 import type { Image, NewImage } from "../../server/domain/image.ts";
 import { hasEnded, type SwapRecord } from "../../server/domain/swap.ts";
 import type { Catalogue, Change } from "../../server/storage/ports.ts";
@@ -175,6 +180,7 @@ export function createMemoryCatalogue(): Catalogue {
         return image && asContent(contents.get(image.content)!);
       },
       number: async (hash) => contentWith(hash)?.number,
+      known: async (hashes) => hashes.filter((hash) => contentWith(hash)),
       async sha256s(numbers) {
         const there = [...numbers].filter((number) => contents.has(number));
         return new Map(there.map((number) => [number, contents.get(number)!.sha256]));
@@ -231,6 +237,7 @@ export function createMemoryCatalogue(): Catalogue {
     swaps: {
       get: async (id) => swaps.find((swap) => swap.id === id),
       running: async () => running(),
+      newest: async (limit) => [...swaps].reverse().slice(0, limit),
       async threshold(generation) {
         for (const swap of [...swaps].reverse()) {
           if (swap.generation !== generation && swap.replaces !== generation) continue;
@@ -239,7 +246,11 @@ export function createMemoryCatalogue(): Catalogue {
         }
         return undefined;
       },
-      begin: async (card, { force }) => beginSwap("activate", force, () => addGeneration(card, "candidate").number),
+      begin: async (card, { force }) =>
+        beginSwap("activate", force, () => {
+          checkReplaces(card, inState("active")!);
+          return addGeneration(card, "candidate").number;
+        }),
       beginRollback: async () => beginSwap("rollback", false, () => inState("retired")?.number),
       enter: async (id, state) => void changeSwap(id, { state }),
       report: async (id, report) => void changeSwap(id, { report }),

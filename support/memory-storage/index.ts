@@ -1,4 +1,5 @@
 // A storage that keeps everything in memory: an oracle for backends, and quick for tests.
+import { Readable } from "node:stream";
 import type { Blobs, Storage } from "../../server/storage/ports.ts";
 import { createMemoryCatalogue } from "./catalogue.ts";
 import { createMemoryVectors } from "./vectors.ts";
@@ -20,6 +21,10 @@ function createMemoryBlobs(): Blobs {
   return {
     put: async (sha256, bytes) => void blobs.set(sha256, Buffer.from(bytes)),
     get: async (sha256) => blobs.get(sha256),
+    async open(sha256) {
+      const bytes = blobs.get(sha256);
+      return bytes && Readable.from([bytes]);
+    },
     remove: async (sha256) => void blobs.delete(sha256),
     async *list() {
       yield* [...blobs.keys()];

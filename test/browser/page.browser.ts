@@ -227,7 +227,7 @@ describe("the page", () => {
 
   it("asks for the key of a server that wants one", async () => {
     const data = test.newData();
-    const { keys, close } = await openApiKeys(data);
+    const { keys, close } = await openApiKeys(data, { create: true });
     const { key } = await keys.create("admin", "page");
     close();
     const guarded = await test.startServer({ data, requireKeys: true });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { npy } from "../../cli/embed.ts";
+import { npy } from "../../cli/commands/embed.ts";
 import { png } from "../../support/pictures.ts";
 import { runCli } from "../../support/run-cli.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
@@ -19,6 +20,9 @@ describe("commands that use a running server", () => {
       await writeFile(join(folder, "photos", seed % 2 ? "more" : "", `${seed}.png`), await png(seed));
     }
     await writeFile(join(folder, "photos", "broken.jpg"), "no image at all");
+    await writeFile(join(folder, "photos", "phone.heic"), "another type");
+    await writeFile(join(folder, "photos", ".hidden.png"), await png(99));
+    await writeFile(join(folder, "photos", "more", "copy.png"), await png(0));
   });
   after(async () => {
     await server.close();
@@ -31,16 +35,38 @@ describe("commands that use a running server", () => {
     const first = await run("index", "photos");
     assert.equal(first.code, 1, first.stderr);
     const summary = JSON.parse(first.stdout);
-    assert.deepEqual([summary.uploaded, summary.skipped, summary.failed.length], [6, 0, 1]);
+    assert.deepEqual([summary.uploaded, summary.skipped, summary.failed.length], [6, 1, 1]);
     assert.equal(summary.failed[0].code, "unsupported_image_type");
+    assert.deepEqual(summary.leftOut, [
+      { name: ".hidden.png", reason: "hidden" },
+      { name: "phone.heic", reason: ".heic" },
+    ]);
     assert.equal((await stored()).length, 6);
-    assert.ok((await stored()).some(({ metadata }: { metadata: object }) => "path" in metadata));
 
-    const again = JSON.parse((await run("index", "photos")).stdout);
-    assert.deepEqual([again.uploaded, again.skipped], [0, 6]);
-    // Where the note of what is stored was lost, the server knows.
-    await run("index", "photos", "--state", join(folder, "elsewhere"));
+    const again = await runCli(["index", join(folder, "photos"), "--server", server.url]);
+    assert.match(again.stdout, /10 entries: 0 uploaded, 7 stored before, 1 failed, 2 left out: 1 hidden, 1 \.heic\./);
+    assert.match(again.stderr, /phone\.heic: \.heic/);
     assert.equal((await stored()).length, 6);
+  });
+
+  it("index goes by what the server has, also where that was deleted", async () => {
+    const [first, second] = await stored();
+    for (const { id } of [first, second]) await server.http.delete(`/v1/images/${id}`).expect(204);
+    const { uploaded, skipped } = JSON.parse((await run("index", "photos")).stdout);
+    assert.deepEqual([uploaded, skipped], [2, 5]);
+    assert.equal((await stored()).length, 6);
+  });
+
+  it("index keeps name, path below the folder, label and what the user adds", async () => {
+    const other = await temporaryFolder();
+    await mkdir(join(other.folder, "images", "red"), { recursive: true });
+    await writeFile(join(other.folder, "images", "red", "50.png"), await png(50));
+    await run("index", join(other.folder, "images"), "--metadata", '{"source":"test"}');
+    await other.remove();
+    const [image] = await stored();
+    assert.deepEqual(image.metadata, { name: "50.png", path: "red/50.png", label: "red", source: "test" });
+    await server.http.delete(`/v1/images/${image.id}`);
+    assert.match((await run("index", "photos", "--metadata", "[1]")).stderr, /Expected a JSON object/);
   });
 
   it("index ends with the server's own words where nothing can be stored", async () => {
@@ -57,13 +83,42 @@ describe("commands that use a running server", () => {
     assert.match(matches[0].metadata.path, /2\.png$/);
   });
 
+  it("search says where there is nothing to find", async () => {
+    const empty = await startTestServer();
+    const { stdout, stderr, code } = await runCli(["search", "photos/2.png", "--server", empty.url], { cwd: folder });
+    await empty.close();
+    assert.deepEqual([stdout, code], ["", 0]);
+    assert.match(stderr, /Nothing is stored yet/);
+    const narrowed = ["search", "photos/2.png", "--filter", '{"field":"none","exists":true}', "--server", server.url];
+    assert.match((await runCli(narrowed, { cwd: folder })).stderr, /No stored image fits/);
+  });
+
+  it("says in a sentence what is mistyped, without a stack", async () => {
+    const typos: Array<[string[], RegExp]> = [
+      [["search", "nope.jpg"], /Expected an image file at nope\.jpg but there is none/],
+      [["search", "photos"], /Expected an image file at photos but it is a folder/],
+      [["search", "photos/2.png", "--server", "ftp://127.0.0.1"], /Expected an address such as/],
+      [["search", "photos/2.png", "--server", `${new URL(server.url).host}/`], /^$/],
+      [["export", "photos"], /./],
+      [["train", "nope", "--name", "x"], /nope/],
+      [["evaluate", "nope", "--train", "photos", "--test", "photos"], /no model "nope"/],
+      [["serve", "--config", "nope.yaml"], /Expected options of the server/],
+      [["add", "nope.onnx", "--name", "x"], /nope\.onnx cannot be read/],
+    ];
+    for (const [args, expected] of typos) {
+      const { stderr } = await runCli(args, { cwd: folder });
+      assert.match(stderr, expected, args.join(" "));
+      assert.doesNotMatch(stderr, /should not have happened|^ {4}at /m, args.join(" "));
+    }
+  });
+
   it("embed prints JSON lines, and writes what NumPy reads", async () => {
     const { stdout, code } = await run("embed", "photos");
     const lines = stdout
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line));
-    assert.deepEqual([lines.length, code], [7, 1]);
+    assert.deepEqual([lines.length, code], [8, 1]);
     assert.equal(lines.find(({ file }) => file.endsWith("broken.jpg")).error.code, "unsupported_image_type");
     await run("embed", "photos/0.png", "photos/2.png", "--out", "out.npy");
     const file = await readFile(join(folder, "out.npy"));
@@ -97,6 +152,11 @@ describe("commands that use a running server", () => {
 
   it("keys makes, lists and revokes keys", async () => {
     const data = ["--data", join(folder, "data")];
+    for (const args of [["list"], ["revoke", "x"]]) {
+      const { code, stderr } = await runCli(["keys", ...args, ...data]);
+      assert.deepEqual([code, existsSync(join(folder, "data"))], [1, false], stderr);
+      assert.match(stderr, /Expected the data folder of a server/);
+    }
     const made = JSON.parse(
       (await runCli(["keys", "create", "--role", "read", "--name", "n", "--json", ...data])).stdout,
     );

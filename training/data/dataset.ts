@@ -2,11 +2,12 @@
 // memory trains as well. Small collections stay in memory by themselves, in the system's cache of files.
 import { read as readCallback } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { homedir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { defaultCacheFolder } from "../../core/cache-folder.ts";
 import type { ImageShape } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
+import { describeLeftOut, type LeftOut } from "../../core/find-images.ts";
 import { sha256 } from "../../core/model-folder.ts";
 import {
   buildCache,
@@ -39,6 +40,8 @@ export interface Dataset {
   readonly originalHeights: Uint32Array;
   /** Files that could not be decoded. */
   readonly corrupt: readonly CorruptImage[];
+  /** Entries of folders that are not taken for images. */
+  readonly leftOut: readonly LeftOut[];
   /** Fills `out` with the records at `indices`: bytes [indices.length, height, width, 3]. */
   read(indices: ArrayLike<number>, out: Uint8Array): Promise<void>;
   close(): Promise<void>;
@@ -87,7 +90,11 @@ export async function openDataset(
     (await buildCache(cachePath, description, imagesOf(sources), (done, corrupt) =>
       onProgress?.({ done, corrupt, total }),
     ));
-  const dataset = asDataset(index, pixels);
+  const dataset = asDataset(
+    index,
+    pixels,
+    sources.flatMap(({ leftOut = [] }) => leftOut),
+  );
   if (dataset.count < atLeast || dataset.count === 0) {
     await dataset.close();
     throw tooFewImages(absolute, dataset, Math.max(atLeast, 1));
@@ -95,15 +102,7 @@ export async function openDataset(
   return dataset;
 }
 
-/** `moco-search` in the system's folder for caches: `$XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches`, `%LOCALAPPDATA%`. */
-export function defaultCacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  const home = homedir();
-  if (process.platform === "win32") return join(environment.LOCALAPPDATA ?? join(home, "AppData/Local"), "moco-search");
-  if (process.platform === "darwin") return join(home, "Library/Caches/moco-search");
-  return join(environment.XDG_CACHE_HOME || join(home, ".cache"), "moco-search");
-}
-
-function asDataset(index: CacheIndex, pixels: FileHandle): Dataset {
+function asDataset(index: CacheIndex, pixels: FileHandle, leftOut: readonly LeftOut[]): Dataset {
   const { images, corrupt, width, height } = index;
   const length = recordBytes(index);
   const labels = images.flatMap((image) => image.label ?? []);
@@ -116,6 +115,7 @@ function asDataset(index: CacheIndex, pixels: FileHandle): Dataset {
     originalWidths: Uint32Array.from(images, (image) => image.width),
     originalHeights: Uint32Array.from(images, (image) => image.height),
     corrupt,
+    leftOut,
     async read(indices, out) {
       if (out.length !== indices.length * length) {
         throw new RangeError(
@@ -168,13 +168,13 @@ function cacheName({ sources, width, height, fit }: CacheDescription): string {
   return `${name.slice(0, 40)}-${width}x${height}-${sha256(JSON.stringify([sources, width, height, fit])).slice(0, 12)}`;
 }
 
-function tooFewImages(paths: readonly string[], { count, corrupt }: Dataset, atLeast: number): AppError {
+function tooFewImages(paths: readonly string[], { count, corrupt, leftOut }: Dataset, atLeast: number): AppError {
   const expected = `Expected at least ${atLeast} image${atLeast > 1 ? "s" : ""} (JPEG, PNG, WebP, AVIF, TIFF or GIF) in ${paths.join(", ")}`;
   const [first] = corrupt;
   const found = `but there ${count === 1 ? "is one" : `are ${count === 0 ? "none" : count}`}`;
   const skipped = first ? ` and ${corrupt.length} that cannot be decoded, such as ${first.name}: ${first.reason}` : "";
   return new AppError(
     "invalid_dataset",
-    `${expected} ${found}${skipped.replace(/\.$/, "")}. Add images or name another folder.`,
+    `${expected} ${found}${skipped.replace(/\.$/, "")}${leftOut.length ? `; ${describeLeftOut(leftOut)}` : ""}. Add images or name another folder.`,
   );
 }

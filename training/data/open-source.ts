@@ -2,7 +2,8 @@
 import { existsSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { AppError, hasErrno } from "../../core/errors.ts";
-import { isImageName, openFolder, openImageFile } from "./folder-source.ts";
+import { isImageName } from "../../core/find-images.ts";
+import { openFolder, openImageFile } from "./folder-source.ts";
 import { isIdxName } from "./idx.ts";
 import { openIdx } from "./idx-source.ts";
 import type { Source } from "./source.ts";

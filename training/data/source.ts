@@ -1,10 +1,10 @@
 // What every kind of image source gives: images with a name, a label where the source has one, and a way to decode them.
 import { createReadStream } from "node:fs";
-import { posix } from "node:path";
 import { pipeline, type Transform } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { decodeImage, type ImageShape, readImageInfo } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
+import type { LeftOut } from "../../core/find-images.ts";
 
 /** A decoded image. */
 export interface DecodedImage {
@@ -30,22 +30,13 @@ export interface Source {
   readonly fingerprint: string;
   /** Number of images, where it is known before they are read. */
   readonly count: number | undefined;
+  /** Entries of a folder that are not taken for images; those of an archive are not listed. */
+  readonly leftOut?: readonly LeftOut[];
   images(): AsyncIterable<SourceImage>;
 }
 
 /** Longest image file that is read, in bytes: 50 million pixels of 16-bit RGBA with room to spare. */
 export const MAX_FILE_BYTES = 512 * 2 ** 20;
-
-/** The label of an image: the name of the folder that it is in, or undefined at the top of its source. */
-export function labelOf(name: string): string | undefined {
-  const folder = posix.dirname(name);
-  return folder === "." ? undefined : posix.basename(folder);
-}
-
-/** True for `.DS_Store`, `._photo.jpg`, `.thumbnails/photo.jpg` and the like, which no user means by "my images". */
-export function isHidden(name: string): boolean {
-  return name.split("/").some((part) => part.startsWith("."));
-}
 
 /** Decodes an image file of which the first bytes, not the name, say what it is. */
 export async function decodeFile(bytes: Uint8Array, shape: ImageShape): Promise<DecodedImage> {

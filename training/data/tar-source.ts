@@ -6,8 +6,8 @@ import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { extract } from "tar-stream";
 import { AppError } from "../../core/errors.ts";
-import { isImageName } from "./folder-source.ts";
-import { decodeFile, isHidden, labelOf, MAX_FILE_BYTES, readBytes, type Source, type SourceImage } from "./source.ts";
+import { isHidden, isImageName, labelOf } from "../../core/find-images.ts";
+import { decodeFile, MAX_FILE_BYTES, readBytes, type Source, type SourceImage } from "./source.ts";
 
 /** True where the name is that of a tar archive that can be read. */
 export function isTarName(name: string): boolean {

@@ -1,9 +1,10 @@
 // How good is a model? Its frozen embeddings of labelled images, by several protocols, beside two baselines.
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Fit } from "../../core/decode.ts";
 import { openEncoder } from "../../core/encoder-session.ts";
 import { AppError } from "../../core/errors.ts";
+import { describeLeftOut } from "../../core/find-images.ts";
+import type { Fit } from "../../core/fit.ts";
 import { type Model, sha256, WEIGHTS_FILE } from "../../core/model-folder.ts";
 import { type Dataset, openDataset } from "../data/dataset.ts";
 import { readWeights } from "../run/warm-start.ts";
@@ -76,7 +77,7 @@ export async function evaluate(model: Model, options: EvaluateOptions): Promise<
   const before = await fingerprint(model);
   const { card } = model;
   const { width, height, fit } = card.input;
-  const notes: string[] = [];
+  const notes = new Set<string>();
   const opened: Dataset[] = [];
   try {
     const [train, test] = [await open(options.train, card.input), await open(options.test, card.input)];
@@ -89,7 +90,7 @@ export async function evaluate(model: Model, options: EvaluateOptions): Promise<
 
     const untrained = await readWeights(model).catch((error: unknown) => {
       if (!(error instanceof AppError)) throw error;
-      notes.push(`There is no untrained encoder beside it: ${error.message}`);
+      notes.add(`There is no untrained encoder beside it: ${error.message}`);
     });
     let fresh: Measures | undefined;
     if (untrained) {
@@ -105,7 +106,12 @@ export async function evaluate(model: Model, options: EvaluateOptions): Promise<
         `The files of model "${card.name}" changed while it was evaluated. Start again.`,
       );
     }
-    return { ...measures, baselines: { pixels, ...(fresh && { untrained: fresh }) }, imagesPerSecond, notes };
+    return {
+      ...measures,
+      baselines: { pixels, ...(fresh && { untrained: fresh }) },
+      imagesPerSecond,
+      notes: [...notes],
+    };
   } finally {
     for (const dataset of opened) await dataset.close();
   }
@@ -116,6 +122,12 @@ export async function evaluate(model: Model, options: EvaluateOptions): Promise<
       onProgress: ({ done, total }) => options.onProgress?.("reading images", done, total),
     });
     opened.push(dataset);
+    const { count, corrupt, leftOut } = dataset;
+    if (corrupt.length + leftOut.length > 0) {
+      notes.add(
+        `${paths.join(", ")}: ${count} images, ${corrupt.length} that cannot be decoded, ${describeLeftOut(leftOut)}.`,
+      );
+    }
     if (dataset.labels) return dataset;
     throw new AppError(
       "invalid_dataset",

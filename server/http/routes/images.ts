@@ -1,12 +1,14 @@
+import { pipeline } from "node:stream/promises";
 import { Router } from "express";
 import { MEDIA_TYPES, makeThumbnail } from "../../../core/decode.ts";
-import { AppError } from "../../../core/errors.ts";
+import { AppError, hasErrno } from "../../../core/errors.ts";
 import type { Collection } from "../../collection/collection.ts";
 import type { Image, Metadata } from "../../domain/image.ts";
 import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.ts";
 import { onlyMethods, type Problem, sendProblem, toProblem } from "../problem.ts";
 import {
   contentQuerySchema,
+  knownQuerySchema,
   listQuerySchema,
   metadataSchema,
   patchSchema,
@@ -63,6 +65,14 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
     .all(onlyMethods("GET", "POST"));
 
   router
+    .route("/v1/images/known")
+    .post(readJson(), async (request, response) => {
+      const { sha256 } = parse(knownQuerySchema, request.body);
+      response.json({ known: await collection.known(sha256) });
+    })
+    .all(onlyMethods("POST"));
+
+  router
     .route("/v1/images/:id")
     .get(async (request, response) => {
       response.json(await collection.get(request.params.id));
@@ -82,7 +92,7 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
     .route("/v1/images/:id/content")
     .get(async (request, response) => {
       const { size } = parse(contentQuerySchema, request.query);
-      const { image, bytes } = await collection.read(request.params.id);
+      const image = await collection.get(request.params.id);
       response.set({
         // The bytes of an id never change.
         "Cache-Control": "private, max-age=31536000, immutable",
@@ -91,12 +101,22 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
         "Content-Security-Policy": "default-src 'none'",
       });
       if (request.fresh) return void response.status(304).end();
-      if (size) response.type("image/webp").send(await makeThumbnail(bytes, size));
-      else response.type(MEDIA_TYPES[image.type]).send(bytes);
+      if (size) {
+        return void response
+          .type("image/webp")
+          .send(await makeThumbnail((await collection.read(image.id)).bytes, size));
+      }
+      response.type(MEDIA_TYPES[image.type]).set("Content-Length", String(image.bytes));
+      if (request.method === "HEAD") return void response.end();
+      await pipeline(await collection.open(image.id), response).catch(ignoreClientGone);
     })
     .all(onlyMethods("GET"));
 
   return router;
+}
+
+function ignoreClientGone(error: unknown): void {
+  if (!hasErrno(error, "ERR_STREAM_PREMATURE_CLOSE") && !hasErrno(error, "ECONNRESET")) throw error;
 }
 
 /** One metadata object for each of `count` files: the same for all, or one of a list of as many. */

@@ -2,7 +2,7 @@ import { Router } from "express";
 import type { ModelCatalogue } from "../../models/catalogue.ts";
 import type { Swaps } from "../../swap/swaps.ts";
 import { onlyMethods } from "../problem.ts";
-import { activateQuerySchema } from "../requests.ts";
+import { activateQuerySchema, swapListQuerySchema } from "../requests.ts";
 import { parse } from "../validate.ts";
 import { sendSwapEvents } from "./swap-events.ts";
 
@@ -35,6 +35,12 @@ export function modelRoutes(models: ModelCatalogue, swaps: Swaps, stopping: Abor
       response.status(202).location(`/v1/swaps/${swap.id}`).json({ swap });
     })
     .all(onlyMethods("POST"));
+  router
+    .route("/v1/swaps")
+    .get(async (request, response) => {
+      response.json({ swaps: await swaps.list(parse(swapListQuerySchema, request.query).limit) });
+    })
+    .all(onlyMethods("GET"));
   router
     .route("/v1/swaps/:id")
     .get(async (request, response) => {

@@ -1,5 +1,5 @@
 // Blobs as files, named by the SHA-256 of their bytes.
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hasErrno } from "../../../core/errors.ts";
 import { replaceFile, sync } from "../../../core/files.ts";
@@ -35,11 +35,11 @@ export async function openBlobFolder(folder: string, { sharded, ending }: BlobLa
         throw asStorageError(error);
       }
     },
-    get: (sha256) =>
-      readFile(pathOf(sha256)).catch((error) => {
-        if (hasErrno(error, "ENOENT")) return undefined;
-        throw error;
-      }),
+    get: (sha256) => readFile(pathOf(sha256)).catch(undefinedIfMissing),
+    async open(sha256) {
+      const file = await open(pathOf(sha256)).catch(undefinedIfMissing);
+      return file?.createReadStream();
+    },
     remove: (sha256) => rm(pathOf(sha256), { force: true }),
     async *list() {
       for (const one of folders) {
@@ -47,4 +47,8 @@ export async function openBlobFolder(folder: string, { sharded, ending }: BlobLa
       }
     },
   };
+}
+
+function undefinedIfMissing(error: unknown): undefined {
+  if (!hasErrno(error, "ENOENT")) throw error;
 }

@@ -102,8 +102,11 @@ export function searchAmong(table: VectorTable, query: Float32Array, keys: Float
   });
   return largest(scores, k)
     .filter(({ score }) => score > Number.NEGATIVE_INFINITY)
-    .map(({ index, score }) => ({ key: keys[index]!, score }));
+    .map(({ index, score }) => ({ key: keys[index]!, score: asScore(score) }));
 }
+
+/** An inner product of two vectors of unit norm as a cosine similarity: rounding takes it a little beyond 1. */
+const asScore = (product: number): number => Math.min(1, Math.max(-1, product));
 
 /** The keys of nodes (`index` is the label), best node first, `k` at most. */
 export function matchesOf(table: VectorTable, nodes: Iterable<Neighbour>, k: number): Match[] {
@@ -111,7 +114,7 @@ export function matchesOf(table: VectorTable, nodes: Iterable<Neighbour>, k: num
   for (const { index, score } of nodes) {
     for (const key of table.keys(index)) {
       if (matches.length === k) return matches;
-      matches.push({ key, score });
+      matches.push({ key, score: asScore(score) });
     }
   }
   return matches;

@@ -184,6 +184,7 @@ export function createContents(database: SqliteDatabase): Contents {
   return {
     ofImage: async (id) => ofImage.get(id),
     number: async (sha256) => number.get(sha256),
+    known: async (hashes) => hashes.filter((sha256) => number.get(sha256) !== undefined),
     sha256s: async (numbers) =>
       new Map(sha256s.all(JSON.stringify([...numbers])).map((row) => [row.number, row.sha256])),
     ofSeveralImages: async () => ofSeveralImages.all(),

@@ -1,6 +1,7 @@
 // Swaps: each step of a swap is on disk before the next begins.
 import { randomBytes } from "node:crypto";
 import { AppError } from "../../../core/errors.ts";
+import { checkReplaces } from "../../domain/generation.ts";
 import { RUNNING_STATES, type SwapRecord, type SwapReport, type SwapState } from "../../domain/swap.ts";
 import type { SwapCatalogue } from "../ports.ts";
 import type { CommitQueue } from "./commit-queue.ts";
@@ -42,6 +43,7 @@ export function createSwapCatalogue(
   const isRunning = `state IN (${RUNNING_STATES.map((state) => `'${state}'`).join(", ")})`;
   const byId = database.prepare<[string], SwapRow>("SELECT * FROM swaps WHERE id = ?");
   const running = database.prepare<[], SwapRow>(`SELECT * FROM swaps WHERE ${isRunning}`);
+  const newest = database.prepare<[number], SwapRow>("SELECT * FROM swaps ORDER BY number DESC LIMIT ?");
   const insert = database.prepare(
     `INSERT INTO swaps (id, kind, generation, replaces, force, state, created_at, updated_at)
      VALUES (@id, @kind, @generation, @replaces, @force, 'loading', @now, @now)`,
@@ -108,7 +110,12 @@ export function createSwapCatalogue(
       }
       return undefined;
     },
-    begin: (card, { force }) => begin("activate", force, () => generations.add(card, "candidate").number),
+    newest: async (limit) => newest.all(limit).map(asRecord),
+    begin: (card, { force }) =>
+      begin("activate", force, () => {
+        checkReplaces(card, generations.inState("active")!);
+        return generations.add(card, "candidate").number;
+      }),
     beginRollback: () => begin("rollback", false, () => generations.inState("retired")?.number),
     enter: (id, state) => change(id, () => void setState.run(state, now(), id)),
     report: (id, report) => change(id, () => void setReport.run(JSON.stringify(report), id)),

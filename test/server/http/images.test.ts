@@ -194,3 +194,17 @@ describe("DELETE /v1/images/{id}", () => {
     }
   });
 });
+
+describe("POST /v1/images/known", () => {
+  before(emptyServer);
+  after(() => server.close());
+
+  it("tells which contents are stored, until they are deleted", async () => {
+    const { id, sha256: stored } = (await upload(await png(1)).expect(201)).body.images[0];
+    const asked = [stored, sha256("another")];
+    const ask = async () => (await server.http.post("/v1/images/known").send({ sha256: asked }).expect(200)).body;
+    assert.deepEqual(await ask(), { known: [stored] });
+    await server.http.delete(`/v1/images/${id}`).expect(204);
+    assert.deepEqual(await ask(), { known: [] });
+  });
+});

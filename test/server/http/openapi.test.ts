@@ -61,6 +61,15 @@ describe("the OpenAPI document", () => {
       responses.imageListSchema,
       { "200": (http) => http.get("/v1/images?limit=1"), "400": (http) => http.get("/v1/images?limit=0") },
     ],
+    "post /v1/images/known": [
+      responses.knownSchema,
+      {
+        "200": (http) => http.post("/v1/images/known").send({ sha256: ["0".repeat(64)] }),
+        "400": (http) => http.post("/v1/images/known").send({ sha256: ["none"] }),
+        "413": (http) => http.post("/v1/images/known").send({ sha256: ["x".repeat(3e6)] }),
+        "415": (http) => http.post("/v1/images/known").type("text").send("a"),
+      },
+    ],
     "get /v1/images/{id}": [
       responses.imageSchema,
       { "200": (http) => http.get(`/v1/images/${id}`), "404": (http) => http.get("/v1/images/none") },
@@ -112,12 +121,16 @@ describe("the OpenAPI document", () => {
     "post /v1/models/{name}/activate": [
       responses.swapStartedSchema,
       {
-        "202": (http) => http.post("/v1/models/other/activate?force=true"),
+        "202": (http) => http.post("/v1/models/default/activate?force=true"),
         "400": (http) => http.post("/v1/models/other/activate?force=perhaps"),
         "404": (http) => http.post("/v1/models/x/activate"),
       },
     ],
     "post /v1/rollback": [responses.swapStartedSchema, { "202": (http) => http.post("/v1/rollback") }],
+    "get /v1/swaps": [
+      responses.swapListSchema,
+      { "200": (http) => http.get("/v1/swaps?limit=1"), "400": (http) => http.get("/v1/swaps?limit=0") },
+    ],
     "get /v1/swaps/{id}": [
       responses.swapSchema,
       { "200": (http) => http.get(`/v1/swaps/${swapId}`), "404": (http) => http.get("/v1/swaps/none") },

@@ -58,6 +58,23 @@ describe("swaps", () => {
       assert.equal((await swapEnd(server, accepted.body.swap.id)).state, "active");
     });
 
+    it("answers 409 for the active model, so that a rollback still goes to the one before", async () => {
+      await activate(server, "other");
+      for (const query of ["", "?force=true"]) {
+        const { body } = await server.http.post(`/v1/models/other/activate${query}`).expect(409);
+        assert.equal(body.code, "model_active");
+      }
+      const { body } = await server.http.get("/v1/swaps?limit=5").expect(200);
+      assert.deepEqual(
+        body.swaps.map(({ state, model }: { state: string; model: { name: string } }) => [state, model.name]),
+        [["active", "other"]],
+      );
+      await swapEnd(server, (await server.http.post("/v1/rollback").expect(202)).body.swap.id);
+      assert.equal((await active()).card.name, "default");
+      const { swaps } = (await server.http.get("/v1/swaps?limit=1").expect(200)).body;
+      assert.deepEqual([swaps.length, swaps[0].kind], [1, "rollback"]);
+    });
+
     it("activates a model that was trained again under its name, and can go back to the first", async () => {
       const first = await active();
       await writeTinyModel(server.modelsFolder, "default", { seed: 3, replace: true });

@@ -1,5 +1,6 @@
 // What every Blobs does.
 import assert from "node:assert/strict";
+import { buffer } from "node:stream/consumers";
 import { sha256 } from "../../../../core/model-folder.ts";
 import type { Blobs, Storage } from "../../../../server/storage/ports.ts";
 import type { OpenEmpty } from "./storages.ts";
@@ -28,6 +29,7 @@ export function describeBlobs(openEmpty: OpenEmpty, which: "images" | "models"):
       await blobs.put(sha256(some), some);
       await blobs.put(sha256(others), others);
       assert.deepEqual(Buffer.from((await blobs.get(sha256(some)))!), some);
+      assert.deepEqual(await buffer((await blobs.open(sha256(some)))!), some);
       assert.deepEqual(await list(), [sha256(some), sha256(others)].sort());
     });
 
@@ -42,6 +44,7 @@ export function describeBlobs(openEmpty: OpenEmpty, which: "images" | "models"):
       await blobs.remove(sha256(some));
       assert.equal(await blobs.get(sha256(some)), undefined);
       assert.equal(await blobs.get(sha256(others)), undefined);
+      assert.equal(await blobs.open(sha256(others)), undefined);
       assert.deepEqual(await list(), []);
     });
   });

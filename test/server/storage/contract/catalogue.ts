@@ -47,6 +47,7 @@ export function describeCatalogue(openEmpty: OpenEmpty): void {
         assert.deepEqual(await catalogue.images.get(id), image);
         assert.deepEqual(await catalogue.contents.ofImage(id), { number: content, sha256: image.sha256, bytes: 11 });
         assert.equal(await catalogue.contents.number(image.sha256), content);
+        assert.deepEqual(await catalogue.contents.known(["none", image.sha256]), [image.sha256]);
         assert.deepEqual([await catalogue.images.count(), await catalogue.contents.count()], [1, 1]);
         assert.equal(await catalogue.images.get("none"), undefined);
         assert.equal(await catalogue.contents.ofImage("none"), undefined);
@@ -304,6 +305,8 @@ export function describeCatalogue(openEmpty: OpenEmpty): void {
         assert.equal(await catalogue.generations.inState("active"), undefined);
         await assert.rejects(catalogue.swaps.begin(cardOf({ seed: 2 }), { force: false }), { code: "not_ready" });
         const active = await first();
+        await assert.rejects(catalogue.swaps.begin(active.card, { force: true }), { code: "model_active" });
+        assert.deepEqual(await catalogue.swaps.newest(10), []);
         assert.deepEqual(await first(2), active);
         assert.deepEqual(await catalogue.generations.inState("active"), active);
         assert.deepEqual(await catalogue.generations.get(active.number), active);

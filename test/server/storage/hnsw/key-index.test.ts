@@ -44,6 +44,20 @@ for (const [name, create] of Object.entries({ exact: createExactIndex, hnsw: cre
       );
     });
 
+    it("gives no score above 1, where rounding takes a product beyond it", () => {
+      const longer = Float32Array.of(1 + 2 ** -23, 0, 0, 0);
+      const index = name === "hnsw" ? createHnswIndex(4, { exactUpTo: 0 }) : create(4);
+      index.add(1, longer);
+      index.add(
+        2,
+        longer.map((value) => -value),
+      );
+      assert.deepEqual(index.search(longer, 2), [
+        { key: 1, score: 1 },
+        { key: 2, score: -1 },
+      ]);
+    });
+
     it("refuses a vector of another length", () => {
       assert.throws(() => create(4).add(1, Float32Array.of(1, 0)), /Expected a vector of length 4 but received 2/);
     });

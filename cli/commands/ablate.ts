@@ -3,11 +3,9 @@
 //   moco-search ablate photos/ --epochs 5 --only shuffle
 import { writeFile } from "node:fs/promises";
 import { Command, Option } from "commander";
-import { asWriteFailure } from "../core/files.ts";
-import { ablate as runAblations } from "../training/ablate/ablate.ts";
-import { ablationPage, ablationTable } from "../training/ablate/page.ts";
-import { ABLATIONS, type Ablation } from "../training/ablate/variants.ts";
-import { addTrainingOptions, budgetOf, engineOf, settingsFrom, type TrainingFlags } from "./train/options.ts";
+import { asWriteFailure } from "../../core/files.ts";
+import { ABLATIONS, type Ablation, ablationPage, ablationTable, ablate as runAblations } from "../../training/index.ts";
+import { addTrainingOptions, budgetOf, engineOf, settingsFrom, type TrainingFlags } from "../train/options.ts";
 
 interface Flags extends TrainingFlags {
   readonly only: readonly Ablation[];
@@ -16,8 +14,7 @@ interface Flags extends TrainingFlags {
 }
 
 /** `moco-search ablate`. */
-export const ablate = new Command("ablate")
-  .summary("the paper's ablations on your images: a table and a chart")
+export const command = new Command("ablate")
   .description(
     "Trains short runs that differ in one thing (mechanism and queue size, key momentum, shuffled BN) and compares their encoders; sub-folders are labels for kNN.",
   )
@@ -26,8 +23,8 @@ export const ablate = new Command("ablate")
   .option("--out <file>", "page with the table and the charts", "ablation.html")
   .option("--json", "print the outcomes as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search ablate photos/ --epochs 5 --only key-momentum shuffle");
-addTrainingOptions(ablate, "10 epochs for each run");
-ablate.action(async (images: string[], flags: Flags) => {
+addTrainingOptions(command, "10 epochs for each run");
+command.action(async (images: string[], flags: Flags) => {
   const stop = new AbortController();
   process.once("SIGINT", () => {
     console.error("\nStopping after this step. Press Ctrl-C again to end at once.");

@@ -5,17 +5,14 @@ import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import sharp from "sharp";
-import { AppError } from "../core/errors.ts";
-import { asWriteFailure } from "../core/files.ts";
-import { MODELS_FOLDER, readModel } from "../core/model-folder.ts";
-import { viewsSheet } from "../training/report/contact-sheet.ts";
-import type { TrainEvent } from "../training/run/events.ts";
-import { type PrepareOptions, prepare } from "../training/run/prepare.ts";
-import { readWeights } from "../training/run/warm-start.ts";
-import { train as runTraining } from "../training/train.ts";
-import { showProgress } from "./progress.ts";
-import { addExportOptions, type ExportFlags, exportOptionsOf } from "./train/export-options.ts";
-import { addTrainingOptions, budgetOf, engineOf, settingsFrom, type TrainingFlags } from "./train/options.ts";
+import { AppError } from "../../core/errors.ts";
+import { asWriteFailure } from "../../core/files.ts";
+import { MODELS_FOLDER, readModel } from "../../core/model-folder.ts";
+import { type PrepareOptions, prepare, readWeights, train as runTraining, viewsSheet } from "../../training/index.ts";
+import { showProgress } from "../progress.ts";
+import { trainingDisplay } from "../train/display.ts";
+import { addExportOptions, type ExportFlags, exportOptionsOf } from "../train/export-options.ts";
+import { addTrainingOptions, budgetOf, engineOf, settingsFrom, type TrainingFlags } from "../train/options.ts";
 
 interface Flags extends TrainingFlags, ExportFlags {
   readonly name?: string;
@@ -29,8 +26,7 @@ interface Flags extends TrainingFlags, ExportFlags {
 }
 
 /** `moco-search train`. */
-export const train = new Command("train")
-  .summary("train an encoder on your images, without labels")
+export const command = new Command("train")
   .description(
     "Trains an encoder with Momentum Contrast on folders of images (searched recursively), .tar(.gz) archives or idx(.gz) files, and exports it to models/<name>/.",
   )
@@ -44,9 +40,9 @@ export const train = new Command("train")
   .option("--show-views <image>", "write a sheet of views to look at, such as views.png, and do not train")
   .option("--json", "print the outcome as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search train photos/ --name photos --minutes 30");
-addExportOptions(train);
-addTrainingOptions(train, "30 minutes with the recipe auto, 200 epochs with others");
-train.action(async (images: string[], flags: Flags & Record<string, unknown>) => {
+addExportOptions(command);
+addTrainingOptions(command, "30 minutes with the recipe auto, 200 epochs with others");
+command.action(async (images: string[], flags: Flags & Record<string, unknown>) => {
   const budget = budgetOf(flags);
   const settings: PrepareOptions = {
     ...(await settingsFrom(images, flags)),
@@ -116,45 +112,4 @@ async function showViews(settings: PrepareOptions, path: string): Promise<void> 
     throw asWriteFailure(error, path, "Choose another place.");
   });
   console.log(`Wrote ${path}: in each row an image and eight views of it.`);
-}
-
-const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
-
-/** What a training shows on stderr while it runs. */
-export function trainingDisplay(): { show: (event: TrainEvent) => void; stop: () => void } {
-  const reading = showProgress("reading images", "images");
-  const training = showProgress("training", "images");
-  let batch = 1;
-  return {
-    show(event) {
-      if (event.kind === "reading") reading.update(event.done, event.total);
-      if (event.kind === "starting") {
-        reading.stop();
-        batch = event.config.batch;
-        const { corrupt, count } = event.dataset;
-        console.error(`${count} images to train on${corrupt.length ? `, ${corrupt.length} skipped:` : "."}`);
-        for (const { name, reason } of corrupt.slice(0, 10)) console.error(`  ${name}: ${reason}`);
-        if (corrupt.length > 10) console.error(`  and ${corrupt.length - 10} more`);
-        for (const reason of event.reasons) console.error(`- ${reason}`);
-      }
-      if (event.kind === "tuning") {
-        console.error(`Timing ${event.shapes} kinds of convolution on this machine, once …`);
-      }
-      if (event.kind === "epoch") {
-        training.say(`epoch ${event.epoch.epoch.toFixed(1)}  ${event.epoch.verdict.message}`);
-      }
-      if (event.kind === "step") {
-        const { step, totalSteps, loss, accuracy, waiting } = event.metrics;
-        training.update(
-          step * batch,
-          totalSteps && totalSteps * batch,
-          `loss ${loss.toFixed(3)}  own key found ${percent(accuracy)}${waiting > 0.05 ? `  waiting for data ${percent(waiting)}` : ""}`,
-        );
-      }
-    },
-    stop() {
-      reading.stop();
-      training.stop();
-    },
-  };
 }

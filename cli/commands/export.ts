@@ -3,10 +3,10 @@
 //   moco-search export runs/photos --name photos-small --embedding whitened --dimensions 64
 import { join, resolve } from "node:path";
 import { Command } from "commander";
-import { MODELS_FOLDER } from "../core/model-folder.ts";
-import { exportRun } from "../training/export/again.ts";
-import { positive } from "./numbers.ts";
-import { addExportOptions, type ExportFlags, exportOptionsOf } from "./train/export-options.ts";
+import { MODELS_FOLDER } from "../../core/model-folder.ts";
+import { exportRun } from "../../training/index.ts";
+import { positive } from "../numbers.ts";
+import { addExportOptions, type ExportFlags, exportOptionsOf } from "../train/export-options.ts";
 
 interface Flags extends ExportFlags {
   readonly name?: string;
@@ -18,8 +18,7 @@ interface Flags extends ExportFlags {
 }
 
 /** `moco-search export`. */
-export const exportCommand = new Command("export")
-  .summary("export the encoder of a run again")
+export const command = new Command("export")
   .description(
     "Writes models/<name>/ from the last checkpoint of a run: with another embedding, size or precision, or of a run that was stopped early.",
   )
@@ -31,8 +30,8 @@ export const exportCommand = new Command("export")
   .option("--threads <number>", "threads (default: all cores)", positive)
   .option("--json", "print the model's card as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search export runs/photos --name photos-64 --dimensions 64");
-addExportOptions(exportCommand);
-exportCommand.action(async (runFolder: string, flags: Flags) => {
+addExportOptions(command);
+command.action(async (runFolder: string, flags: Flags) => {
   const { name, images, models, threads } = flags;
   const { card } = await exportRun({
     ...exportOptionsOf(flags),

@@ -1,11 +1,10 @@
 // moco-search activate: moves a running server to another model.
 import { Command } from "commander";
-import { createClient, type ServerFlags, serverOptions } from "./client.ts";
-import { followSwap } from "./swap-command.ts";
+import { createClient, type ServerFlags, serverOptions } from "../client.ts";
+import { followSwap } from "../follow-swap.ts";
 
 /** `moco-search activate`. */
-export const activate = new Command("activate")
-  .summary("move a running server to another model")
+export const command = new Command("activate")
   .description(
     "Begins a swap on a running server and follows it to the end: every stored image is embedded again, checked, and then the new model answers. Nothing is interrupted, and Ctrl-C ends only the following.",
   )
@@ -13,8 +12,8 @@ export const activate = new Command("activate")
   .option("--force", "activate it where it finds less than the active model; a broken model stays refused")
   .option("--json", "print the swap's end as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search activate photos");
-for (const option of serverOptions()) activate.addOption(option);
-activate.action(async (model: string, { server, key, json, force }: ServerFlags & { json?: true; force?: true }) => {
+for (const option of serverOptions()) command.addOption(option);
+command.action(async (model: string, { server, key, json, force }: ServerFlags & { json?: true; force?: true }) => {
   const client = createClient(server, key);
   await followSwap(client, await client.activate(model, { force }), { json });
 });

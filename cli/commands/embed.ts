@@ -2,25 +2,25 @@
 //
 //   moco-search embed photos/ --out photos.npy
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
-import { basename } from "node:path";
+import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
-import { AppError } from "../core/errors.ts";
-import { createClient, type ServerFlags, serverOptions } from "./client.ts";
-import { findImages } from "./image-paths.ts";
-import { showProgress } from "./progress.ts";
+import { pMapIterable } from "p-map";
+import { AppError } from "../../core/errors.ts";
+import { describeLeftOut, type FoundFile } from "../../core/find-images.ts";
+import { createClient, type ServerFlags, serverOptions } from "../client.ts";
+import { findImageFiles, nameEach, readImageFile } from "../image-files.ts";
+import { showProgress } from "../progress.ts";
 
 interface Flags extends ServerFlags {
   readonly out?: string;
   readonly json?: true;
 }
 
-/** Files sent in one request. */
-const FILES = 32;
+/** Requests at a time, each with one file, so that a broken one fails alone. */
+const CONCURRENCY = 32;
 
 /** `moco-search embed`. */
-export const embed = new Command("embed")
-  .summary("embeddings of image files, as JSON lines or .npy")
+export const command = new Command("embed")
   .description(
     "Embeds image files with the active model of a running server. Prints a line of JSON for each, { file, embedding }, or { file, error } where it cannot be embedded; or writes a float32 matrix [files, D] that NumPy reads.",
   )
@@ -28,13 +28,15 @@ export const embed = new Command("embed")
   .option("--out <file.npy>", "write a NumPy file, and its files' names one a line to <file.npy>.txt")
   .option("--json", "print JSON lines (that is the default without --out)")
   .addHelpText("after", "\nExample:\n  $ moco-search embed photos/ --out photos.npy");
-for (const option of serverOptions()) embed.addOption(option);
-embed.action(async (images: string[], { server, key, out, json }: Flags) => {
+for (const option of serverOptions()) command.addOption(option);
+command.action(async (images: string[], { server, key, out, json }: Flags) => {
   if (out !== undefined && !out.endsWith(".npy")) {
     throw new AppError("invalid_configuration", `Expected a name that ends with .npy but received ${out}.`);
   }
   const client = createClient(server, key);
-  const paths = await findImages(images);
+  const { files, leftOut } = findImageFiles(images);
+  if (leftOut.length > 0) console.error(`${files.length + leftOut.length} entries, ${describeLeftOut(leftOut)}.`);
+  nameEach(leftOut);
   const progress = showProgress("embedding", "images");
   const rows: Array<{ file: string; embedding: readonly number[] }> = [];
   let failed = 0;
@@ -42,23 +44,22 @@ embed.action(async (images: string[], { server, key, out, json }: Flags) => {
     if ((json || out === undefined) && !process.stdout.write(`${JSON.stringify(line)}\n`))
       await once(process.stdout, "drain");
   };
-  const embedOne = async (path: string) => {
+  const embedOne = async ({ path }: FoundFile) => {
     try {
-      const { embeddings } = await client.embed([{ name: basename(path), bytes: await readFile(path) }]);
+      const { embeddings } = await client.embed([await readImageFile(path)]);
       return { file: path, embedding: embeddings[0]! };
     } catch (error) {
       if (!(error instanceof AppError) || error.code === "not_ready" || error.code === "unauthorized") throw error;
       return { file: path, error: { code: error.code, detail: error.message } };
     }
   };
-  for (let i = 0; i < paths.length; i += FILES) {
-    for (const answer of await Promise.all(paths.slice(i, i + FILES).map(embedOne))) {
-      if ("error" in answer) failed++;
-      else if (out !== undefined) rows.push(answer);
-      if ("error" in answer && out !== undefined) console.error(`${answer.file}: ${answer.error.detail}`);
-      await tell(answer);
-    }
-    progress.update(Math.min(i + FILES, paths.length), paths.length);
+  let done = 0;
+  for await (const answer of pMapIterable(files, embedOne, { concurrency: CONCURRENCY })) {
+    if ("error" in answer) failed++;
+    else if (out !== undefined) rows.push(answer);
+    if ("error" in answer && out !== undefined) progress.say(`${answer.file}: ${answer.error.detail}`);
+    await tell(answer);
+    progress.update(++done, files.length);
   }
   progress.stop();
   if (out !== undefined) {

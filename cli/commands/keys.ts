@@ -1,7 +1,8 @@
 // moco-search keys: API keys of a data folder, also while a server uses it.
+import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import { AppError } from "../core/errors.ts";
-import { type ApiKeys, openApiKeys, ROLES, type Role } from "../server/index.ts";
+import { AppError } from "../../core/errors.ts";
+import { type ApiKeys, openApiKeys, ROLES, type Role } from "../../server/index.ts";
 
 interface Flags {
   readonly data: string;
@@ -11,9 +12,9 @@ interface Flags {
 const dataOption = () =>
   new Option("--data <folder>", "the server's data folder").default("./data").env("MOCO_SEARCH_DATA");
 
-/** Runs `action` with the keys of a folder. */
-async function withKeys<T>({ data }: Flags, action: (keys: ApiKeys) => Promise<T>): Promise<T> {
-  const { keys, close } = await openApiKeys(data);
+/** Runs `action` with the keys of a folder; only the first key may make one. */
+async function withKeys<T>({ data }: Flags, action: (keys: ApiKeys) => Promise<T>, isNew = false): Promise<T> {
+  const { keys, close } = await openApiKeys(data, { create: isNew });
   try {
     return await action(keys);
   } finally {
@@ -22,12 +23,11 @@ async function withKeys<T>({ data }: Flags, action: (keys: ApiKeys) => Promise<T
 }
 
 /** `moco-search keys`. */
-export const keys = new Command("keys")
-  .summary("make, list and revoke API keys")
+export const command = new Command("keys")
   .description("API keys of a server: read allows searching, write changing images, admin changing the model too.")
   .addHelpText("after", "\nExample:\n  $ moco-search keys create --role write --name importer");
 
-keys
+command
   .command("create")
   .summary("make a key and print it, this once")
   .addOption(new Option("--role <role>", "what it allows").choices(ROLES).makeOptionMandatory())
@@ -36,12 +36,12 @@ keys
   .option("--json", "print the key as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search keys create --role admin")
   .action(async (flags: Flags & { role: Role; name: string }) => {
-    const made = await withKeys(flags, (keys) => keys.create(flags.role, flags.name));
-    console.error("Keep this key: it is not stored and cannot be shown again.");
+    const made = await withKeys(flags, (keys) => keys.create(flags.role, flags.name), true);
+    console.error(`A key of the data in ${resolve(flags.data)}. Keep it: it is not stored and cannot be shown again.`);
     console.log(flags.json ? JSON.stringify(made) : made.key);
   });
 
-keys
+command
   .command("list")
   .summary("list the keys, without what is secret")
   .addOption(dataOption())
@@ -54,7 +54,7 @@ keys
       for (const { id, role, createdAt, name } of all) console.log(`${id}  ${role.padEnd(5)}  ${createdAt}  ${name}`);
   });
 
-keys
+command
   .command("revoke")
   .summary("refuse a key from now on")
   .argument("<id>", "the key's id, as listed")

@@ -1,8 +1,8 @@
 // moco-search serve: one command, no configuration needed.
 import { once } from "node:events";
 import { Command } from "commander";
-import { parseConfig, start } from "../server/index.ts";
-import { readSettings } from "./settings-file.ts";
+import { parseConfig, start } from "../../server/index.ts";
+import { readSettings } from "../settings-file.ts";
 
 interface Flags extends Readonly<Record<string, unknown>> {
   readonly json?: true;
@@ -10,8 +10,7 @@ interface Flags extends Readonly<Record<string, unknown>> {
 }
 
 /** `moco-search serve`: the server, until Ctrl-C or SIGTERM. */
-export const serve = new Command("serve")
-  .summary("serve similar-image search over HTTP")
+export const command = new Command("serve")
   .description(
     "Serves similar-image search over HTTP. Needs no configuration: the default model, data in ./data, port 3000, this machine only. Each option can also be set by an environment variable, such as MOCO_SEARCH_PORT, or in a file; flags go before the environment, and it before the file.",
   )

@@ -6,12 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { openEncoder } from "../core/encoder-session.ts";
-import { AppError } from "../core/errors.ts";
-import type { EncoderInput, ModelCard } from "../core/model-card.ts";
-import { MODELS_FOLDER, sha256, writeModel } from "../core/model-folder.ts";
-import { wrapEncoder } from "../core/wrap-encoder.ts";
-import { three } from "./numbers.ts";
+import { openEncoder } from "../../core/encoder-session.ts";
+import { AppError } from "../../core/errors.ts";
+import { FITS } from "../../core/fit.ts";
+import type { EncoderInput, ModelCard } from "../../core/model-card.ts";
+import { MODELS_FOLDER, sha256, writeModel } from "../../core/model-folder.ts";
+import { wrapEncoder } from "../../core/wrap-encoder.ts";
+import { three } from "../numbers.ts";
 
 interface Flags extends Omit<EncoderInput, "width" | "height"> {
   readonly name: string;
@@ -25,8 +26,7 @@ interface Flags extends Omit<EncoderInput, "width" | "height"> {
 }
 
 /** `moco-search add`. */
-export const add = new Command("add")
-  .summary("add any ONNX image encoder to the models")
+export const command = new Command("add")
   .description(
     "Puts an ONNX image encoder, one exported from PyTorch say, into the models folder with a card, so that a server can activate it. The file must have a float32 input [N, 3, H, W] and an output [N, D] (or [N, D, 1, 1]); embeddings are brought to unit norm. It is checked as a swap would before anything is written.",
   )
@@ -39,7 +39,7 @@ export const add = new Command("add")
   )
   .addOption(
     new Option("--fit <rule>", "how other shapes are brought to it: cut, padded or squashed")
-      .choices(["cover", "contain", "fill"])
+      .choices(FITS)
       .default("cover"),
   )
   .option("--mean <r,g,b>", "mean of its normalisation, of values in 0..1", three, [0.485, 0.456, 0.406])

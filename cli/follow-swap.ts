@@ -2,6 +2,7 @@
 import { AppError } from "../core/errors.ts";
 import type { SwapReport, SwapView } from "../server/domain/swap.ts";
 import type { Client } from "./client.ts";
+import { percent } from "./numbers.ts";
 import { showProgress } from "./progress.ts";
 
 /**
@@ -55,5 +56,4 @@ function describe({ contents, recallAt10, comparison }: SwapReport): string {
   return lines.join("\n");
 }
 
-const percent = (part: number) => `${(part * 100).toFixed(1)} %`;
 const change = (before: number, after: number) => `${before.toFixed(3)} → ${after.toFixed(3)}`;

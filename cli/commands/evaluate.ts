@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import { keepEvaluation, MODELS_FOLDER, readModel } from "../core/model-folder.ts";
+import { keepEvaluation, MODELS_FOLDER, readModel } from "../../core/model-folder.ts";
 import {
   type Evaluation,
   evaluate as evaluateModel,
@@ -7,8 +7,9 @@ import {
   measuresByName,
   PROTOCOLS,
   type Protocol,
-} from "../training/evaluate/evaluate.ts";
-import { type Progress, showProgress } from "./progress.ts";
+} from "../../training/index.ts";
+import { positiveInteger } from "../numbers.ts";
+import { type Progress, showProgress } from "../progress.ts";
 
 interface Flags {
   readonly train: readonly string[];
@@ -21,8 +22,7 @@ interface Flags {
 }
 
 /** `moco-search evaluate`. */
-export const evaluate = new Command("evaluate")
-  .summary("measure a model on labelled images")
+export const command = new Command("evaluate")
   .description(
     "Measures the frozen embeddings of a model on labelled images (the label is the name of the folder that an image is in), beside raw pixels and an untrained encoder. Images are folders, .tar(.gz) archives, idx(.gz) files, or a folder inside an archive: images.tar.gz#train",
   )
@@ -31,7 +31,7 @@ export const evaluate = new Command("evaluate")
   .requiredOption("--test <images...>", "images to be recognised")
   .option("--protocol <list>", `some of ${PROTOCOLS.join(",")}`, protocols, [...PROTOCOLS])
   .option("--models <folder>", "folder of the models", MODELS_FOLDER)
-  .option("--threads <number>", "threads (default: all cores)", wholeNumber)
+  .option("--threads <number>", "threads (default: all cores)", positiveInteger)
   .option("--save <title>", 'keep the measures in the model\'s card under this title, such as "CIFAR-10 test"')
   .option("--json", "print the measures as one line of JSON")
   .addHelpText(
@@ -101,10 +101,4 @@ function protocols(text: string): Protocol[] {
   const unknown = names.filter((name) => !PROTOCOLS.includes(name as Protocol));
   if (unknown.length > 0) throw new InvalidArgumentError(`Expected some of ${PROTOCOLS.join(",")}.`);
   return names as Protocol[];
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("Expected a whole number above 0.");
-  return value;
 }

@@ -4,36 +4,24 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { AppError } from "../core/errors.ts";
-import { readModel } from "../core/model-folder.ts";
-import { packageRoot } from "../core/paths.ts";
-import { readWeights } from "../training/run/warm-start.ts";
-import { train } from "../training/train.ts";
-import { type Client, createClient } from "./client.ts";
-import { type Precision, pixelPrecision, servedPrecision } from "./demo/precision.ts";
-import { report } from "./demo/report.ts";
-import { groupByLabel, readSamples, type Sample } from "./demo/samples.ts";
-import { type Server, startServer } from "./demo/server.ts";
-import { activateUnderTraffic } from "./demo/traffic.ts";
-import { showProgress } from "./progress.ts";
-import { trainingDisplay } from "./train.ts";
-
-/** What the demo measured; `--json` prints it with the overall precisions only. */
-export interface DemoOutcome {
-  readonly trainImagesPerSecond: number;
-  readonly precision: { readonly pixels: Precision; readonly before: Precision; readonly after: Precision };
-  readonly uploadImagesPerSecond: number;
-  readonly searchMsMedian: number;
-  readonly swapSeconds: number;
-  readonly requestsDuringSwap: number;
-  readonly failedDuringSwap: number;
-}
+import pMap from "p-map";
+import { AppError } from "../../core/errors.ts";
+import { readModel } from "../../core/model-folder.ts";
+import { packageRoot } from "../../core/paths.ts";
+import { readWeights, train } from "../../training/index.ts";
+import { type Client, createClient } from "../client.ts";
+import { pixelPrecision, servedPrecision } from "../demo/precision.ts";
+import { type DemoOutcome, report } from "../demo/report.ts";
+import { groupByLabel, readSamples, type Sample } from "../demo/samples.ts";
+import { type Server, startServer } from "../demo/server.ts";
+import { activateUnderTraffic } from "../demo/traffic.ts";
+import { showProgress } from "../progress.ts";
+import { trainingDisplay } from "../train/display.ts";
 
 const IMAGES_PER_UPLOAD = 20;
 
 /** `moco-search demo`. */
-export const demo = new Command("demo")
-  .summary("see everything work on the sample images, in about two minutes")
+export const command = new Command("demo")
   .description(
     "Starts a server in a temporary folder, stores the sample images, searches, trains on them, swaps the new model in under traffic and searches again.",
   )
@@ -116,14 +104,14 @@ async function upload(client: Client, images: readonly Sample[]): Promise<void> 
   );
   const display = showProgress("storing", "images");
   let stored = 0;
-  const worker = async () => {
-    for (let next = requests.pop(); next; next = requests.pop()) {
-      stored += (await client.upload(next, { label: next[0]!.label })).images.length;
+  await pMap(
+    requests,
+    async (files) => {
+      stored += (await client.upload(files, { label: files[0]!.label })).images.length;
       display.update(stored, images.length);
-    }
-  };
-  await Promise.all([worker(), worker(), worker(), worker()]);
-  display.stop();
+    },
+    { concurrency: 4 },
+  ).finally(display.stop);
 }
 
 async function secondsOf(work: () => Promise<void>): Promise<number> {

@@ -1,11 +1,10 @@
 // moco-search search: asks a running server for images like one.
 //
 //   moco-search search photo.jpg -k 5
-import { readFile } from "node:fs/promises";
-import { basename } from "node:path";
 import { Command } from "commander";
-import { createClient, type ServerFlags, serverOptions } from "./client.ts";
-import { positive } from "./numbers.ts";
+import { createClient, type ServerFlags, serverOptions } from "../client.ts";
+import { readImageFile } from "../image-files.ts";
+import { positive } from "../numbers.ts";
 
 interface Flags extends ServerFlags {
   readonly k: number;
@@ -15,8 +14,7 @@ interface Flags extends ServerFlags {
 }
 
 /** `moco-search search`. */
-export const search = new Command("search")
-  .summary("find images like one on a running server")
+export const command = new Command("search")
   .description("Searches a running server with an image file and prints score, id and metadata of each match.")
   .argument("<image>", "image file to search with")
   .option("-k <number>", "matches at most", positive, 10)
@@ -24,12 +22,18 @@ export const search = new Command("search")
   .option("--filter <json>", "only images whose metadata fits")
   .option("--json", "print the answer as one line of JSON")
   .addHelpText("after", `\nExample:\n  $ moco-search search photo.jpg -k 5 --filter '{"field":"colour","eq":"red"}'`);
-for (const option of serverOptions()) search.addOption(option);
-search.action(async (image: string, { server, key, k, minScore, filter, json }: Flags) => {
-  const file = { name: basename(image), bytes: await readFile(image) };
-  const answer = await createClient(server, key).search(file, k, { minScore, filter });
+for (const option of serverOptions()) command.addOption(option);
+command.action(async (image: string, { server, key, k, minScore, filter, json }: Flags) => {
+  const answer = await createClient(server, key).search(await readImageFile(image), k, { minScore, filter });
   if (json) console.log(JSON.stringify(answer));
-  else {
+  else if (answer.matches.length === 0) {
+    const isNarrowed = minScore !== undefined || filter !== undefined;
+    console.error(
+      isNarrowed
+        ? "No stored image fits. Try a lower --min-score or another --filter."
+        : "Nothing is stored yet. Upload images first:  moco-search index <folder>",
+    );
+  } else {
     for (const { score, id, metadata } of answer.matches) {
       console.log(`${score.toFixed(4)}  ${id}  ${JSON.stringify(metadata)}`);
     }

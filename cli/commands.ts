@@ -1,0 +1,63 @@
+// Every command: what it does in a few words, and the file that it is in, which is loaded when it is asked for.
+import type { Command } from "commander";
+
+interface CommandEntry {
+  readonly summary: string;
+  load(): Promise<{ readonly command: Command }>;
+}
+
+/** The commands by their names, in the order of the help. */
+export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  demo: {
+    summary: "see everything work on the sample images, in about two minutes",
+    load: () => import("./commands/demo.ts"),
+  },
+  train: {
+    summary: "train an encoder on your images, without labels",
+    load: () => import("./commands/train.ts"),
+  },
+  evaluate: {
+    summary: "measure a model on labelled images",
+    load: () => import("./commands/evaluate.ts"),
+  },
+  export: {
+    summary: "export the encoder of a run again",
+    load: () => import("./commands/export.ts"),
+  },
+  add: {
+    summary: "add any ONNX image encoder to the models",
+    load: () => import("./commands/add.ts"),
+  },
+  ablate: {
+    summary: "the paper's ablations on your images: a table and a chart",
+    load: () => import("./commands/ablate.ts"),
+  },
+  serve: {
+    summary: "serve similar-image search over HTTP",
+    load: () => import("./commands/serve.ts"),
+  },
+  index: {
+    summary: "upload folders of images to a running server",
+    load: () => import("./commands/index-command.ts"),
+  },
+  search: {
+    summary: "find images like one on a running server",
+    load: () => import("./commands/search.ts"),
+  },
+  embed: {
+    summary: "embeddings of image files, as JSON lines or .npy",
+    load: () => import("./commands/embed.ts"),
+  },
+  activate: {
+    summary: "move a running server to another model",
+    load: () => import("./commands/activate.ts"),
+  },
+  rollback: {
+    summary: "move a running server back to the model before",
+    load: () => import("./commands/rollback.ts"),
+  },
+  keys: {
+    summary: "make, list and revoke API keys",
+    load: () => import("./commands/keys.ts"),
+  },
+};

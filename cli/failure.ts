@@ -1,0 +1,29 @@
+// What the command line says where something fails. What the user can mend is told in a sentence; anything else is a
+// defect of ours and shows where it happened.
+import { AppError } from "../core/errors.ts";
+
+/** The message of a failure, for stderr. */
+export function describeFailure(error: unknown): string {
+  if (error instanceof AppError) return `moco-search: ${error.message} (${error.code})`;
+  const broken = brokenAddon(error);
+  if (broken) {
+    return `moco-search: ${broken} cannot be loaded by Node ${process.version}: it was built for another version of Node, or not at all. Build it again with: npm rebuild`;
+  }
+  if (isSystemError(error)) return `moco-search: ${error.message}. Check the path.`;
+  const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return `moco-search: this should not have happened; please report it.\n${shown}`;
+}
+
+/** The package whose native part does not fit this Node, where that is what `error` says. */
+function brokenAddon(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const isBroken =
+    ("code" in error && error.code === "ERR_DLOPEN_FAILED") || /Could not locate the bindings file/.test(error.message);
+  if (!isBroken) return undefined;
+  return /node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(`${error.message} ${error.stack}`)?.[1] ?? "a library";
+}
+
+/** A file or a folder that cannot be used as it was asked for, such as ENOENT with a path. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error && "path" in error;
+}

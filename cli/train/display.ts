@@ -1,0 +1,46 @@
+import { describeLeftOut } from "../../core/find-images.ts";
+import type { TrainEvent } from "../../training/index.ts";
+import { nameEach } from "../image-files.ts";
+import { percent } from "../numbers.ts";
+import { showProgress } from "../progress.ts";
+
+/** What a training shows on stderr while it runs. */
+export function trainingDisplay(): { show: (event: TrainEvent) => void; stop: () => void } {
+  const reading = showProgress("reading images", "images");
+  const training = showProgress("training", "images");
+  let batch = 1;
+  return {
+    show(event) {
+      if (event.kind === "reading") reading.update(event.done, event.total);
+      if (event.kind === "starting") {
+        reading.stop();
+        batch = event.config.batch;
+        const { corrupt, count, leftOut } = event.dataset;
+        const entries = count + corrupt.length + leftOut.length;
+        console.error(
+          `${entries} entries: ${count} images to train on, ${corrupt.length} that cannot be decoded, ${describeLeftOut(leftOut)}.`,
+        );
+        nameEach([...corrupt, ...leftOut]);
+        for (const reason of event.reasons) console.error(`- ${reason}`);
+      }
+      if (event.kind === "tuning") {
+        console.error(`Timing ${event.shapes} kinds of convolution on this machine, once …`);
+      }
+      if (event.kind === "epoch") {
+        training.say(`epoch ${event.epoch.epoch.toFixed(1)}  ${event.epoch.verdict.message}`);
+      }
+      if (event.kind === "step") {
+        const { step, totalSteps, loss, accuracy, waitingShare } = event.metrics;
+        training.update(
+          step * batch,
+          totalSteps && totalSteps * batch,
+          `loss ${loss.toFixed(3)}  own key found ${percent(accuracy, 0)}${waitingShare > 0.05 ? `  waiting for data ${percent(waitingShare, 0)}` : ""}`,
+        );
+      }
+    },
+    stop() {
+      reading.stop();
+      training.stop();
+    },
+  };
+}

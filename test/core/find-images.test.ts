@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { describeLeftOut, findImages } from "../../core/find-images.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+
+describe("a walk over a folder of images", () => {
+  let folder: string;
+  let remove: () => Promise<void>;
+  before(async () => {
+    ({ folder, remove } = await temporaryFolder());
+    const names = ["b/2.JPG", "b/1.png", "a.webp", "c/raw.CR2", "c/phone.heic", "film.mp4", "scan", ".DS_Store"];
+    for (const name of [...names, "._a.webp", ".thumbs/1.png", "odd.png/3.png"]) {
+      await mkdir(join(folder, dirname(name)), { recursive: true });
+      await writeFile(join(folder, name), "");
+    }
+    await symlink(join(folder, "b"), join(folder, "d"));
+    await symlink(join(folder, "b/1.png"), join(folder, "link.png"));
+    await symlink(join(folder, "nowhere"), join(folder, "gone.png"));
+  });
+  after(() => remove());
+
+  it("finds images, through links too, in the order of their names", () => {
+    const { files } = findImages(folder, "photos/");
+    assert.deepEqual(
+      files.map(({ name }) => name),
+      ["a.webp", "b/1.png", "b/2.JPG", "gone.png", "link.png", "odd.png/3.png"].map((name) => `photos/${name}`),
+    );
+    assert.deepEqual(
+      files.filter(({ stats }) => !stats).map(({ name }) => name),
+      ["photos/gone.png"],
+    );
+  });
+
+  it("names every other entry with the reason", () => {
+    const { leftOut } = findImages(folder);
+    assert.deepEqual(Object.fromEntries(leftOut.map(({ name, reason }) => [name, reason])), {
+      ".DS_Store": "hidden",
+      "._a.webp": "hidden",
+      ".thumbs/": "hidden",
+      "c/phone.heic": ".heic",
+      "c/raw.CR2": ".cr2",
+      "d/": "read already",
+      "film.mp4": ".mp4",
+      scan: "no extension",
+    });
+    assert.equal(
+      describeLeftOut(leftOut),
+      "8 left out: 3 hidden, 1 .heic, 1 .cr2, 1 read already, 1 .mp4, 1 no extension",
+    );
+    assert.equal(describeLeftOut([]), "0 left out");
+  });
+});
