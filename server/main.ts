@@ -145,7 +145,7 @@ async function firstGeneration(storage: Storage, { models, model }: Config, logg
   return generations.addFirst(found.card);
 }
 
-/** The model of a data folder only changes by a swap; who asks for another one at the start must hear that. */
+/** The model of a data folder only changes by a swap: warns where the start asks for another one. */
 async function warnOfOther({ card }: GenerationRecord, models: string, model: string, logger: Logger): Promise<void> {
   const asked = await readModel(models, model).catch(() => undefined);
   if (asked && encoderKey(asked.card) === encoderKey(card)) return;

@@ -1,7 +1,7 @@
 import { AppError } from "../../core/errors.ts";
 import { isDiskFull } from "../../core/files.ts";
 
-/** The failure as `storage_full` where the disk or the quota is used up, and as it was otherwise. */
+/** `error` as AppError `storage_full` where the disk or the quota is full; any other error unchanged. */
 export function asStorageError(error: unknown): unknown {
   if (!isDiskFull(error)) return error;
   return new AppError(

@@ -8,7 +8,7 @@ import { sync, temporaryName } from "../../../core/files.ts";
 
 /** The snapshots of one encoder's index. */
 export interface Snapshots {
-  /** Paths of what there is: usually one, or none. */
+  /** Paths of the snapshots: usually one, or none. */
   list(): Promise<string[]>;
   /** @throws Error where the file is not the one that was written. */
   check(path: string): Promise<void>;
