@@ -10,6 +10,7 @@ import { embedDataset } from "../training/evaluate/embed-dataset.ts";
 import { retrieval } from "../training/evaluate/retrieval.ts";
 import { exportRun } from "../training/export/again.ts";
 import type { EmbeddingChoice } from "../training/export/publish.ts";
+import type { FeatureOptions } from "../training/network/encoder.ts";
 
 const program = new Command("bench:embeddings")
   .argument("<run>", "folder of the run")
@@ -19,10 +20,12 @@ const program = new Command("bench:embeddings")
 const [runFolder, ...images] = program.args as [string, ...string[]];
 const { threads } = program.opts<{ threads: number }>();
 
-const whitened = (dimensions: number, strength: number): EmbeddingChoice => ({
+const whitened = (dimensions: number, strength: number, more: FeatureOptions = {}): EmbeddingChoice => ({
   kind: "whitened",
   dimensions,
   strength,
+  stages: 1,
+  ...more,
 });
 const CHOICES: Readonly<Record<string, EmbeddingChoice>> = {
   "pooled features": { kind: "features" },
@@ -34,6 +37,10 @@ const CHOICES: Readonly<Record<string, EmbeddingChoice>> = {
   "whitened fully to 256": whitened(256, 1),
   "whitened fully to 128": whitened(128, 1),
   "whitened fully to 64": whitened(64, 1),
+  "two stages, whitened by half to 128": whitened(128, 0.5, { stages: 2 }),
+  "two stages, whitened fully to 128": whitened(128, 1, { stages: 2 }),
+  "mirrored, whitened by half to 128": whitened(128, 0.5, { mirrored: true }),
+  "mirrored, two stages, whitened by half to 128": whitened(128, 0.5, { mirrored: true, stages: 2 }),
 };
 /** Bytes that hnswlib keeps of a vector besides its numbers, M 16: 2·16 links of the lowest layer, their count, a label, and others. */
 const LINK_BYTES = 2 * 16 * 4 + 4 + 8 + 12;

@@ -55,7 +55,7 @@ describe("train", () => {
 
     const { card } = await readModel(join(folder, "models"), "tiny");
     assert.deepEqual(card, model!.card);
-    assert.equal(card.dimensions, 16);
+    assert.equal(card.dimensions, 8 + 16); // features of the two stages
     assert.deepEqual([card.input.width, card.input.height], [16, 16]);
     const { data, images, epochs, imagesSeen, recipe } = card.training!;
     assert.deepEqual({ data, images, epochs, imagesSeen }, { data: "images", images: 64, epochs: 3, imagesSeen: 192 });
@@ -209,6 +209,17 @@ describe("train", () => {
   it("takes about the minutes that it is given", async () => {
     const { metrics } = await train(tinyTraining(folder, { budget: { minutes: 2 / 60 } }));
     assert.ok(metrics!.step > 12 && metrics!.step === metrics!.totalSteps);
+  });
+
+  it("takes small queries, for as many steps as it is given", async () => {
+    const smallQueries = { count: 2, size: 8, cropScale: [0.2, 0.6] } as const;
+    const { model, metrics, checkpoint } = await train(
+      tinyTraining(folder, { budget: { steps: 5 }, config: { smallQueries } }),
+    );
+    assert.equal(metrics!.step, 5);
+    assert.equal(model!.card.input.width, TINY_CONFIG.imageSize);
+    const { tensors } = await loadCheckpoint(checkpoint);
+    assert.notDeepEqual(tensors.get("q.bn1.running_mean")!.data, tensors.get("k.bn1.running_mean")!.data);
   });
 
   it("starts from the weights of a model", async () => {

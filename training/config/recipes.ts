@@ -2,8 +2,8 @@
 import type { ArchitectureName } from "../network/backbone.ts";
 import type { TrainingConfig } from "./schema.ts";
 
-/** Length of a run: passes over the collection, or minutes, to which the schedule is fitted. */
-export type Budget = { readonly epochs: number } | { readonly minutes: number };
+/** Length of a run: passes over the collection, steps, or minutes, to which the schedule is fitted. */
+export type Budget = { readonly epochs: number } | { readonly steps: number } | { readonly minutes: number };
 
 /** Every hyper-parameter, the network by its name. */
 export interface RecipeConfig extends Omit<TrainingConfig, "architecture"> {
@@ -54,6 +54,8 @@ const COMMON = {
   dim: 128,
   optimizer: "sgd",
   momentum: 0.9,
+  decayVectors: true,
+  nesterov: false,
   betas: [0.9, 0.999],
   epsilon: 1e-8,
   trust: 0.001,
@@ -154,7 +156,7 @@ function autoRecipe({ images, side, device, memory }: Circumstances): Recipe {
       ...COMMON,
       imageSize,
       storedSize,
-      architecture: onProcessor ? "small" : "resnet18",
+      architecture: onProcessor ? "small-3" : "resnet18",
       head: "mlp",
       batch,
       queue,
@@ -163,19 +165,23 @@ function autoRecipe({ images, side, device, memory }: Circumstances): Recipe {
       bnGroups: Math.max(2, Math.min(8, batch / 32)),
       learningRate: (0.12 * batch) / 128,
       weightDecay: 5e-4,
-      schedule: { kind: "cosine", warmup: 0.02 },
+      decayVectors: false,
+      nesterov: true,
+      schedule: { kind: "linear", warmup: 0.02 },
       views: { ...V2_VIEWS, blur: { probability: 0, sigma: [0.1, 2] } },
     },
     reasons: {
       imageSize: `views of ${imageSize}×${imageSize} pixels: the images have about ${side} on their smaller side`,
       architecture: onProcessor
-        ? "small residual network with a halving first layer: on a processor, images seen a minute count for more than width"
+        ? "small residual network of three stages with a halving first layer: on a processor, images seen a minute count for more than width"
         : `ResNet-18: the device ${device} is fast enough for it`,
       batch: `batch ${batch}: small batches make many steps of a small collection, large ones use this machine better`,
       queue: `queue of ${queue} keys: at most a quarter of the ${images} images, so that few negatives show the query's own image`,
       keyMomentum: `key momentum ${keyMomentum}: a ${images < 200_000 ? "small" : "large"} collection is passed in ${images < 200_000 ? "few" : "many"} steps`,
+      schedule:
+        "learning rate down to 0 in a line, Nesterov's momentum, no decay of biases and batch norm: more is learned in the same time than with the papers' cosine",
       recipe:
-        "MLP head and cosine schedule of MoCo v2, temperature 0.1 as a short run needs; its blur is left out, it hides much at this size",
+        "MLP head of MoCo v2, temperature 0.1 as a short run needs; its blur is left out, it hides much at this size",
     },
   };
 }

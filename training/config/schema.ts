@@ -1,7 +1,7 @@
 // Every hyper-parameter of a training run, validated together and kept in the run folder.
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
-import { viewRecipeSchema } from "../views/recipe.ts";
+import { smallQueriesSchema, viewRecipeSchema } from "../views/recipe.ts";
 
 const probability = z.number().min(0).max(1);
 const positiveInteger = z.int().positive();
@@ -36,6 +36,8 @@ export const trainingConfigSchema = z
     /** Where the negative keys come from. */
     mechanism: z.enum(MECHANISMS).default("moco"),
     head: z.enum(["linear", "mlp"]),
+    /** Width of the hidden layer of an MLP head; as wide as the features where it is left out. */
+    headWidth: positiveInteger.optional(),
     /** Length D of the keys. */
     dim: positiveInteger,
     /** Batch size B. */
@@ -57,6 +59,10 @@ export const trainingConfigSchema = z
     optimizer: z.enum(["sgd", "adamw", "lars"]).default("sgd"),
     learningRate: z.number().positive(),
     weightDecay: z.number().min(0),
+    /** Of SGD: whether biases and batch norm, tensors of one dimension, decay too. */
+    decayVectors: z.boolean().default(true),
+    /** Of SGD: Nesterov's momentum. */
+    nesterov: z.boolean().default(false),
     /** Momentum of SGD and LARS. */
     momentum: probability,
     /** β₁ and β₂ of AdamW: decay of the averages of the gradient and its square. */
@@ -66,10 +72,12 @@ export const trainingConfigSchema = z
     /** Trust coefficient η of LARS: length of a step ÷ length of the weights. */
     trust: z.number().positive().default(0.001),
     schedule: z.discriminatedUnion("kind", [
-      z.strictObject({ kind: z.literal("cosine"), warmup: z.number().min(0).lt(1) }),
+      z.strictObject({ kind: z.enum(["cosine", "linear"]), warmup: z.number().min(0).lt(1) }),
       z.strictObject({ kind: z.literal("step"), warmup: z.number().min(0).lt(1), milestones: z.array(probability) }),
     ]),
     views: viewRecipeSchema,
+    /** Where given, the queries of an image are so many small views in place of one of full size; the key stays. */
+    smallQueries: smallQueriesSchema.optional(),
     seed: z.int().min(0).max(0xffffffff),
   })
   .superRefine((c, context) => {
@@ -96,6 +104,11 @@ export const trainingConfigSchema = z
       c.queuePrecision === "float32" || c.mechanism !== "memory-bank",
       "queuePrecision",
       "expected float32 with a memory bank, whose slots are averages",
+    );
+    expect(
+      c.mechanism === "moco" || !c.smallQueries,
+      "smallQueries",
+      `expected one query of full size with the mechanism ${c.mechanism}: only moco takes several`,
     );
     expect(
       c.storedSize >= c.imageSize,

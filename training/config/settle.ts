@@ -25,6 +25,8 @@ const OPTIMIZER_DEFAULTS = {
 /** The optimisers that use a setting; the others would ignore it. */
 const BELONGS_TO: Readonly<Record<string, readonly string[]>> = {
   momentum: ["sgd", "lars"],
+  decayVectors: ["sgd"],
+  nesterov: ["sgd"],
   betas: ["adamw"],
   epsilon: ["adamw"],
   trust: ["lars"],
@@ -103,7 +105,7 @@ function fitGroups(batch: number, wanted: number): number {
 function scheduleFor(base: RecipeConfig["schedule"], kind: string | undefined): RecipeConfig["schedule"] {
   if (kind === undefined || kind === base.kind) return base;
   if (kind === "step") return { kind, warmup: base.warmup, milestones: [0.6, 0.8] };
-  return { kind: "cosine", warmup: base.warmup };
+  return { kind: kind as "cosine" | "linear", warmup: base.warmup }; // another kind is refused with the rest
 }
 
 function resolveArchitecture(given: unknown, imageSize: number): unknown {

@@ -6,7 +6,7 @@ import { compile, input, l2Normalise, type Tensor } from "../graph/index.ts";
 import { contrastiveAccuracy, mocoLogits } from "../moco/loss.ts";
 import { projectionEncoder } from "../network/encoder.ts";
 import type { Scope } from "../network/scope.ts";
-import { runViews } from "../views/recipe.ts";
+import { pairViews } from "../views/recipe.ts";
 import { alignment, effectiveRank, spread, uniformity } from "./embedding-health.ts";
 import { knn } from "./knn.ts";
 import { compileEmbedding, embeddedView, runningEncoder, sampledViews, viewedSample } from "./viewed-sample.ts";
@@ -61,7 +61,7 @@ export async function createMonitor(
   return {
     async measure(state, queue) {
       const tensors = Object.fromEntries(state);
-      const outputs = await sample.run(pairs, sample.indices(SAMPLE.pairs), runViews(config), { queue, ...tensors });
+      const outputs = await sample.run(pairs, sample.indices(SAMPLE.pairs), pairViews(config), { queue, ...tensors });
       const queries = outputs("queries");
       const indices = sample.indices(SAMPLE.images);
       const embedded = (await sample.run(features, indices, embeddedView(config), tensors))("embedding");
@@ -88,7 +88,7 @@ export async function createMonitor(
 
 /** queries and keys [B, D] of two views, and the contrastive accuracy [] against the queue. */
 function pairsGraph(config: TrainingConfig, B: number): Record<string, Tensor> {
-  const { query: xq, key: xk } = sampledViews(config, B, runViews(config)); // [B, 3, S, S]
+  const { query: xq, key: xk } = sampledViews(config, B, pairViews(config)); // [B, 3, S, S]
   const projection = (x: Tensor, encoder: Scope) => l2Normalise(projectionEncoder(x, encoder, config));
   const queryEncoder = runningEncoder("q");
   const queries = projection(xq, queryEncoder);

@@ -5,7 +5,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { randomStream } from "../data/streams.ts";
 import { type CompiledGraph, compile, input, type Tensor, type Values } from "../graph/index.ts";
 import { type Embedding, embeddingEncoder } from "../network/encoder.ts";
-import { evaluationScope, type Scope } from "../network/scope.ts";
+import { evaluationScope, once, type Scope } from "../network/scope.ts";
 import { drawViews } from "../views/batch.ts";
 import { viewsOf } from "../views/graph.ts";
 import { IMAGENET_NORMALISATION } from "../views/preprocessing.ts";
@@ -72,12 +72,7 @@ export const embeddedView = ({ imageSize: size }: TrainingConfig, recipe: ViewSp
 
 /** The encoder `q` or `k` of a run with running statistics. It may encode several views: each tensor is one input. */
 export function runningEncoder(encoder: string): Scope {
-  const tensors = new Map<string, Tensor>();
-  return evaluationScope(({ name, shape }) => {
-    const tensor = tensors.get(name) ?? input(`${encoder}.${name}`, shape);
-    tensors.set(name, tensor);
-    return tensor;
-  });
+  return evaluationScope(once(({ name, shape }) => input(`${encoder}.${name}`, shape)));
 }
 
 /** Embeds one view of stored images, {@link embeddedView}, with the query encoder: output `embedding` [B, D]. */

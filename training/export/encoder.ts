@@ -5,7 +5,7 @@ import { AppError } from "../../core/errors.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import { compile, input, serialize } from "../graph/index.ts";
 import { type Embedding, embeddingEncoder } from "../network/encoder.ts";
-import { evaluationScope, foldedScope } from "../network/scope.ts";
+import { evaluationScope, foldedScope, once } from "../network/scope.ts";
 import { halveWeights } from "./half-precision.ts";
 
 /** Number formats of the weights in the file. */
@@ -27,7 +27,7 @@ export interface ExportedEncoder {
   readonly difference: number;
 }
 
-type ExportedConfig = Pick<TrainingConfig, "architecture" | "imageSize" | "head" | "dim">;
+type ExportedConfig = Pick<TrainingConfig, "architecture" | "imageSize" | "head" | "headWidth" | "dim">;
 
 /**
  * Exports the embedding encoder, for any batch size.
@@ -78,10 +78,12 @@ async function evaluate(
   const S = config.imageSize;
   const x = input("pixels", [pixels.length / (3 * S * S), 3, S, S]);
   const names: string[] = [];
-  const scope = evaluationScope((spec) => {
-    names.push(spec.name);
-    return input(spec.name, spec.shape);
-  });
+  const scope = evaluationScope(
+    once((spec) => {
+      names.push(spec.name);
+      return input(spec.name, spec.shape);
+    }),
+  );
   const graph = await compile({ embedding: embeddingEncoder(x, scope, config, embedding) });
   const results = await graph.run({ pixels, ...Object.fromEntries(names.map((name) => [name, read(name)])) });
   await graph.release();

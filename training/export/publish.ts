@@ -10,7 +10,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { scoreStatistics } from "../evaluate/scores.ts";
 import { compileEmbedding, embeddedView, viewedSample } from "../evaluate/viewed-sample.ts";
 import { describeArchitecture } from "../network/backbone.ts";
-import { type Embedding, encoderTensors } from "../network/encoder.ts";
+import { type Embedding, encoderTensors, type FeatureOptions } from "../network/encoder.ts";
 import type { TensorSpec } from "../network/scope.ts";
 import type { Epoch, StepMetrics } from "../run/log.ts";
 import { encodeWeights } from "../run/warm-start.ts";
@@ -32,9 +32,9 @@ export interface ExportOptions {
 
 /** An embedding to search with. Whitening is fitted to the collection. */
 export type EmbeddingChoice =
-  | { readonly kind: "features" }
+  | ({ readonly kind: "features" } & FeatureOptions)
   | { readonly kind: "projection" }
-  | ({ readonly kind: "whitened" } & WhiteningOptions);
+  | ({ readonly kind: "whitened" } & WhiteningOptions & FeatureOptions);
 
 /** Retrieves better than plain features, with a smaller index: see docs/results.md. */
 export const DEFAULT_EMBEDDING = {
@@ -64,6 +64,8 @@ export interface PublishOptions extends ExportOptions {
 
 /** Most images that a whitening is fitted to. */
 const FITTED_IMAGES = 8192;
+/** Most features that are whitened together. */
+const MOST_JOINED = 1024;
 /** Images of the collection that the exported encoder is checked on. */
 const CHECKED_IMAGES = 8;
 
@@ -76,7 +78,8 @@ export async function publish(options: PublishOptions): Promise<Model> {
   const { name, dataset, metrics, state, threads, embedding: choice = DEFAULT_EMBEDDING } = options;
   const config = { ...options.config, imageSize: options.size ?? options.config.imageSize };
   const tensors = encoderTensors(config);
-  const feeds = Object.fromEntries(tensors.map((spec) => [`q.${spec.name}`, state.get(`q.${spec.name}`)!]));
+  const read = (tensor: string) => state.get(`q.${tensor}`)!;
+  const feeds = Object.fromEntries(tensors.map(({ name }) => [`q.${name}`, read(name)]));
   const sample = viewedSample(dataset, config);
 
   const embedding = choice.kind === "whitened" ? await whitened(choice) : choice;
@@ -86,7 +89,7 @@ export async function publish(options: PublishOptions): Promise<Model> {
 
   const cardInput = encoderInput(config.imageSize);
   const check = normalisePixels(await checkImages(dataset, config), CHECKED_IMAGES, cardInput);
-  const { onnx, dimensions, difference } = await exportEncoder(config, (tensor) => feeds[`q.${tensor}`]!, check, {
+  const { onnx, dimensions, difference } = await exportEncoder(config, read, check, {
     embedding,
     ...(options.precision && { precision: options.precision }),
   });
@@ -117,17 +120,29 @@ export async function publish(options: PublishOptions): Promise<Model> {
     licence: options.licence ?? "the licence of the training images",
     createdAt: now,
   };
-  const trained = new Map(tensors.map(({ name, shape }) => [name, { shape, data: feeds[`q.${name}`]! }]));
+  const trained = new Map(tensors.map(({ name, shape }) => [name, { shape, data: read(name) }]));
   const weights = encodeWeights(options.config, trained);
   return writeModel(options.modelsFolder, card, { onnx, weights }, { replace: options.replace ?? false });
 
-  async function whitened(wanted: WhiteningOptions): Promise<Embedding> {
-    const features = await compileEmbedding(config, sample.batch, { threads });
+  async function whitened({
+    mirrored,
+    stages = joinedStages(config.architecture),
+    ...wanted
+  }: WhiteningOptions & FeatureOptions): Promise<Embedding> {
+    const which = { stages, ...(mirrored && { mirrored }) };
+    const plain: Embedding = { kind: "features", ...which };
+    const features = await compileEmbedding(config, sample.batch, { threads, embedding: plain });
     const indices = sample.indices(FITTED_IMAGES);
     const embedded = (await sample.run(features, indices, embeddedView(config), feeds))("embedding");
     await features.release();
-    return { kind: "whitened", whitening: fitWhitening(embedded, embedded.length / indices.length, wanted) };
+    return { kind: "whitened", ...which, whitening: fitWhitening(embedded, embedded.length / indices.length, wanted) };
   }
+}
+
+/** Features of two stages find more than those of one; where they are so many that a whitening takes minutes, of one. */
+function joinedStages({ widths }: TrainingConfig["architecture"]): number {
+  const both = widths.slice(-2).reduce((sum, width) => sum + width, 0);
+  return both <= MOST_JOINED ? Math.min(2, widths.length) : 1;
 }
 
 function curvePoint({ epoch, imagesSeen, loss, knn }: Epoch): CurvePoint {

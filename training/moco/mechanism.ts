@@ -1,6 +1,6 @@
 // The step of a run: views computed from stored images, then the mechanism that the configuration names.
 import type { TrainingConfig } from "../config/schema.ts";
-import { type FormChooser, type GradientOptions, input } from "../graph/index.ts";
+import { concat, type FormChooser, type GradientOptions, input, reshape, sizeOf, type Tensor } from "../graph/index.ts";
 import { projectionEncoder } from "../network/encoder.ts";
 import { optimizerOf } from "../optimize/optimizer.ts";
 import { viewsOf } from "../views/graph.ts";
@@ -26,7 +26,9 @@ export function trainingStep(
   const { dim, bnGroups, shuffle, queuePrecision } = config;
   const images = input("images", [B, storedSize, storedSize, 3], "uint8");
   const f: Encoder = (x, scope) => projectionEncoder(x, scope, config);
-  const { query: xq, key: xk } = viewsOf(images, runViews(config), IMAGENET_NORMALISATION); // [B, 3, S, S]
+  const { key, ...queries } = viewsOf(images, runViews(config), IMAGENET_NORMALISATION);
+  const xk = key!; // [B, 3, S, S]
+  const xq = interleaved(Object.values(queries)); // [V·B, 3, s, s]
   const stepConfig = { B, K, m, T, dim, bnGroups, shuffle, queuePrecision, recompute };
   const optimizer = optimizerOf(config);
   switch (config.mechanism) {
@@ -37,4 +39,12 @@ export function trainingStep(
     case "end-to-end":
       return endToEndStep(f, xq, xk, stepConfig, optimizer, chooser);
   }
+}
+
+/** V tensors [B, …] as one [V·B, …]: the V views of an image one after another, then those of the next. */
+function interleaved(views: readonly Tensor[]): Tensor {
+  if (views.length === 1) return views[0]!;
+  const [B, ...rest] = views[0]!.shape as [number, ...number[]];
+  const columns = views.map((x) => reshape(x, [B, 1, sizeOf(rest)]));
+  return reshape(concat(columns, 1), [views.length * B, ...rest]);
 }

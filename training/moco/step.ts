@@ -7,10 +7,12 @@
 // - The queue is an input, and the keys are an output that the loop enqueues: see dictionary.ts.
 import {
   crossEntropyWithLabel0,
+  expand,
   type FormChooser,
   type GradientOptions,
   gatherRows,
   input,
+  reshape,
   stopGradient,
   type Tensor,
 } from "../graph/index.ts";
@@ -43,7 +45,7 @@ export interface MocoConfig extends GradientOptions {
 
 /** The graph of one step and the state that it updates. */
 export interface MocoStep {
-  /** loss [], accuracy [], queries [B, D], keys [B, D] for the dictionary, logits [B, 1+K]. */
+  /** loss [], accuracy [], queries [V·B, D], keys [B, D] for the dictionary, logits [V·B, 1+K]. */
   readonly outputs: Readonly<Record<"loss" | "accuracy" | "queries" | "keys" | "logits", Tensor>>;
   /** State by name (`q.…`, `k.…`, `velocity.…`) → its value after the step. The negatives are outside: see `Dictionary`. */
   readonly next: ReadonlyMap<string, Tensor>;
@@ -55,6 +57,10 @@ export interface MocoStep {
 
 /**
  * Builds the step from two views of the same images, `xq` and `xk` [B, 3, H, W].
+ *
+ * There may be V queries for one key, of a size of their own: `xq` [V·B, 3, h, w], those of an image one after another. Each is
+ * compared with the same key and queue and has the batch statistics that it would have alone; the loss is the mean over
+ * all of them. (Small crops as queries: Caron et al., "SwAV", arXiv 2006.09882, section 3.2.)
  *
  * Inputs besides those of the views: every name of `next`; `queue` [K, D]; `learningRate` and `step` []; where keys are shuffled
  * `shuffle` and `unshuffle` int64 [B], a permutation and its inverse.
@@ -70,6 +76,7 @@ export function mocoStep(
   chooser?: FormChooser,
 ): MocoStep {
   const { B, K, m, T, dim: D, bnGroups } = config;
+  const V = xq.shape[0]! / B; // queries of an image
   const shuffles = bnGroups > 1 && config.shuffle !== false;
   const shuffle = (x: Tensor) => (shuffles ? gatherRows(x, input("shuffle", [B], "int64")) : x);
   const unshuffle = (x: Tensor) => (shuffles ? gatherRows(x, input("unshuffle", [B], "int64")) : x);
@@ -79,13 +86,13 @@ export function mocoStep(
   const thetaQ = thetaInputs(tensors, "q");
   const thetaK = momentumUpdate(thetaInputs(tensors, "k"), thetaQ, m); // θ_k ← m θ_k + (1−m) θ_q
 
-  const query = encode(f, xq, thetaQ, { bnGroups, chooser });
+  const query = encode(f, xq, thetaQ, { bnGroups: V * bnGroups, chooser }); // sample n is of group n mod V·G
   const key = encode(f, shuffle(xk), thetaK, { bnGroups, chooser });
-  const q = query.vectors; // queries: [B, D]
+  const q = query.vectors; // queries: [V·B, D]
   const k = stopGradient(unshuffle(key.vectors)); // keys: [B, D], no gradient to them
 
   const queue = input("queue", [K, D], config.queuePrecision); // negative keys: [K, D]
-  const logits = mocoLogits(q, k, queue, T); // [B, 1+K], the positive first
+  const logits = mocoLogits(q, repeated(k, V), queue, T); // [V·B, 1+K], the positive first
   const loss = crossEntropyWithLabel0(logits); // []
 
   const { next, gradients } = learn(loss, thetaQ, optimizer, config); // update(θ_q)
@@ -100,4 +107,10 @@ export function mocoStep(
     gradients,
     tensors,
   };
+}
+
+/** x [B, D] → [V·B, D]: each row V times. */
+function repeated(x: Tensor, V: number): Tensor {
+  const [B, D] = x.shape as [number, number];
+  return V === 1 ? x : reshape(expand(reshape(x, [B, 1, D]), [B, V, D]), [V * B, D]);
 }

@@ -1,12 +1,22 @@
 // The encoder of a run: with the projection head as it is trained, and as it is used for search.
 import type { TrainingConfig } from "../config/schema.ts";
-import { constant, input, l2Normalise, matmul, sub, type Tensor } from "../graph/index.ts";
-import { backbone } from "./backbone.ts";
+import {
+  add,
+  concat,
+  constant,
+  globalAveragePool,
+  input,
+  l2Normalise,
+  matmul,
+  sub,
+  type Tensor,
+} from "../graph/index.ts";
+import { backbone, backboneMaps } from "./backbone.ts";
 import { projectionHead } from "./heads.ts";
 import { type Scope, type TensorSpec, tensorSpecs } from "./scope.ts";
 
 /** What of a configuration the encoder is built from. */
-type EncoderConfig = Pick<TrainingConfig, "architecture" | "head" | "dim">;
+type EncoderConfig = Pick<TrainingConfig, "architecture" | "head" | "headWidth" | "dim">;
 
 /** A linear map of features of length F that evens out their directions: y = (x − mean) · matrix. */
 export interface Whitening {
@@ -18,15 +28,27 @@ export interface Whitening {
   readonly dimensions: number;
 }
 
+/** Which features of an image are searched with. */
+export interface FeatureOptions {
+  /** The mean of the features of the image and of its mirror image; takes twice the time. @default false */
+  readonly mirrored?: boolean;
+  /** Pooled features of so many of the last stages, side by side, each of unit norm. @default 1; whitened where there are few: 2 */
+  readonly stages?: number;
+}
+
 /** What is searched with: the pooled features, those whitened, or the projection that the loss was computed with. */
 export type Embedding =
-  | { readonly kind: "features" }
+  | ({ readonly kind: "features" } & FeatureOptions)
   | { readonly kind: "projection" }
-  | { readonly kind: "whitened"; readonly whitening: Whitening };
+  | ({ readonly kind: "whitened"; readonly whitening: Whitening } & FeatureOptions);
 
 /** f of the paper: [B, 3, S, S] → [B, D], not normalised. */
-export function projectionEncoder(x: Tensor, scope: Scope, { architecture, head, dim }: EncoderConfig): Tensor {
-  return projectionHead(backbone(x, scope, architecture), scope, head, dim);
+export function projectionEncoder(
+  x: Tensor,
+  scope: Scope,
+  { architecture, head, headWidth, dim }: EncoderConfig,
+): Tensor {
+  return projectionHead(backbone(x, scope, architecture), scope, head, dim, headWidth);
 }
 
 /** What is searched with, of unit norm: [B, 3, S, S] → [B, D]. */
@@ -37,11 +59,33 @@ export function embeddingEncoder(
   embedding: Embedding = { kind: "features" },
 ): Tensor {
   if (embedding.kind === "projection") return l2Normalise(projectionEncoder(x, scope, config));
-  const features = l2Normalise(backbone(x, scope, config.architecture));
+  const features = searchFeatures(x, scope, config, embedding);
   if (embedding.kind === "features") return features;
   const { mean, matrix, dimensions } = embedding.whitening;
   const centred = sub(features, constant(mean, [1, mean.length]));
   return l2Normalise(matmul(centred, constant(matrix, [mean.length, dimensions])));
+}
+
+/** Pooled features of unit norm, [B, F]. */
+function searchFeatures(
+  x: Tensor,
+  scope: Scope,
+  { architecture }: EncoderConfig,
+  { mirrored = false, stages = 1 }: FeatureOptions,
+): Tensor {
+  const of = (image: Tensor) => {
+    const maps = backboneMaps(image, scope, architecture).slice(-stages);
+    const parts = maps.map((map) => l2Normalise(globalAveragePool(map)));
+    return parts.length === 1 ? parts[0]! : l2Normalise(concat(parts, 1));
+  };
+  return mirrored ? l2Normalise(add(of(x), of(mirror(x)))) : of(x);
+}
+
+/** Images [B, C, H, W] turned from left to right. */
+function mirror(x: Tensor): Tensor {
+  const W = x.shape[3]!;
+  const reversed = Float32Array.from({ length: W * W }, (_, i) => (i % W === W - 1 - Math.floor(i / W) ? 1 : 0));
+  return matmul(x, constant(reversed, [W, W]));
 }
 
 /** The tensors of the encoder with its head, in the order of its layers. */

@@ -2,14 +2,23 @@
 import { linear, relu, type Tensor } from "../graph/index.ts";
 import type { Scope } from "./scope.ts";
 
-/** `linear` as MoCo v1, `mlp` as v2: hidden layer as wide as the features, ReLU. */
+/** `linear` as MoCo v1, `mlp` as v2: a hidden layer and ReLU. */
 export type HeadKind = "linear" | "mlp";
 
-/** features [N, F] → [N, dim], not yet normalised. Named `fc` as in torchvision. */
-export function projectionHead(features: Tensor, scope: Scope, kind: HeadKind, dim: number): Tensor {
-  const width = features.shape[1]!;
+/**
+ * features [N, F] → [N, dim], not yet normalised. Named `fc` as in torchvision.
+ *
+ * @param hidden Width of the hidden layer. @default F, as MoCo v2
+ */
+export function projectionHead(
+  features: Tensor,
+  scope: Scope,
+  kind: HeadKind,
+  dim: number,
+  hidden = features.shape[1]!,
+): Tensor {
   if (kind === "linear") return fullyConnected(features, scope, "fc", dim);
-  return fullyConnected(relu(fullyConnected(features, scope, "fc.0", width)), scope, "fc.2", dim);
+  return fullyConnected(relu(fullyConnected(features, scope, "fc.0", hidden)), scope, "fc.2", dim);
 }
 
 function fullyConnected(x: Tensor, scope: Scope, name: string, outputs: number): Tensor {

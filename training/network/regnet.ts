@@ -64,12 +64,16 @@ export function regnetStages({ depth, initialWidth, slope, multiplier, groupWidt
 }
 
 /** x [N, 3, H, W] → pooled features [N, last width]. */
-export function regnet(x: Tensor, scope: Scope, config: RegNetConfig): Tensor {
+export const regnet = (x: Tensor, scope: Scope, config: RegNetConfig): Tensor =>
+  globalAveragePool(regnetMaps(x, scope, config).at(-1)!);
+
+/** x [N, 3, H, W] → what each stage gives, [N, its width, h, w]. */
+export function regnetMaps(x: Tensor, scope: Scope, config: RegNetConfig): Tensor[] {
   const { stem, widths, depths } = config;
   const { width: channels, kernel, stride } = stem;
   let y = relu(scope.convNorm(x, { conv: "stem.0", norm: "stem.1" }, { channels, kernel, stride }));
   if (stem.maxPool) y = maxPool2d(y, { kernel: 3, stride: 2, padding: 1 });
-  widths.forEach((width, stage) => {
+  return widths.map((width, stage) => {
     for (let n = 0; n < depths[stage]!; n++) {
       y = regnetBlock(
         y,
@@ -80,8 +84,8 @@ export function regnet(x: Tensor, scope: Scope, config: RegNetConfig): Tensor {
         config,
       );
     }
+    return y;
   });
-  return globalAveragePool(y);
 }
 
 function regnetBlock(

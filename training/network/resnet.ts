@@ -28,17 +28,21 @@ export interface ResNetConfig {
 }
 
 /** x [N, 3, H, W] → pooled features [N, last width]. */
-export function resnet(x: Tensor, scope: Scope, config: ResNetConfig): Tensor {
+export const resnet = (x: Tensor, scope: Scope, config: ResNetConfig): Tensor =>
+  globalAveragePool(resnetMaps(x, scope, config).at(-1)!);
+
+/** x [N, 3, H, W] → what each stage gives, [N, its width, h, w]. */
+export function resnetMaps(x: Tensor, scope: Scope, config: ResNetConfig): Tensor[] {
   const { stem, widths, depths } = config;
   const { kernel, stride } = stem;
   let y = relu(scope.convNorm(x, { conv: "conv1", norm: "bn1" }, { channels: stem.width, kernel, stride }));
   if (stem.maxPool) y = maxPool2d(y, { kernel: 3, stride: 2, padding: 1 });
-  widths.forEach((width, stage) => {
+  return widths.map((width, stage) => {
     for (let n = 0; n < depths[stage]!; n++) {
       y = residualBlock(y, scope, `layer${stage + 1}.${n}`, width, stage > 0 && n === 0 ? 2 : 1, config);
     }
+    return y;
   });
-  return globalAveragePool(y);
 }
 
 function residualBlock(

@@ -131,10 +131,23 @@ export function evaluationScope(lookup: Lookup): Scope {
   return scope;
 }
 
+/** The tensor of a name made once, however often a network that encodes several views asks for it. */
+export function once<T extends { readonly name: string }>(make: (spec: T) => Tensor): (spec: T) => Tensor {
+  const made = new Map<string, Tensor>();
+  return (spec) => {
+    const tensor = made.get(spec.name) ?? make(spec);
+    made.set(spec.name, tensor);
+    return tensor;
+  };
+}
+
 /** Fixed values, batch norm folded into the convolution before it: what is exported. */
 export function foldedScope(read: (name: string) => Float32Array): Scope {
+  const fixed = once(({ shape, values }: { name: string; shape: Shape; values: () => Float32Array }) =>
+    constant(values(), shape),
+  );
   return {
-    parameter: (name, shape) => constant(read(name), shape),
+    parameter: (name, shape) => fixed({ name, shape, values: () => read(name) }),
     convNorm(x, names, layer) {
       const { channels, kernel, groups = 1 } = layer;
       const part = (name: string) => read(`${names.norm}.${name}`);
@@ -144,8 +157,13 @@ export function foldedScope(read: (name: string) => Float32Array): Scope {
       const bias = part("bias").map((b, o) => b - mean[o]! * scale[o]!);
       const shape = [channels, x.shape[1]! / groups, kernel, kernel];
       const perChannel = sizeOf(shape) / channels;
-      const weight = read(`${names.conv}.weight`).map((w, i) => w * scale[Math.floor(i / perChannel)]!);
-      return conv2d(x, constant(weight, shape), convOptions(layer), constant(bias, [channels]));
+      const weight = () => read(`${names.conv}.weight`).map((w, i) => w * scale[Math.floor(i / perChannel)]!);
+      return conv2d(
+        x,
+        fixed({ name: names.conv, shape, values: weight }),
+        convOptions(layer),
+        fixed({ name: names.norm, shape: [channels], values: () => bias }),
+      );
     },
   };
 }

@@ -30,19 +30,35 @@ export interface Optimizer {
 
 /** The optimiser of a configuration. */
 export function optimizerOf(config: TrainingConfig): Optimizer {
-  const { optimizer, momentum, weightDecay, betas, epsilon, trust } = config;
+  const { optimizer, momentum, weightDecay, decayVectors, nesterov, betas, epsilon, trust } = config;
   if (optimizer === "adamw") return adamw({ betas, epsilon, weightDecay });
-  return optimizer === "lars" ? lars({ momentum, weightDecay, trust }) : sgd({ momentum, weightDecay });
+  if (optimizer === "lars") return lars({ momentum, weightDecay, trust });
+  return sgd({ momentum, weightDecay, decayVectors, nesterov });
 }
 
-/** v ← μ v + (g + λ θ); θ ← θ − lr v. As torch.optim.SGD, whose first step begins with v = g: the same, since v = 0. */
-export function sgd({ momentum, weightDecay }: { momentum: number; weightDecay: number }): Optimizer {
+/** Options of {@link sgd}. */
+interface SgdOptions {
+  readonly momentum: number;
+  readonly weightDecay: number;
+  /** Whether biases and batch norm, tensors of one dimension, decay too. @default true */
+  readonly decayVectors?: boolean;
+  /** Looks ahead: the step is g + λθ + μ v instead of v. @default false */
+  readonly nesterov?: boolean;
+}
+
+/**
+ * v ← μ v + (g + λ θ); θ ← θ − lr v. As torch.optim.SGD, whose first step begins with v = g: the same, since v = 0. Its
+ * nesterov too.
+ */
+export function sgd({ momentum, weightDecay, decayVectors = true, nesterov = false }: SgdOptions): Optimizer {
   return {
     stateShapes: (shape) => ({ velocity: shape }),
     update(parameter, gradient, { velocity }, { learningRate }) {
-      const decayed = add(gradient, mul(parameter, scalar(weightDecay)));
+      const decays = decayVectors || parameter.shape.length > 1;
+      const decayed = decays ? add(gradient, mul(parameter, scalar(weightDecay))) : gradient;
       const next = add(mul(velocity!, scalar(momentum)), decayed);
-      return { parameter: sub(parameter, mul(next, learningRate)), state: { velocity: next } };
+      const direction = nesterov ? add(decayed, mul(next, scalar(momentum))) : next;
+      return { parameter: sub(parameter, mul(direction, learningRate)), state: { velocity: next } };
     },
   };
 }

@@ -4,6 +4,8 @@
 export type Schedule =
   /** After the warm-up, half a cosine from the base rate down to 0 at the end of the run. */
   | { readonly kind: "cosine"; readonly warmup: number }
+  /** After the warm-up, a line from the base rate down to 0 at the end of the run. */
+  | { readonly kind: "linear"; readonly warmup: number }
   /** × 0.1 at each milestone: 0.6 and 0.8 in MoCo v1. */
   | { readonly kind: "step"; readonly warmup: number; readonly milestones: readonly number[] };
 
@@ -12,5 +14,7 @@ export function learningRateAt(progress: number, base: number, schedule: Schedul
   const { warmup } = schedule;
   if (progress < warmup) return (base * progress) / warmup;
   if (schedule.kind === "step") return base * 0.1 ** schedule.milestones.filter((m) => progress >= m).length;
+  const left = (1 - progress) / (1 - warmup);
+  if (schedule.kind === "linear") return base * left;
   return base * 0.5 * (1 + Math.cos((Math.PI * (progress - warmup)) / (1 - warmup)));
 }

@@ -50,7 +50,7 @@ export function createPace(budget: Budget, options: PaceOptions): Pace {
   const began = now();
   const clock = () => (now() - began) / 1000;
   let step = first;
-  let totalSteps = resumed?.totalSteps ?? ("epochs" in budget ? Math.ceil(budget.epochs * stepsPerEpoch) : undefined);
+  let totalSteps = resumed?.totalSteps ?? stepsOf(budget, stepsPerEpoch);
   const isFitted = totalSteps === undefined;
   let timedFrom = 0;
   let waited = 0;
@@ -98,4 +98,10 @@ export function createPace(budget: Budget, options: PaceOptions): Pace {
       };
     },
   };
+}
+
+/** Steps of a budget that says how many there are. */
+function stepsOf(budget: Budget, perEpoch: number): number | undefined {
+  if ("steps" in budget) return budget.steps;
+  return "epochs" in budget ? Math.ceil(budget.epochs * perEpoch) : undefined;
 }

@@ -75,6 +75,6 @@ function settleOptions(
 }
 
 /** The settings that the weights of a warm start dictate. The size of the images is not among them. */
-function shapeOf({ architecture, head, dim }: TrainingConfig) {
-  return { architecture, head, dim };
+function shapeOf({ architecture, head, headWidth, dim }: TrainingConfig) {
+  return { architecture, head, headWidth: headWidth ?? architecture.widths.at(-1)!, dim };
 }

@@ -43,9 +43,32 @@ export interface ViewSpec<Name extends string = string> {
   readonly recipe: ViewRecipe | "whole";
 }
 
-/** The views that a run draws of each image, in the order in which they are drawn. */
-export const runViews = ({ imageSize, views }: { imageSize: number; views: ViewRecipe }) =>
+/** Several small queries for one key: their number, side in pixels, and share of the area. */
+export const smallQueriesSchema = z.strictObject({
+  count: z.int().positive(),
+  size: z.int().min(8),
+  cropScale: viewRecipeSchema.shape.cropScale,
+});
+
+/** What the views of a run depend on. */
+interface ViewSettings {
+  readonly imageSize: number;
+  readonly views: ViewRecipe;
+  readonly smallQueries?: z.infer<typeof smallQueriesSchema> | undefined;
+}
+
+/** A query and a key of full size: the views that encoders are measured with. */
+export const pairViews = ({ imageSize, views }: ViewSettings) =>
   [
     { name: "query", size: imageSize, recipe: views },
     { name: "key", size: imageSize, recipe: views },
   ] as const satisfies readonly ViewSpec[];
+
+/** The views that a step draws of each image, in the order in which they are drawn: one query or several, then the `key`. */
+export function runViews(settings: ViewSettings): readonly ViewSpec[] {
+  const [query, key] = pairViews(settings);
+  if (!settings.smallQueries) return [query, key];
+  const { count, size, cropScale } = settings.smallQueries;
+  const recipe = { ...settings.views, cropScale };
+  return [...Array.from({ length: count }, (_, v) => ({ name: `query${v}`, size, recipe })), key];
+}

@@ -12,6 +12,10 @@ describe("recipes", () => {
       configOf("moco-v1");
     assert.deepEqual([head, dim, queue, keyMomentum, temperature], ["linear", 128, 65536, 0.999, 0.07]);
     assert.deepEqual([optimizer, learningRate, momentum, weightDecay, batch], ["sgd", 0.03, 0.9, 1e-4, 256]);
+    for (const name of ["moco-v1", "moco-v2", "moco-cifar"] as const) {
+      const { nesterov, decayVectors, smallQueries, headWidth } = configOf(name);
+      assert.deepEqual([nesterov, decayVectors, smallQueries, headWidth], [false, true, undefined, undefined]);
+    }
     const { schedule, views, architecture, imageSize } = configOf("moco-v1");
     assert.deepEqual(schedule, { kind: "step", warmup: 0, milestones: [0.6, 0.8] }); // epochs 120 and 160 of 200
     assert.deepEqual(views.cropScale, [0.2, 1]);
@@ -51,6 +55,11 @@ describe("recipes", () => {
     assert.deepEqual([auto({}).config.batch, auto({}).config.queue, auto({}).config.imageSize], [128, 4096, 32]);
     const few = auto({ images: 240, side: 200 }).config;
     assert.deepEqual([few.batch, few.queue, few.imageSize, few.storedSize], [16, 32, 64, 128]);
+    const { architecture, schedule, nesterov, decayVectors } = auto({}).config;
+    assert.deepEqual(
+      [architecture, schedule, nesterov, decayVectors],
+      ["small-3", { kind: "linear", warmup: 0.02 }, true, false],
+    );
     assert.equal(auto({ images: 1_000_000 }).config.keyMomentum, 0.999);
     assert.equal(auto({ device: "cuda" }).config.architecture, "resnet18");
     assert.equal(auto({ memory: 2 ** 30 }).config.batch, 64);

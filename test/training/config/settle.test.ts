@@ -54,6 +54,7 @@ describe("settle", () => {
       warmup: 0,
       milestones: [0.6, 0.8],
     });
+    assert.deepEqual(config({ schedule: { kind: "linear" } }).schedule, { kind: "linear", warmup: 0 });
     assert.deepEqual(config({ schedule: { warmup: 0.1 } }).schedule, { kind: "cosine", warmup: 0.1 });
   });
 
@@ -90,6 +91,19 @@ describe("settle", () => {
     assert.match(
       refusal(() => config({ storedSize: 16 })),
       /size of the views, 32/,
+    );
+  });
+
+  it("takes several small queries with moco alone", () => {
+    const smallQueries = { count: 4, size: 16, cropScale: [0.1, 0.5] } as const;
+    assert.deepEqual(config({ smallQueries }).smallQueries, smallQueries);
+    assert.match(
+      refusal(() => config({ smallQueries, mechanism: "end-to-end" })),
+      /one query of full size with the mechanism end-to-end/,
+    );
+    assert.match(
+      refusal(() => config({ smallQueries: { count: 4 } as Settings["smallQueries"] })),
+      /smallQueries.size/,
     );
   });
 

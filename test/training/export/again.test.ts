@@ -41,6 +41,7 @@ describe("exportRun", function () {
       { name: "features", embedding: { kind: "features" }, size: 24 },
       { name: "projection", embedding: { kind: "projection" }, precision: "float16", licence: "CC0" },
       { name: "whitened", embedding: { kind: "whitened", dimensions: 8, strength: 1 } },
+      { name: "mirrored", embedding: { kind: "whitened", dimensions: 64, strength: 1, mirrored: true } }, // 8 + 16 features
     ] as const;
     const seen = [];
     for (const choice of choices) {
@@ -57,6 +58,7 @@ describe("exportRun", function () {
       [16, 24, licence],
       [16, 16, "CC0"],
       [8, 16, licence],
+      [24, 16, licence],
     ]);
   });
 

@@ -72,6 +72,34 @@ describe("exportEncoder", () => {
     }
   });
 
+  it("averages an image with its mirror image, and puts the last stages side by side; weights are in the file once", async () => {
+    const embed = async (pixels: Float32Array, embedding: Embedding) => {
+      const { onnx } = await exportEncoder(TINY_CONFIG, (name) => tensors.get(name)!, check, { embedding });
+      const session = await InferenceSession.create(onnx);
+      const out = await session.run({ pixels: new Tensor("float32", pixels, [4, 3, S, S]) });
+      await session.release();
+      return { bytes: onnx.length, rows: out.embedding!.data as Float32Array };
+    };
+    const near = (actual: Float32Array, expected: (i: number) => number) =>
+      actual.forEach((value, i) => {
+        assert.ok(Math.abs(value - expected(i)) < 1e-5, `entry ${i}: ${value} is not ${expected(i)}`);
+      });
+    const mirrorImage = check.map((_, i) => check[i - (i % S) + S - 1 - (i % S)]!);
+    const features = await embed(check, { kind: "features" });
+    const others = await embed(mirrorImage, { kind: "features" });
+    const mirrored = await embed(check, { kind: "features", mirrored: true });
+    const sums = features.rows.map((value, i) => value + others.rows[i]!);
+    const rowOf = (i: number) => sums.subarray(i - (i % 16), i - (i % 16) + 16);
+    near(mirrored.rows, (i) => sums[i]! / Math.hypot(...rowOf(i)));
+    const again = await embed(mirrorImage, { kind: "features", mirrored: true });
+    near(again.rows, (i) => mirrored.rows[i]!);
+    assert.ok(mirrored.bytes < 1.3 * features.bytes, `${mirrored.bytes} bytes for ${features.bytes}`);
+
+    const both = await embed(check, { kind: "features", stages: 2 }); // 8 and 16 channels
+    assert.equal(both.rows.length, 4 * 24);
+    near(features.rows, (i) => both.rows[Math.floor(i / 16) * 24 + 8 + (i % 16)]! * Math.SQRT2);
+  });
+
   it("halves the file where weights are kept as float16, and still agrees", async () => {
     const wide = { ...TINY_CONFIG, architecture: { ...TINY_CONFIG.architecture, widths: [8, 64] } };
     const weights = drawnTensors(wide);

@@ -45,6 +45,19 @@ describe("optimizer", () => {
     near(await steps(sgd({ momentum: 0.9, weightDecay: 0.1 }), [1], [2], [[1], [-1]], 0.5), [[1.4], [1.29]]);
   });
 
+  it("SGD with Nesterov's momentum looks ahead", async () => {
+    // As above, v₁ 1.2: θ = 2 − 0.5 (1.2 + 0.9·1.2) = 0.86. d₂ = −1 + 0.086 = −0.914, v₂ = 1.08 − 0.914 = 0.166,
+    // θ = 0.86 − 0.5 (−0.914 + 0.9·0.166) = 1.2423.
+    const nesterov = sgd({ momentum: 0.9, weightDecay: 0.1, nesterov: true });
+    near(await steps(nesterov, [1], [2], [[1], [-1]], 0.5), [[0.86], [1.2423]]);
+  });
+
+  it("SGD that leaves biases and batch norm undecayed", async () => {
+    const optimizer = sgd({ momentum: 0, weightDecay: 0.1, decayVectors: false });
+    near(await steps(optimizer, [2], [2, 4], [[1, 0]], 0.5), [[1.5, 4]]);
+    near(await steps(optimizer, [1, 2], [2, 4], [[1, 0]], 0.5), [[1.4, 3.8]]); // 2 − 0.5·1.2, 4 − 0.5·0.4
+  });
+
   it("AdamW: decay beside the moments, ε outside the root", async () => {
     // θ 1, lr 0.1, λ 0.5, β .9/.99, ε 0.01. Step 1: m̂ = 2, √v̂ = 2: θ = 0.95 − 0.1·2/2.01 = 0.850498.
     // Step 2: m = .18 + .1·(−1) = 0.08, m̂ = 0.08/0.19 = 0.421053; v = .0396 + .01 = .0496, v̂ = .0496/.0199 = 2.492462,

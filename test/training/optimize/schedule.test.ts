@@ -12,6 +12,14 @@ describe("schedule", () => {
     near(learningRateAt(1, 0.06, cosine), 0);
   });
 
+  it("linear falls in a line from the end of the warm-up to 0", () => {
+    const linear: Schedule = { kind: "linear", warmup: 0.2 };
+    near(learningRateAt(0.1, 1, linear), 0.5);
+    near(learningRateAt(0.2, 1, linear), 1);
+    near(learningRateAt(0.4, 1, linear), 0.75);
+    near(learningRateAt(1, 1, linear), 0);
+  });
+
   it("step: a tenth from each milestone on, as MoCo v1 at epochs 120 and 160 of 200", () => {
     const step: Schedule = { kind: "step", warmup: 0, milestones: [0.6, 0.8] };
     for (const [epoch, rate] of [

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createRandom } from "../../../training/data/random.ts";
 import { drawViews } from "../../../training/views/batch.ts";
 import { allocateViewMatrices, drawView } from "../../../training/views/draw.ts";
-import type { ViewRecipe, ViewSpec } from "../../../training/views/recipe.ts";
+import { runViews, type ViewRecipe, type ViewSpec } from "../../../training/views/recipe.ts";
 
 const RECIPE: ViewRecipe = {
   cropScale: [0.2, 1],
@@ -19,6 +19,28 @@ const DATASET = {
   originalWidths: Uint32Array.of(20, 30, 40),
   originalHeights: Uint32Array.of(40, 30, 20),
 };
+
+describe("runViews", () => {
+  it("are a query and a key, or several small queries and a key", () => {
+    const summary = (more: object) =>
+      runViews({ imageSize: 32, views: RECIPE, ...more }).map(({ name, size, recipe }) => [
+        name,
+        size,
+        recipe !== "whole" && recipe.cropScale,
+      ]);
+    const whole = RECIPE.cropScale;
+    assert.deepEqual(summary({}), [
+      ["query", 32, whole],
+      ["key", 32, whole],
+    ]);
+    const cropScale = [0.1, 0.4];
+    assert.deepEqual(summary({ smallQueries: { count: 2, size: 16, cropScale } }), [
+      ["query0", 16, cropScale],
+      ["query1", 16, cropScale],
+      ["key", 32, whole],
+    ]);
+  });
+});
 
 describe("drawViews", () => {
   it("draws views of different sizes and recipes, image by image, under their names", () => {

@@ -1,0 +1,54 @@
+// How good the encoder of a run is: kNN with the images that it was trained on as neighbours, images held back as queries.
+import { openEncoder } from "../../core/encoder-session.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { openDataset } from "../../training/data/dataset.ts";
+import { embedDataset } from "../../training/evaluate/embed-dataset.ts";
+import { knn } from "../../training/evaluate/knn.ts";
+import { exportRun } from "../../training/export/again.ts";
+import { DEFAULT_EMBEDDING, type ExportOptions } from "../../training/export/publish.ts";
+
+/** Embeddings that a run is measured with: whitened features of two stages or of the last, plain ones, the projection. */
+export const EMBEDDINGS = {
+  "two stages": { embedding: DEFAULT_EMBEDDING },
+  "one stage": { embedding: { ...DEFAULT_EMBEDDING, stages: 1 } },
+  features: { embedding: { kind: "features" } },
+  projection: { embedding: { kind: "projection" } },
+} as const satisfies Record<string, ExportOptions>;
+
+/** Labelled images. */
+export interface Parts {
+  readonly train: string;
+  readonly held: string;
+}
+
+/** kNN top-1 (k 200, temperature 0.1) of a run exported in several ways, by their names, 0..1. */
+export async function measureRun<Name extends string>(
+  runFolder: string,
+  { train, held }: Parts,
+  ways: Readonly<Record<Name, ExportOptions>>,
+): Promise<Record<Name, number>> {
+  const { folder, remove } = await temporaryFolder();
+  const found: Partial<Record<Name, number>> = {};
+  for (const [name, options] of Object.entries(ways) as Array<[Name, ExportOptions]>) {
+    const model = await exportRun({
+      ...options,
+      runFolder,
+      name: "candidate",
+      replace: true,
+      modelsFolder: folder,
+      threads: 1,
+    });
+    const encoder = await openEncoder(model, { threads: 1 });
+    const labelled = async (images: string) => {
+      const dataset = await openDataset([images], model.card.input);
+      const embeddings = await embedDataset(dataset, encoder.embed);
+      await dataset.close();
+      return { embeddings, labels: dataset.labels! };
+    };
+    const [database, queries] = [await labelled(train), await labelled(held)];
+    await encoder.close();
+    found[name] = (await knn(queries, database)).top1;
+  }
+  await remove();
+  return found as Record<Name, number>;
+}
