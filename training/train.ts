@@ -195,6 +195,7 @@ async function run(options: TrainOptions, opened: Array<{ close(): Promise<void>
   if (!metrics)
     throw new AppError("invalid_configuration", "Expected at least one step to train. Ask for more epochs or minutes.");
   const trained = { config, dataset, state: graph.state, metrics, epochs: watch.epochs, begunFrom };
+  onEvent({ kind: "exporting" });
   const model = await publish({ ...options, ...trained, threads });
   return { model, metrics, checkpoint: checkpointPath };
 }
