@@ -5,7 +5,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { Command, Option } from "commander";
-import type { Precision } from "../training/moco/queue.ts";
+import type { QueuePrecision } from "../training/moco/queue.ts";
 import { CASES, timeStep } from "./training-step.ts";
 
 /** One side of one case. */
@@ -45,7 +45,7 @@ const options = program.opts<{
   provider: string;
   tune: boolean;
   queue: number;
-  queuePrecision: Precision;
+  queuePrecision: QueuePrecision;
   recompute?: boolean;
   profile?: boolean;
   json?: boolean;

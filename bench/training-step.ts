@@ -6,7 +6,7 @@ import { createRandom } from "../training/data/random.ts";
 import { compileStateful } from "../training/graph/engine/stateful.ts";
 import { chosenForms, fastestForms, tuningFile } from "../training/graph/engine/tune.ts";
 import { type FormChooser, input, sizeOf } from "../training/graph/index.ts";
-import { noiseKeys, type Precision } from "../training/moco/queue.ts";
+import { noiseKeys, type QueuePrecision } from "../training/moco/queue.ts";
 import { mocoStep } from "../training/moco/step.ts";
 import { projectionHead } from "../training/network/heads.ts";
 import { initialValues } from "../training/network/initialise.ts";
@@ -38,7 +38,7 @@ export interface StepOptions {
   readonly tune: boolean;
   /** Negative keys. */
   readonly queue: number;
-  readonly queuePrecision: Precision;
+  readonly queuePrecision: QueuePrecision;
   readonly recompute?: boolean;
   readonly profile?: boolean;
 }

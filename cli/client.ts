@@ -2,9 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { InvalidArgumentError, Option } from "commander";
 import { AppError, ERRORS, type ErrorCode } from "../core/errors.ts";
+import { hasEnded, type SwapView } from "../server/domain/swap.ts";
 import type { ModelCatalogue } from "../server/models/catalogue.ts";
-import { hasEnded } from "../server/storage/sqlite/swap-records.ts";
-import type { SwapView } from "../server/swap/swaps.ts";
 import { readEvents } from "./event-stream.ts";
 
 /** A stored image that a search found. */

@@ -1,7 +1,6 @@
 // What `activate` and `rollback` share: a swap begun and followed to its end.
 import { AppError } from "../core/errors.ts";
-import type { SwapReport } from "../server/storage/sqlite/swap-records.ts";
-import type { SwapView } from "../server/swap/swaps.ts";
+import type { SwapReport, SwapView } from "../server/domain/swap.ts";
 import type { Client } from "./client.ts";
 import { percent } from "./numbers.ts";
 import { showProgress } from "./progress.ts";

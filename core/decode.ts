@@ -1,9 +1,7 @@
 // Bytes of an image file → RGB pixels. The one place where image files are decoded: training and serving share it.
 import sharp, { type Sharp } from "sharp";
 import { AppError } from "./errors.ts";
-
-/** How an image is brought to the encoder's size: sharp's `cover` (crop), `contain` (pad with white) or `fill` (squash). */
-export type Fit = "cover" | "contain" | "fill";
+import type { Fit } from "./fit.ts";
 
 /** Image file types that are decoded; found from the first bytes, never from a name or a header. */
 export type ImageType = "jpeg" | "png" | "webp" | "avif" | "tiff" | "gif";

@@ -3,13 +3,11 @@
 import { cpus } from "node:os";
 import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
 import { decodeImage, type Region } from "./decode.ts";
+import type { Device } from "./device.ts";
 import { AppError } from "./errors.ts";
 import { refuseExternalData } from "./external-data.ts";
-import type { EncoderInput } from "./model-card.ts";
-import { type Model, readOnnx } from "./model-folder.ts";
-
-/** Execution providers of onnxruntime-node by the names used in options. */
-export type Device = "cpu" | "webgpu" | "cuda" | "coreml" | "dml";
+import type { EncoderInput, ModelCard } from "./model-card.ts";
+import { checkSha256, type LoadedModel, type Model, readOnnx } from "./model-folder.ts";
 
 /** What to do where a device cannot be used. */
 const HOW_TO: Partial<Record<Device, string>> = {
@@ -19,7 +17,7 @@ const HOW_TO: Partial<Record<Device, string>> = {
 
 /** An open encoder of one model. */
 export interface EncoderSession {
-  readonly model: Model;
+  readonly card: ModelCard;
   /**
    * Embeds `count` images. `pixels`: RGB bytes of each image, [count, H, W, 3] as {@link decodeForEncoder} gives them.
    * Returns [count, D] row by row, each row of unit norm. Blocks the thread while it computes.
@@ -60,13 +58,14 @@ export function normalisePixels(pixels: Uint8Array, count: number, input: Encode
  *   cannot be used.
  */
 export async function openEncoder(
-  model: Model,
+  model: Model | LoadedModel,
   { device = "cpu", threads = cpus().length }: { device?: Device; threads?: number } = {},
 ): Promise<EncoderSession> {
   const { card } = model;
-  const onnx = await readOnnx(model);
+  const onnx = "onnx" in model ? model.onnx : await readOnnx(model);
+  if ("onnx" in model) checkSha256(onnx, card);
   refuseExternalData(onnx, card.name);
-  const session = await createSession(onnx, model, device, threads);
+  const session = await createSession(onnx, card, device, threads);
   const embed = async (pixels: Uint8Array, count: number): Promise<Float32Array> => {
     const input = new Tensor("float32", normalisePixels(pixels, count, card.input), [
       count,
@@ -88,11 +87,16 @@ export async function openEncoder(
     }
     return (await embedding.getData()) as Float32Array;
   };
-  await checkOutput(embed, model);
-  return { model, embed, close: () => session.release() };
+  await checkOutput(embed, card);
+  return { card, embed, close: () => session.release() };
 }
 
-async function createSession(onnx: Buffer, model: Model, device: Device, threads: number): Promise<InferenceSession> {
+async function createSession(
+  onnx: Uint8Array,
+  card: ModelCard,
+  device: Device,
+  threads: number,
+): Promise<InferenceSession> {
   // Asked for a provider that this build lacks, onnxruntime-node would use the CPU without a word.
   const built = listSupportedBackends().map(({ name }) => name);
   if (!built.includes(device)) {
@@ -122,19 +126,19 @@ async function createSession(onnx: Buffer, model: Model, device: Device, threads
         },
       );
     }
-    throw new AppError("invalid_model", `Model "${model.card.name}" cannot be loaded: ${reason}`, { cause: error });
+    throw new AppError("invalid_model", `Model "${card.name}" cannot be loaded: ${reason}`, { cause: error });
   }
   if (session.inputNames.join() !== "pixels" || !session.outputNames.includes("embedding")) {
     throw new AppError(
       "invalid_model",
-      `Expected model "${model.card.name}" to have the input "pixels" and the output "embedding" but it has ${session.inputNames.join(", ")} and ${session.outputNames.join(", ")}.`,
+      `Expected model "${card.name}" to have the input "pixels" and the output "embedding" but it has ${session.inputNames.join(", ")} and ${session.outputNames.join(", ")}.`,
     );
   }
   return session;
 }
 
-async function checkOutput(embed: EncoderSession["embed"], model: Model): Promise<void> {
-  const { width, height } = model.card.input;
+async function checkOutput(embed: EncoderSession["embed"], card: ModelCard): Promise<void> {
+  const { width, height } = card.input;
   const pixels = Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * 37 + (i >> 5)) % 256);
   let embedding: Float32Array;
   try {
@@ -142,7 +146,7 @@ async function checkOutput(embed: EncoderSession["embed"], model: Model): Promis
   } catch (error) {
     if (error instanceof AppError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    throw new AppError("invalid_model", `Model "${model.card.name}" cannot embed an image: ${reason}`, {
+    throw new AppError("invalid_model", `Model "${card.name}" cannot embed an image: ${reason}`, {
       cause: error,
     });
   }
@@ -150,7 +154,7 @@ async function checkOutput(embed: EncoderSession["embed"], model: Model): Promis
   if (!(Math.abs(length - 1) < 1e-3)) {
     throw new AppError(
       "invalid_model",
-      `Expected model "${model.card.name}" to answer unit-norm embeddings but the norm is ${length}.`,
+      `Expected model "${card.name}" to answer unit-norm embeddings but the norm is ${length}.`,
     );
   }
 }

@@ -1,5 +1,6 @@
 // The model card: models/<name>/model.json. It says what an encoder expects and gives, and where it comes from.
 import { z } from "zod";
+import { FITS } from "./fit.ts";
 
 /** Model names are also folder names: letters, digits, dot, dash and underscore, at most 64, not starting with a dot. */
 export const modelNameSchema = z
@@ -15,7 +16,7 @@ export const encoderInputSchema = z.object({
   /** Pixels. */
   height: z.int().min(1).max(4096),
   /** How an image of another shape is brought to this size. */
-  fit: z.enum(["cover", "contain", "fill"]),
+  fit: z.enum(FITS),
   /** Per channel R, G, B of values in 0..1: the network sees (value − mean) / std. */
   mean: threeNumbers,
   std: threeNumbers.refine((s) => s.every((v) => v > 0), "expected three numbers above 0"),
@@ -29,8 +30,8 @@ export const scoreStatisticsSchema = z.object({
   random: z.object({ mean: z.number(), std: z.number() }),
 });
 
-/** The model whose weights a training began with, and what had gone into it, its own beginnings included. */
-export const begunFromSchema = z.object({
+/** The model whose weights a training began with; `imagesSeen` and `seconds` include its own parents. */
+export const parentModelSchema = z.object({
   name: modelNameSchema,
   version: z.string(),
   imagesSeen: z.int().nonnegative(),
@@ -79,8 +80,8 @@ export const modelCardSchema = z.object({
       metrics: z.record(z.string(), z.number()),
       machine: z.string(),
       curve: z.array(curvePointSchema).optional(),
-      /** `imagesSeen` and `seconds` beside this count from there on. */
-      begunFrom: begunFromSchema.optional(),
+      /** The parent model; `imagesSeen` and `seconds` above are without it. */
+      begunFrom: parentModelSchema.optional(),
     })
     .optional(),
   scores: scoreStatisticsSchema.optional(),
@@ -96,5 +97,5 @@ export type EncoderInput = z.infer<typeof encoderInputSchema>;
 export type CurvePoint = z.infer<typeof curvePointSchema>;
 export type KeptEvaluation = z.infer<typeof keptEvaluationSchema>;
 export type ScoreStatistics = z.infer<typeof scoreStatisticsSchema>;
-export type BegunFrom = z.infer<typeof begunFromSchema>;
+export type ParentModel = z.infer<typeof parentModelSchema>;
 export type ModelCard = z.infer<typeof modelCardSchema>;

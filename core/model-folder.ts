@@ -17,6 +17,12 @@ export interface Model {
   readonly onnxPath: string;
 }
 
+/** A model as a value: its card and the bytes of its encoder.onnx. */
+export interface LoadedModel {
+  readonly card: ModelCard;
+  readonly onnx: Uint8Array;
+}
+
 /** SHA-256 in lower-case hex. */
 export function sha256(bytes: Uint8Array | string): string {
   return createHash("sha256").update(bytes).digest("hex");
@@ -108,7 +114,8 @@ export async function readOnnx(model: Model): Promise<Buffer> {
   return bytes;
 }
 
-function checkSha256(onnx: Uint8Array, card: ModelCard): void {
+/** @throws AppError `invalid_model` where the bytes are not those of the encoder that the card describes. */
+export function checkSha256(onnx: Uint8Array, card: ModelCard): void {
   const actual = sha256(onnx);
   if (actual === card.sha256) return;
   throw new AppError(

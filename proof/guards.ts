@@ -1,6 +1,7 @@
 // Servers with one guard of the swap removed, to show that the proof notices.
 import { createGenerations } from "../server/generation/generations.ts";
 import type { Parts } from "../server/main.ts";
+import type { Catalogue, Change } from "../server/storage/ports.ts";
 
 /**
  * `dualWrite`: new images and deletes go to the candidate too. `pinning`: a request keeps its generation. `tombstones`:
@@ -8,7 +9,7 @@ import type { Parts } from "../server/main.ts";
  */
 export type Guard = "dualWrite" | "pinning" | "tombstones" | "gate";
 
-type SomeParts = Pick<Parts, "openStore" | "openGeneration">;
+type SomeParts = Pick<Parts, "openStorage" | "openGeneration">;
 
 /** `parts` without `guard`; as they are where it is undefined. */
 export function withoutGuard(guard: Guard | undefined, parts: SomeParts): Partial<Parts> {
@@ -20,14 +21,21 @@ export function withoutGuard(guard: Guard | undefined, parts: SomeParts): Partia
     case "pinning":
       return { ...parts, createGenerations: withoutPinning };
     case "tombstones":
-      return { ...parts, openStore: async (folder) => withoutTombstones(await parts.openStore(folder)) };
+      return {
+        ...parts,
+        openStorage: (folder, logger) => parts.openStorage(folder, logger, { wrapCatalogue: withoutTombstones }),
+      };
     case "gate":
       return {
         ...parts,
-        async openGeneration(record, store, options, logger) {
-          const generation = await parts.openGeneration(record, store, options, logger);
-          const inspect = async () => ({ size: store.images.countContents(), recallAt10: 1, spread: 1 });
-          const index = { ...generation.index, isServing: true, inspect };
+        async openGeneration(record, storage, options, deps) {
+          const generation = await parts.openGeneration(record, storage, options, deps);
+          const inspect = async () => ({ recallAt10: 1, spread: 1 });
+          const size = async (sequence: number) => {
+            const { embedded } = await storage.catalogue.embeddings.tally(record.encoder);
+            return { sequence, contents: embedded };
+          };
+          const index = { ...generation.index, isServing: true, inspect, size };
           Object.defineProperty(index, "isServing", { get: () => generation.index.isServing });
           return Object.create(generation, { index: { value: index } });
         },
@@ -60,10 +68,24 @@ const withoutPinning: Parts["createGenerations"] = () => {
   });
 };
 
-function withoutTombstones(store: Awaited<ReturnType<Parts["openStore"]>>): typeof store {
-  const add: typeof store.embeddings.add = (encoder, embedding) => {
-    store.embeddings.add(encoder, embedding);
-    return true;
+/** A catalogue that tells those who follow it of every embedding that it was to add, also where the content is gone. */
+function withoutTombstones(catalogue: Catalogue): Catalogue {
+  const adding = new Set<Change["added"]>();
+  return {
+    ...catalogue,
+    embeddings: {
+      ...catalogue.embeddings,
+      async add(encoder, embeddings) {
+        const added = embeddings.map((embedding) => ({ encoder, ...embedding }));
+        adding.add(added);
+        try {
+          return await catalogue.embeddings.add(encoder, embeddings);
+        } finally {
+          adding.delete(added);
+        }
+      },
+    },
+    follow: (listener) =>
+      catalogue.follow((change) => listener({ ...change, added: [...change.added, ...[...adding].flat()] })),
   };
-  return { ...store, embeddings: { ...store.embeddings, add } };
 }

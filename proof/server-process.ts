@@ -7,7 +7,8 @@ import { openGeneration } from "../server/generation/generation.ts";
 import type { Options } from "../server/index.ts";
 import { type Parts, start } from "../server/main.ts";
 import { startIndexThread } from "../server/storage/hnsw/thread.ts";
-import { openStore, type Store } from "../server/storage/open.ts";
+import { openStorage } from "../server/storage/open.ts";
+import type { Catalogue } from "../server/storage/ports.ts";
 import { type Guard, withoutGuard } from "./guards.ts";
 
 /** To the server's process. `hold`: stop where a swap enters this state, until `go`. */
@@ -41,21 +42,22 @@ async function pauseAt(state: string, slow: boolean): Promise<void> {
   await released;
 }
 
-/** A store that pauses after the write that brings a swap to another state. */
-function pausingStore(store: Store, slow: boolean): Store {
+/** A catalogue that pauses after the commit that brings a swap to another state. */
+function pausing(catalogue: Catalogue, slow: boolean): Catalogue {
   return {
-    ...store,
-    async write(apply, committed) {
-      let entered: string | undefined;
-      const value = await store.write(() => {
-        const before = store.swaps.running();
-        const result = apply();
-        const after = before && store.swaps.get(before.id)!.state;
-        if (after !== before?.state) entered = after;
-        return result;
-      }, committed);
-      if (entered) await pauseAt(entered, slow);
-      return value;
+    ...catalogue,
+    swaps: {
+      ...catalogue.swaps,
+      async enter(id, state) {
+        await catalogue.swaps.enter(id, state);
+        // The swap enters `loading` as soon as it has begun; `openGeneration` pauses there.
+        if (state !== "loading") await pauseAt(state, slow);
+      },
+      async switchTo(id) {
+        const switched = await catalogue.swaps.switchTo(id);
+        if (switched) void pauseAt("active", slow); // nothing is held: uploads wait for the new generation to answer
+        return switched;
+      },
     },
   };
 }
@@ -67,21 +69,23 @@ const startKillable: typeof startWorker = (module, options) => {
   return worker;
 };
 
-function partsOf(slow: boolean): Pick<Parts, "openStore" | "openGeneration"> {
+function partsOf(slow: boolean): Pick<Parts, "openStorage" | "openGeneration"> {
   return {
-    openStore: async (folder) => pausingStore(await openStore(folder), slow),
-    async openGeneration(record, store, options, logger) {
-      await pauseAt("loading", slow); // the write that begins a swap is its request's, which must be answered
-      const generation = await openGeneration(record, store, options, logger, (dimensions, died) =>
-        startIndexThread(dimensions, died, startKillable),
-      );
+    openStorage: (folder, logger, { wrapCatalogue = (catalogue: Catalogue) => catalogue } = {}) =>
+      openStorage(folder, logger, {
+        startThread: (dimensions, died) => startIndexThread(dimensions, died, startKillable),
+        wrapCatalogue: (catalogue) => wrapCatalogue(pausing(catalogue, slow)),
+      }),
+    async openGeneration(record, storage, options, deps) {
+      await pauseAt("loading", slow); // the request that began the swap is answered meanwhile
+      const generation = await openGeneration(record, storage, options, deps);
       if (!slow) return generation;
       const startBackgroundEncoder: typeof generation.startBackgroundEncoder = async () => {
         const encoder = await generation.startBackgroundEncoder();
         return {
           ...encoder,
-          async embedFiles(paths) {
-            const embeddings = await encoder.embedFiles(paths);
+          async embedFiles(files) {
+            const embeddings = await encoder.embedFiles(files);
             await sleep(SLOW_EMBED_MS);
             return embeddings;
           },

@@ -1,6 +1,7 @@
 // The server's configuration: options of `start`, flags of the command line and environment variables, read once.
 import { cpus } from "node:os";
 import { z } from "zod";
+import { DEVICES } from "../core/device.ts";
 import { AppError } from "../core/errors.ts";
 import { modelNameSchema } from "../core/model-card.ts";
 import { MODELS_FOLDER } from "../core/model-folder.ts";
@@ -33,7 +34,7 @@ export const configSchema = z.strictObject({
     .max(65535, "expected 0 to 65535")
     .default(3000),
   /** Where the encoder computes; `auto`: on the platform's accelerator where it can, on the CPU otherwise. */
-  device: z.enum(["auto", "cpu", "webgpu", "cuda", "coreml", "dml"]).default("cpu"),
+  device: z.enum(["auto", ...DEVICES]).default("cpu"),
   /** Threads of one encoder run. */
   threads: count.default(() => cpus().length),
   /** Largest batch of one encoder run. */
@@ -60,6 +61,8 @@ export const configSchema = z.strictObject({
   trustProxies: number.int("expected a whole number").min(0, "expected 0 or more").default(0),
   /** Seconds in which a client must have sent a whole request. */
   requestSeconds: number.gt(0, "expected more than 0").default(300),
+  /** Seconds in which a client must take some of the answer that waits for it. */
+  readSeconds: number.gt(0, "expected more than 0").default(30),
   /** Seconds after which a run of the encoder is taken to hang, and its process is started again. */
   runSeconds: number.gt(0, "expected more than 0").default(60),
   /** Seconds that requests under way get when the server stops. */

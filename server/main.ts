@@ -2,21 +2,24 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Logger, pino } from "pino";
+import type { Logger } from "pino";
 import { AppError, hasErrno } from "../core/errors.ts";
-import { readModel } from "../core/model-folder.ts";
+import { readModel, readOnnx } from "../core/model-folder.ts";
 import { createCollection } from "./collection/collection.ts";
 import { createCollectionMap } from "./collection/map/collection-map.ts";
 import { type Config, type Options, parseConfig } from "./config.ts";
-import { encoderKey, openGeneration } from "./generation/generation.ts";
+import { encoderKey, type GenerationRecord } from "./domain/generation.ts";
+import { openGeneration } from "./generation/generation.ts";
 import { createGenerations, type Generations } from "./generation/generations.ts";
 import { isLoopback } from "./http/access.ts";
 import { createApp } from "./http/app.ts";
+import { createConnections } from "./http/connections.ts";
+import { createLogger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createModelCatalogue } from "./models/catalogue.ts";
 import { type ModelWatcher, watchModels } from "./models/watcher.ts";
-import { openStore, type Store } from "./storage/open.ts";
-import type { GenerationRecord } from "./storage/sqlite/generation-records.ts";
+import { openStorage } from "./storage/open.ts";
+import type { Storage } from "./storage/ports.ts";
 import { createSwaps } from "./swap/swaps.ts";
 
 /** A server that answers. */
@@ -29,7 +32,10 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-const PARTS = { openStore, createGenerations, openGeneration };
+/** Bytes of answers that wait for clients to read them. */
+const MAX_UNREAD_BYTES = 128 * 1024 * 1024;
+
+const PARTS = { openStorage, createGenerations, openGeneration };
 
 /** What a server is made of, for tests that put a faulty part in. */
 export type Parts = typeof PARTS;
@@ -44,22 +50,23 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
   const parts = { ...PARTS, ...replaced };
   const config = parseConfig(options);
   const stopping = new AbortController();
-  const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: false }));
-  const store = await parts.openStore(config.data);
+  const logger = createLogger(config.logLevel);
+  const storage = await parts.openStorage(config.data, logger);
+  const { catalogue } = storage;
   const generations = parts.createGenerations();
   const metrics = createMetrics({
     generation: () => generations.serving?.number,
-    images: store.images.count,
-    contents: store.images.countContents,
-    waiting: () => generations.serving?.waiting ?? 0,
+    images: catalogue.images.count,
+    contents: catalogue.contents.count,
+    waiting: () => generations.serving?.waitingImages ?? 0,
     ready: () => !stopping.signal.aborted && notReadyReason(generations) === undefined,
   });
-  const open = (record: GenerationRecord) => parts.openGeneration(record, store, config, { logger, metrics });
-  const swaps = createSwaps({ store, generations, modelsFolder: config.models, gate: config, open, logger });
+  const open = (record: GenerationRecord) => parts.openGeneration(record, storage, config, { logger, metrics });
+  const swaps = createSwaps({ storage, generations, modelsFolder: config.models, gate: config, open, logger });
   let watcher: ModelWatcher | undefined;
   const app = createApp({
-    collection: createCollection({ store, generations }),
-    readMap: createCollectionMap({ store, generations }),
+    collection: createCollection({ storage, generations }),
+    readMap: createCollectionMap({ storage, generations }),
     models: createModelCatalogue(config.models, {
       generations,
       swaps,
@@ -70,12 +77,14 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     stopping: stopping.signal,
     metrics,
     limits: config,
-    ...(demandsKeys(config) ? { apiKeys: store.apiKeys, rateLimit: config.rateLimit } : { rateLimit: 0 }),
+    ...(demandsKeys(config) ? { apiKeys: catalogue.apiKeys, rateLimit: config.rateLimit } : { rateLimit: 0 }),
     trustProxies: config.trustProxies,
     logger,
   });
   // A client that sends too slowly is cut off; Node looks for such clients this often.
-  const server = createServer({ connectionsCheckingInterval: 1000 }, app);
+  const connections = createConnections({ readSeconds: config.readSeconds, maxUnreadBytes: MAX_UNREAD_BYTES });
+  const server = createServer({ connectionsCheckingInterval: 1000 }, connections.oneAtATime(app));
+  connections.guard(server);
   server.requestTimeout = config.requestSeconds * 1000;
   server.headersTimeout = Math.min(config.requestSeconds, 20) * 1000;
 
@@ -85,22 +94,22 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     await drain(server, config.drainSeconds);
     await Promise.all([swaps.close(), watcher?.close()]);
     await generations.closeAll();
-    store.close();
+    await storage.close();
   };
 
   try {
-    if (demandsKeys(config) && store.apiKeys.list().length === 0) throw keysMissing(config);
+    if (demandsKeys(config) && (await catalogue.apiKeys.list()).length === 0) throw keysMissing(config);
     await listen(server, config);
-    const active = await firstGeneration(store, config, logger);
+    const active = await firstGeneration(storage, config, logger);
     const generation = await open(active);
     generations.setCandidate(generation); // so that it is closed on failure
-    await Promise.all([generation.warm(), generation.index.rebuild()]);
+    await Promise.all([generation.warm(), generation.index.fill()]);
     generations.switchTo(generation);
   } catch (error) {
     await close();
     throw error;
   }
-  swaps.resume();
+  await swaps.resume();
   watcher = watchModels(config.models, { swaps, logger }, config);
   logger.info({ model: generations.active().card.name }, "ready");
   const { address, family, port } = server.address() as AddressInfo;
@@ -110,25 +119,27 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
 
 const demandsKeys = ({ host, requireKeys }: Config) => requireKeys || !isLoopback(host);
 
-const keysMissing = ({ host, data }: Config) =>
-  new AppError(
+const keysMissing = ({ host, data }: Config) => {
+  const why = isLoopback(host)
+    ? "API keys are demanded (requireKeys)"
+    : `Others can reach ${host}, so API keys are demanded`;
+  return new AppError(
     "invalid_configuration",
-    `Others can reach ${host}, so the server demands API keys, and there is none. Make one first: moco-search keys create --role admin --data ${data}`,
+    `${why}, and there is none. Make one first: moco-search keys create --role admin --data ${data}`,
   );
+};
 
 /** The generation that was active last, or in a new data folder one of the model that is asked for. */
-async function firstGeneration(store: Store, { models, model }: Config, logger: Logger): Promise<GenerationRecord> {
-  const active = store.generations.inState("active");
+async function firstGeneration(storage: Storage, { models, model }: Config, logger: Logger): Promise<GenerationRecord> {
+  const { generations } = storage.catalogue;
+  const active = await generations.inState("active");
   if (active) {
     if (model !== undefined) await warnOfOther(active, models, model, logger);
     return active;
   }
   const found = await readModel(models, model ?? "default");
-  await store.models.put(found);
-  return store.write(() => {
-    const encoder = store.embeddings.encoderNumber(encoderKey(found.card));
-    return store.generations.add(encoder, found.card, "active");
-  });
+  await storage.models.put(found.card.sha256, await readOnnx(found));
+  return generations.addFirst(found.card);
 }
 
 /** The model of a data folder only changes by a swap; who asks for another one at the start must hear that. */

@@ -18,8 +18,8 @@ export interface Metrics {
 export interface Gauges {
   /** Number of the active generation; undefined before the first. */
   readonly generation: () => number | undefined;
-  readonly images: () => number;
-  readonly contents: () => number;
+  readonly images: () => Promise<number>;
+  readonly contents: () => Promise<number>;
   /** Images on their way to an embedding. */
   readonly waiting: () => number;
   readonly ready: () => boolean;
@@ -53,13 +53,13 @@ export function createMetrics(gauges: Gauges): Metrics {
     registers,
   });
   const embedded = new Counter({ name: "moco_search_embedded_images_total", help: "Images embedded.", registers });
-  const gauge = (name: string, help: string, value: () => number) =>
+  const gauge = (name: string, help: string, value: () => number | Promise<number>) =>
     new Gauge({
       name: `moco_search_${name}`,
       help,
       registers,
-      collect() {
-        this.set(value());
+      async collect() {
+        this.set(await value());
       },
     });
   gauge("generation", "Number of the active generation, 0 before the first.", () => gauges.generation() ?? 0);

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { hasEnded } from "../server/storage/sqlite/swap-records.ts";
-import type { SwapView } from "../server/swap/swaps.ts";
+import { hasEnded, type SwapView } from "../server/domain/swap.ts";
 import type { TestServer } from "./test-server.ts";
 
 /** Waits until a swap has ended and returns how. */

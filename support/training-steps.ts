@@ -1,7 +1,7 @@
 // A few steps of a small training on a device, the same on every device. As a program it prints them as JSON:
 //   node --import tsx support/training-steps.ts webgpu
 import { pathToFileURL } from "node:url";
-import type { Device } from "../core/encoder-session.ts";
+import type { Device } from "../core/device.ts";
 import { createRandom } from "../training/data/random.ts";
 import { providersOf } from "../training/graph/engine/device.ts";
 import { compileStateful } from "../training/graph/engine/stateful.ts";

@@ -18,14 +18,15 @@ export {
   type Protocol,
 } from "./evaluate/evaluate.ts";
 export { type ExportRunOptions, exportRun } from "./export/again.ts";
-export { type ExportedEncoder, exportEncoder, PRECISIONS, type Precision } from "./export/encoder.ts";
+export { type ExportedEncoder, exportEncoder, PRECISIONS, type WeightPrecision } from "./export/encoder.ts";
 export { DEFAULT_EMBEDDING, type EmbeddingChoice, type ExportOptions } from "./export/publish.ts";
 export { DEVICE_NAMES, type DeviceName, findDevice } from "./graph/engine/device.ts";
 export { tuningFile } from "./graph/engine/tune.ts";
 export { type ParityReport, replay, TOLERANCES } from "./moco/parity.ts";
 export { ARCHITECTURE_NAMES } from "./network/backbone.ts";
 export { viewsSheet } from "./report/contact-sheet.ts";
-export type { StepMetrics, TrainEvent } from "./run/events.ts";
+export type { TrainEvent } from "./run/events.ts";
+export type { StepMetrics } from "./run/log.ts";
 export { type Prepared, type PrepareOptions, prepare } from "./run/prepare.ts";
 export { readWeights, type WarmStart } from "./run/warm-start.ts";
 export { type TrainOptions, type TrainResult, train } from "./train.ts";

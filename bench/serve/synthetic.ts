@@ -1,10 +1,10 @@
 // A data folder with many stored embeddings and no image files: what searching and starting need.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { readModel } from "../../core/model-folder.ts";
+import { pino } from "pino";
+import { readModel, readOnnx } from "../../core/model-folder.ts";
 import { normalised } from "../../core/vector.ts";
-import { encoderKey } from "../../server/generation/generation.ts";
-import { openStore } from "../../server/storage/open.ts";
+import { openStorage } from "../../server/storage/open.ts";
 import { mulberry32, writeTinyModel } from "../../support/tiny-model.ts";
 import { unitVectors } from "../../support/vectors.ts";
 
@@ -14,8 +14,8 @@ export const DIMENSIONS = 128;
 const DIRECTIONS = 24;
 /** Length of the part of a vector that points anywhere, where the other part has 1. */
 const NOISE = 0.3;
-/** Rows written in one transaction. */
-const ROWS = 5000;
+/** Images written in one transaction. */
+const IMAGES = 5000;
 
 /**
  * `count` vectors of unit norm like those of an encoder: 24 directions and some noise in all 128. Vectors that point
@@ -41,23 +41,19 @@ export async function writeSyntheticData(folder: string, count: number): Promise
   const models = join(folder, "models");
   await writeTinyModel(models, "default", { dimensions: DIMENSIONS });
   const model = await readModel(models, "default");
-  const store = await openStore(join(folder, "data"));
-  await store.models.put(model);
-  const encoder = await store.write(() => {
-    const number = store.embeddings.encoderNumber(encoderKey(model.card));
-    store.generations.add(number, model.card, "active");
-    return number;
-  });
+  const storage = await openStorage(join(folder, "data"), pino({ level: "silent" }));
+  await storage.models.put(model.card.sha256, await readOnnx(model));
+  const { encoder } = await storage.catalogue.generations.addFirst(model.card);
   const vectors = syntheticEmbeddings(count, 1);
-  for (let from = 0; from < count; from += ROWS) {
-    await store.write(() => {
-      for (let i = from; i < Math.min(count, from + ROWS); i++) {
-        const sha256 = createHash("sha256").update(String(i)).digest("hex");
-        const image = { sha256, bytes: 1, type: "png", width: 1, height: 1, metadata: { place: i } } as const;
-        const { content } = store.images.add(image);
-        store.embeddings.add(encoder, { content, vector: vectors.next().value as Float32Array });
-      }
+  for (let from = 0; from < count; from += IMAGES) {
+    const added = Array.from({ length: Math.min(IMAGES, count - from) }, (_, i) => {
+      const sha256 = createHash("sha256")
+        .update(String(from + i))
+        .digest("hex");
+      const image = { sha256, bytes: 1, type: "png", width: 1, height: 1, metadata: { place: from + i } } as const;
+      return storage.catalogue.images.add(image, new Map([[encoder, vectors.next().value as Float32Array]]));
     });
+    await Promise.all(added);
   }
-  store.close();
+  await storage.close();
 }

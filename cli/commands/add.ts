@@ -8,6 +8,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { openEncoder } from "../../core/encoder-session.ts";
 import { AppError } from "../../core/errors.ts";
+import { FITS } from "../../core/fit.ts";
 import type { EncoderInput, ModelCard } from "../../core/model-card.ts";
 import { MODELS_FOLDER, sha256, writeModel } from "../../core/model-folder.ts";
 import { type DeclaredEncoder, type Pooling, readDeclaration, wrapEncoder } from "../../core/wrap-encoder.ts";
@@ -42,7 +43,7 @@ export const command = new Command("add")
   .addOption(new Option("--pool <rule>", "how a feature map or tokens become one vector").choices(["mean"]))
   .addOption(
     new Option("--fit <rule>", "how other shapes are brought to it: cut, padded or squashed")
-      .choices(["cover", "contain", "fill"])
+      .choices(FITS)
       .default("cover"),
   )
   .option("--mean <r,g,b>", "mean of its normalisation, of values in 0..1", three, [0.485, 0.456, 0.406])

@@ -1,9 +1,8 @@
 // moco-search keys: API keys of a data folder, also while a server uses it.
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { AppError } from "../../core/errors.ts";
-import { DATABASE_FILE, openApiKeys, ROLES, type Role } from "../../server/index.ts";
+import { type ApiKeys, openApiKeys, ROLES, type Role } from "../../server/index.ts";
 
 interface Flags {
   readonly data: string;
@@ -13,21 +12,11 @@ interface Flags {
 const dataOption = () =>
   new Option("--data <folder>", "the server's data folder").default("./data").env("MOCO_SEARCH_DATA");
 
-/**
- * Runs `action` with the keys of a folder.
- *
- * @throws AppError `invalid_configuration` where it is no data folder: only the first key may make one.
- */
-function withKeys<T>({ data }: Flags, action: (keys: ReturnType<typeof openApiKeys>["keys"]) => T, isNew = false): T {
-  if (!isNew && !existsSync(join(data, DATABASE_FILE))) {
-    throw new AppError(
-      "invalid_configuration",
-      `Expected the data folder of a server at ${data} but it is none. Name it with --data.`,
-    );
-  }
-  const { keys, close } = openApiKeys(data);
+/** Runs `action` with the keys of a folder; only the first key may make one. */
+async function withKeys<T>({ data }: Flags, action: (keys: ApiKeys) => Promise<T>, isNew = false): Promise<T> {
+  const { keys, close } = await openApiKeys(data, { create: isNew });
   try {
-    return action(keys);
+    return await action(keys);
   } finally {
     close();
   }
@@ -46,8 +35,8 @@ command
   .addOption(dataOption())
   .option("--json", "print the key as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search keys create --role admin")
-  .action((flags: Flags & { role: Role; name: string }) => {
-    const made = withKeys(flags, (keys) => keys.create(flags.role, flags.name), true);
+  .action(async (flags: Flags & { role: Role; name: string }) => {
+    const made = await withKeys(flags, (keys) => keys.create(flags.role, flags.name), true);
     console.error(`A key of the data in ${resolve(flags.data)}. Keep it: it is not stored and cannot be shown again.`);
     console.log(flags.json ? JSON.stringify(made) : made.key);
   });
@@ -58,8 +47,8 @@ command
   .addOption(dataOption())
   .option("--json", "print the list as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search keys list")
-  .action((flags: Flags) => {
-    const all = withKeys(flags, (keys) => keys.list());
+  .action(async (flags: Flags) => {
+    const all = await withKeys(flags, (keys) => keys.list());
     if (flags.json) console.log(JSON.stringify(all));
     else
       for (const { id, role, createdAt, name } of all) console.log(`${id}  ${role.padEnd(5)}  ${createdAt}  ${name}`);
@@ -72,8 +61,8 @@ command
   .addOption(dataOption())
   .option("--json", "print the outcome as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search keys revoke 1f2e3d4c5b6a")
-  .action((id: string, flags: Flags) => {
-    if (!withKeys(flags, (keys) => keys.revoke(id))) {
+  .action(async (id: string, flags: Flags) => {
+    if (!(await withKeys(flags, (keys) => keys.revoke(id)))) {
       throw new AppError("invalid_configuration", `There is no key ${JSON.stringify(id)}. See: moco-search keys list`);
     }
     console.log(flags.json ? JSON.stringify({ revoked: id }) : `Revoked ${id}.`);

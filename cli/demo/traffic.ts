@@ -1,7 +1,7 @@
 // A swap while clients search without pause.
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "../../core/errors.ts";
-import { hasEnded } from "../../server/storage/sqlite/swap-records.ts";
+import { hasEnded } from "../../server/domain/swap.ts";
 import type { Client } from "../client.ts";
 import type { Sample } from "./samples.ts";
 

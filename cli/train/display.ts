@@ -37,11 +37,11 @@ export function trainingDisplay(minutes?: number): { show: (event: TrainEvent) =
         training.say(`epoch ${event.epoch.epoch.toFixed(1)}  ${event.epoch.verdict.message}`);
       }
       if (event.kind === "step") {
-        const { step, totalSteps, loss, accuracy, waiting } = event.metrics;
+        const { step, totalSteps, loss, accuracy, waitingShare } = event.metrics;
         training.update(
           step * batch,
           totalSteps && totalSteps * batch,
-          `loss ${loss.toFixed(3)}  own key found ${percent(accuracy, 0)}${waiting > 0.05 ? `  waiting for data ${percent(waiting, 0)}` : ""}`,
+          `loss ${loss.toFixed(3)}  own key found ${percent(accuracy, 0)}${waitingShare > 0.05 ? `  waiting for data ${percent(waitingShare, 0)}` : ""}`,
         );
       }
     },

@@ -6,7 +6,7 @@ import {
   type EmbeddingChoice,
   type ExportOptions,
   PRECISIONS,
-  type Precision,
+  type WeightPrecision,
 } from "../../training/index.ts";
 import { positive } from "../numbers.ts";
 
@@ -16,7 +16,7 @@ export interface ExportFlags {
   readonly dimensions?: number;
   readonly strength?: number;
   readonly size?: number;
-  readonly precision: Precision;
+  readonly precision: WeightPrecision;
   readonly licence?: string;
 }
 

@@ -1,26 +1,20 @@
 // The collection: what is stored and what is found. The one place that joins decoding, generations and the store; it
 // never sees HTTP.
+import type { Readable } from "node:stream";
 import { AppError } from "../../core/errors.ts";
 import { type Filter, matchesFilter } from "../domain/filter.ts";
+import { type AnsweredBy, answeredBy } from "../domain/generation.ts";
+import type { Image, ImageMatch, Metadata } from "../domain/image.ts";
 import { createPreparer } from "../encoder/preparer.ts";
-import type { Generation } from "../generation/generation.ts";
 import type { Generations } from "../generation/generations.ts";
-import type { Store } from "../storage/open.ts";
-import type { ImageRecord, Metadata } from "../storage/sqlite/image-records.ts";
-import type { UploadKey } from "../storage/sqlite/keyed-uploads.ts";
+import type { Storage } from "../storage/ports.ts";
 import { type DuplicateGroup, findDuplicates } from "./duplicates.ts";
-import { createImageWriter } from "./image-writer.ts";
-import { type ImageMatch, type Query, type SearchOptions, search } from "./search.ts";
-
-/** Who gave an answer: a generation and its model. */
-export interface AnsweredBy {
-  readonly generation: number;
-  readonly model: { readonly name: string; readonly version: string; readonly sha256: string };
-}
+import { createImageWriter, type PlaceInUpload } from "./image-writer.ts";
+import { type Query, type SearchOptions, search } from "./search.ts";
 
 /** A page of images, newest first; `next` is the cursor of the following page. */
 export interface ImagePage {
-  readonly images: ImageRecord[];
+  readonly images: Image[];
   readonly next?: number;
 }
 
@@ -36,20 +30,22 @@ export interface Collection {
    *
    * @throws AppError of decoding, `no_embedding`, `overloaded`, `encoder_unavailable`, `storage_full`; then nothing of
    *   the image is stored.
-   * @param key Of an upload that may be sent again: then it is stored once, and each time answered the same.
+   * @param place In an upload that may be sent again: then it is stored once, and each time answered the same.
    */
-  add(bytes: Uint8Array, metadata: Metadata, key?: UploadKey): Promise<ImageRecord>;
+  add(bytes: Uint8Array, metadata: Metadata, place?: PlaceInUpload): Promise<Image>;
   /** @throws AppError `image_not_found`, here and below. */
-  get(id: string): ImageRecord;
+  get(id: string): Promise<Image>;
   /** Those of these SHA-256 whose bytes are stored. */
-  known(sha256: readonly string[]): string[];
+  known(sha256s: readonly string[]): Promise<string[]>;
   /** Images older than the cursor `before` that fit the filter, newest first. */
   list(limit: number, options?: { before?: number | undefined; filter?: Filter | undefined }): Promise<ImagePage>;
   /** The bytes as they were uploaded. */
-  read(id: string): Promise<{ image: ImageRecord; bytes: Buffer }>;
+  read(id: string): Promise<{ image: Image; bytes: Uint8Array }>;
+  /** {@link Collection.read} as a stream: a client that reads slowly holds a part of them only. */
+  open(id: string): Promise<Readable>;
   remove(id: string): Promise<void>;
   /** Replaces the metadata of an image by what `change` makes of it. */
-  changeMetadata(id: string, change: (metadata: Metadata) => Metadata): Promise<ImageRecord>;
+  changeMetadata(id: string, change: (metadata: Metadata) => Metadata): Promise<Image>;
   /**
    * @param generation The one that gave the pages before, where `offset` continues them.
    * @throws AppError of {@link search}; `cursor_expired` where another generation answers now.
@@ -62,32 +58,35 @@ export interface Collection {
   duplicates(threshold: number): Promise<AnsweredBy & { groups: DuplicateGroup[] }>;
 }
 
-/** Images looked at in one turn of the event loop, where a list is filtered. */
-const LIST_CHUNK = 500;
+/** Images read at a time, where a list is filtered. */
+const LIST_BATCH = 500;
 
-/** Makes the collection of a store. */
-export function createCollection({ store, generations }: { store: Store; generations: Generations }): Collection {
-  const writer = createImageWriter({ store, generations });
+/** What the collection works on. */
+export interface CollectionDeps {
+  readonly storage: Pick<Storage, "catalogue" | "images">;
+  readonly generations: Generations;
+}
 
-  const get = (id: string): ImageRecord => store.images.get(id) ?? throwNotFound(id);
+/** Makes the collection of a storage. */
+export function createCollection({ storage, generations }: CollectionDeps): Collection {
+  const { catalogue } = storage;
+  const writer = createImageWriter({ storage, generations });
 
-  const list: Collection["list"] = async (limit, { before = Number.MAX_SAFE_INTEGER, filter } = {}) => {
-    const size = filter ? LIST_CHUNK : limit + 1;
-    const images: ImageRecord[] = [];
-    let next = before;
-    for (let cursor = before; ; ) {
-      const chunk = store.images.before(cursor, size);
-      for (const { number, record } of chunk) {
-        if (filter && !matchesFilter(filter, record.metadata)) continue;
+  const get = async (id: string): Promise<Image> => (await catalogue.images.get(id)) ?? throwNotFound(id);
+
+  const list: Collection["list"] = async (limit, { before, filter } = {}) => {
+    const images: Image[] = [];
+    let next: number | undefined;
+    for await (const batch of catalogue.images.list({ before, batch: filter ? LIST_BATCH : limit + 1 })) {
+      for (const { number, image } of batch) {
+        if (filter && !matchesFilter(filter, image.metadata)) continue;
         // One more than the page holds shows that there is a next one.
-        if (images.length === limit) return { images, next };
-        images.push(record);
+        if (images.length === limit) return { images, ...(next !== undefined && { next }) };
+        images.push(image);
         next = number;
       }
-      if (chunk.length < size) return { images };
-      cursor = chunk.at(-1)!.number;
-      await new Promise(setImmediate);
     }
+    return { images };
   };
 
   return {
@@ -96,19 +95,22 @@ export function createCollection({ store, generations }: { store: Store; generat
         const embeddings = await Promise.all(images.map((bytes) => generation.embed(createPreparer(bytes))));
         return { ...answeredBy(generation), dimensions: generation.card.dimensions, embeddings };
       }),
-    add: (bytes, metadata, key) => generations.use(() => writer.add(bytes, metadata, key)),
+    add: (bytes, metadata, place) => generations.use(() => writer.add(bytes, metadata, place)),
     get,
-    known: (hashes) => hashes.filter((sha256) => store.images.contentNumber(sha256) !== undefined),
+    known: (sha256s) => storage.catalogue.contents.known(sha256s),
     list,
     async read(id) {
-      const image = get(id);
-      return { image, bytes: await store.files.read(image.sha256) };
+      const image = await get(id);
+      return { image, bytes: (await storage.images.get(image.sha256)) ?? throwNotFound(id) };
+    },
+    async open(id) {
+      return (await storage.images.open((await get(id)).sha256)) ?? throwNotFound(id);
     },
     remove: (id) =>
       generations.use(async () => {
         if (!(await writer.remove(id))) throwNotFound(id);
       }),
-    changeMetadata: async (id, change) => (await writer.changeMetadata(id, change)) ?? throwNotFound(id),
+    changeMetadata: async (id, change) => (await catalogue.images.changeMetadata(id, change)) ?? throwNotFound(id),
     search: (query, { generation: expected, ...options }) =>
       generations.use(async (generation) => {
         if (expected !== undefined && expected !== generation.number) {
@@ -117,19 +119,14 @@ export function createCollection({ store, generations }: { store: Store; generat
             `The cursor is of generation ${expected} but ${generation.number} answers now. Search again from the start.`,
           );
         }
-        return { ...answeredBy(generation), ...(await search(query, options, { generation, store })) };
+        return { ...answeredBy(generation), ...(await search(query, options, { generation, storage })) };
       }),
     duplicates: (threshold) =>
       generations.use(async (generation) => ({
         ...answeredBy(generation),
-        groups: await findDuplicates(threshold, { generation, store }),
+        groups: await findDuplicates(threshold, { generation, storage }),
       })),
   };
-}
-
-/** Names a generation in an answer. */
-export function answeredBy({ number, card: { name, version, sha256 } }: Generation): AnsweredBy {
-  return { generation: number, model: { name, version, sha256 } };
 }
 
 function throwNotFound(id: string): never {

@@ -1,6 +1,6 @@
 // Images that are nearly, or exactly, the same.
 import type { Generation } from "../generation/generation.ts";
-import type { Store } from "../storage/open.ts";
+import type { Catalogue } from "../storage/ports.ts";
 
 /** Images that are linked by similarities of at least the threshold, directly or through each other. */
 export interface DuplicateGroup {
@@ -26,30 +26,29 @@ const SEARCHES = 16;
  */
 export async function findDuplicates(
   threshold: number,
-  { generation, store }: { generation: Generation; store: Store },
+  { generation, storage: { catalogue } }: { generation: Generation; storage: { readonly catalogue: Catalogue } },
 ): Promise<DuplicateGroup[]> {
   const sets = createDisjointSets();
-  for (let cursor = 0; ; ) {
-    const embeddings = store.embeddings.after(generation.encoder, cursor, SEARCHES);
-    if (embeddings.length === 0) break;
-    cursor = embeddings.at(-1)!.content;
-    const answers = await Promise.all(embeddings.map(({ vector }) => generation.index.search(vector, NEIGHBOURS)));
-    for (const [i, { keys, scores }] of answers.entries()) {
-      for (const [j, key] of keys.entries()) {
-        if (scores[j]! >= threshold && key !== embeddings[i]!.content)
-          sets.join(embeddings[i]!.content, key, scores[j]!);
+  for await (const embeddings of catalogue.embeddings.list(generation.encoder, SEARCHES)) {
+    const answers = await Promise.all(embeddings.map(({ vector }) => generation.index.nearest(vector, NEIGHBOURS)));
+    for (const [i, { contents, scores }] of answers.entries()) {
+      const { content } = embeddings[i]!;
+      for (const [j, other] of contents.entries()) {
+        if (scores[j]! >= threshold && other !== content) sets.join(content, other, scores[j]!);
       }
     }
   }
-  for (const content of store.images.contentsOfSeveral()) sets.join(content, content, 1);
-  return sets
-    .all()
+  for (const content of await catalogue.contents.ofSeveralImages()) sets.join(content, content, 1);
+  const all = sets.all();
+  const contents = all.flatMap(({ members }) => members);
+  const imagesWith = await catalogue.images.withContents(contents);
+  const sha256s = await catalogue.contents.sha256s(contents);
+  return all
     .map(({ members, weakest }) => {
-      const imagesWith = store.images.withContents(members);
       const images = members
         .sort((a, b) => a - b)
         .flatMap((content) => {
-          const sha256 = store.images.sha256Of(content);
+          const sha256 = sha256s.get(content);
           return sha256 === undefined ? [] : (imagesWith.get(content) ?? []).map(({ id }) => ({ id, sha256 }));
         });
       const exact = new Set(images.map(({ sha256 }) => sha256)).size === 1;

@@ -2,116 +2,103 @@
 import { readImageInfo } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
 import { sha256 } from "../../core/model-folder.ts";
+import type { Image, Metadata, NewImage, UploadKey } from "../domain/image.ts";
 import { createPreparer } from "../encoder/preparer.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Generations } from "../generation/generations.ts";
-import type { Store } from "../storage/open.ts";
-import type { ImageRecord, Metadata, NewImage } from "../storage/sqlite/image-records.ts";
-import type { UploadKey } from "../storage/sqlite/keyed-uploads.ts";
+import type { AddedImage, Storage } from "../storage/ports.ts";
 import { createKeyedLock } from "./keyed-lock.ts";
+
+/** The place of a file in a request that may be sent again. */
+export interface PlaceInUpload {
+  /** The Idempotency-Key of the request. */
+  readonly key: string;
+  /** Place of the file among those of the request, from 0. */
+  readonly position: number;
+  /** How many files the request has. */
+  readonly files: number;
+}
 
 export interface ImageWriter {
   /** Stores an image; see `Collection.add`. */
-  add(bytes: Uint8Array, metadata: Metadata, key?: UploadKey): Promise<ImageRecord>;
-  /** Changes the metadata of an image; undefined where there is no such image. */
-  changeMetadata(id: string, change: (metadata: Metadata) => Metadata): Promise<ImageRecord | undefined>;
+  add(bytes: Uint8Array, metadata: Metadata, place?: PlaceInUpload): Promise<Image>;
   /** Deletes an image, and the file where no other image has its bytes. False where there is no such image. */
   remove(id: string): Promise<boolean>;
 }
 
-/** Makes the writer of a store. */
-export function createImageWriter({ store, generations }: { store: Store; generations: Generations }): ImageWriter {
+/** What the writer works on. */
+export interface WriterDeps {
+  readonly storage: Pick<Storage, "catalogue" | "images">;
+  readonly generations: Generations;
+}
+
+/** Makes the writer of a storage. */
+export function createImageWriter({ storage: { catalogue, images: files }, generations }: WriterDeps): ImageWriter {
   // Uploads and deletes of the same bytes take turns: the file must be there exactly when a record is.
   const lock = createKeyedLock();
 
   /**
-   * Embeds the image with every open generation and writes it. The active generation must have the embedding at the
-   * moment of the commit: where another became active meanwhile, that one embeds the image too. Which one is active is
-   * read from the database: a switch may stand before this write in the same transaction.
+   * Embeds the image with every open generation and commits it. The commit is refused where the embedding of the
+   * generation is missing that is active at that moment; then that one embeds the image too.
    */
-  const embedAndWrite = async (bytes: Uint8Array, image: NewImage, key?: UploadKey): Promise<ImageRecord> => {
+  const embedAndCommit = async (bytes: Uint8Array, image: NewImage, key?: UploadKey): Promise<AddedImage> => {
     const prepare = createPreparer(bytes);
     const embeddings = new Map<number, Float32Array>();
-    const lacks = (encoder: number) => !embeddings.has(encoder) && !hasStored(image.sha256, encoder);
     const embedFor = async (generation: Generation) => {
-      try {
-        embeddings.set(generation.encoder, await generation.use(() => generation.embed(prepare)));
-      } catch (error) {
-        // Only the generation that answers can refuse an image; another one gets it from its backfill.
-        if (generation === generations.active()) throw error;
-      }
+      embeddings.set(generation.encoder, await generation.use(() => generation.embed(prepare)));
     };
-    let lacking = generations.open().filter(({ encoder }) => lacks(encoder));
+    const stored = await catalogue.contents.number(image.sha256);
+    await Promise.all(
+      generations.open().map(async (generation) => {
+        if (stored !== undefined && (await catalogue.embeddings.get(generation.encoder, stored))) return;
+        await embedFor(generation).catch((error) => {
+          // Only the generation that answers can refuse an image; another one gets it from its backfill.
+          if (generation === generations.active()) throw error;
+        });
+      }),
+    );
+    if (stored === undefined) await files.put(image.sha256, bytes);
     for (;;) {
-      await Promise.all(lacking.map(embedFor));
-      if (store.images.contentNumber(image.sha256) === undefined) await store.files.put(image.sha256, bytes);
-      const record = await write(image, embeddings, key, () => !lacks(store.generations.activeEncoder()));
-      if (record) return record;
-      lacking = [generations.active()];
+      const added = await catalogue.images.add(image, embeddings, key);
+      if ("image" in added) return added;
+      const { number } = added.lacking;
+      const generation = generations.open().find((one) => one.number === number);
+      if (!generation) throw new AppError("not_ready", "The model was changed. Try again in a few seconds.");
+      await embedFor(generation);
     }
   };
 
-  const hasStored = (sha256: string, encoder: number): boolean => {
-    const content = store.images.contentNumber(sha256);
-    return content !== undefined && store.embeddings.has(encoder, content);
+  /** Waits until the image is found by the generation that was active when it was added. */
+  const findable = async ({ generation: number, sequence }: AddedImage): Promise<void> => {
+    const generation = generations.open().find((one) => one.number === number);
+    if (!generation) return;
+    await Promise.all([generation.index.reached(sequence), generations.answering(generation.number)]);
   };
 
-  /** Resolves when the image is on disk and in the active index; with undefined, and nothing written, unless `mayWrite`. */
-  const write = async (
-    image: NewImage,
-    embeddings: ReadonlyMap<number, Float32Array>,
-    key: UploadKey | undefined,
-    mayWrite: () => boolean,
-  ): Promise<ImageRecord | undefined> => {
-    let findable: Promise<void> | undefined;
-    const written = await store.write(
-      () => {
-        if (!mayWrite()) return undefined;
-        const added = store.images.add(image);
-        for (const [encoder, vector] of embeddings) store.embeddings.add(encoder, { content: added.content, vector });
-        if (key) store.keyedUploads.add(key, added.record);
-        // Noted inside the transaction: a switch that stands after this write in it must see what its candidate lacks.
-        for (const { encoder, missed } of generations.open()) {
-          if (!store.embeddings.has(encoder, added.content)) missed.add(added.content);
-        }
-        return added;
-      },
-      (added) => {
-        if (added) findable = tellIndexes(added.content, embeddings);
-      },
-    );
-    await findable;
-    return written?.record;
+  const addLocked = async (bytes: Uint8Array, image: NewImage, key?: UploadKey): Promise<Image> => {
+    let added: AddedImage;
+    try {
+      added = await embedAndCommit(bytes, image, key);
+    } catch (error) {
+      if ((await catalogue.contents.number(image.sha256)) === undefined) await files.remove(image.sha256);
+      throw error;
+    }
+    await findable(added);
+    return added.image;
   };
 
-  /** Resolves when the active index has the content; the others follow on their own. */
-  const tellIndexes = (content: number, embeddings: ReadonlyMap<number, Float32Array>): Promise<void> | undefined => {
-    const [active] = generations.open().map((generation) => {
-      const vector = embeddings.get(generation.encoder);
-      return vector && generation.index.add([{ content, vector }]);
-    });
-    return active;
-  };
-
-  const add = async (bytes: Uint8Array, metadata: Metadata, key?: UploadKey): Promise<ImageRecord> => {
+  const add = async (bytes: Uint8Array, hash: string, metadata: Metadata, key?: UploadKey): Promise<Image> => {
     const info = await readImageInfo(bytes);
-    const image = { ...info, sha256: sha256(bytes), bytes: bytes.length, metadata };
-    return lock(image.sha256, async () => {
-      try {
-        return await embedAndWrite(bytes, image, key);
-      } catch (error) {
-        if (store.images.contentNumber(image.sha256) === undefined) await store.files.remove(image.sha256);
-        throw error;
-      }
-    });
+    const image = { ...info, sha256: hash, bytes: bytes.length, metadata };
+    return lock(hash, () => addLocked(bytes, image, key));
   };
 
   /** As `add`; where the key is known, the image that it stands for. */
-  const addOnce = (bytes: Uint8Array, metadata: Metadata, key: UploadKey): Promise<ImageRecord> =>
+  const addOnce = (bytes: Uint8Array, hash: string, metadata: Metadata, key: UploadKey): Promise<Image> =>
     lock(`key ${key.position} ${key.key}`, async () => {
-      const known = store.keyedUploads.get(key);
-      if (!known) return add(bytes, metadata, key);
-      if (known.content === key.content) return known.record;
+      const known = await catalogue.images.uploaded(key);
+      if (!known) return add(bytes, hash, metadata, key);
+      if (known.content === key.content) return known.image;
       throw new AppError(
         "idempotency_key_reused",
         "Expected the upload that this Idempotency-Key was first sent with but received another. Send it under a new key.",
@@ -119,26 +106,22 @@ export function createImageWriter({ store, generations }: { store: Store; genera
     });
 
   return {
-    add: (bytes, metadata, key) => (key ? addOnce(bytes, metadata, key) : add(bytes, metadata)),
-    changeMetadata: (id, change) => store.write(() => store.images.changeMetadata(id, change)),
+    add(bytes, metadata, place) {
+      const hash = sha256(bytes);
+      if (!place) return add(bytes, hash, metadata);
+      const { key, position, files } = place;
+      const content = sha256(`${files} ${hash} ${JSON.stringify(metadata)}`);
+      return addOnce(bytes, hash, metadata, { key, position, content });
+    },
     async remove(id) {
-      const content = store.images.contentOf(id);
+      const content = await catalogue.contents.ofImage(id);
       if (!content) return false;
       return lock(content.sha256, async () => {
-        let unfindable: Promise<void> | undefined;
-        const removed = await store.write(
-          () => store.images.remove(id),
-          (removed) => {
-            if (!removed || removed === "kept") return;
-            [unfindable] = generations.open().map((generation) => {
-              generation.missed.delete(removed.number);
-              return generation.index.remove(removed.number);
-            });
-          },
-        );
-        await unfindable;
-        if (removed && removed !== "kept") await store.files.remove(removed.sha256);
-        return removed !== undefined;
+        const removed = await catalogue.images.remove(id);
+        if (!removed) return false;
+        await generations.serving?.index.reached(removed.sequence);
+        if (removed.content) await files.remove(removed.content.sha256);
+        return true;
       });
     },
   };

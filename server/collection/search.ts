@@ -3,12 +3,11 @@ import { type Region, readImageInfo } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
 import { sha256 } from "../../core/model-folder.ts";
 import { normalised } from "../../core/vector.ts";
-import { type Filter, matchesFilter } from "../domain/filter.ts";
+import type { Filter } from "../domain/filter.ts";
+import type { ImageMatch } from "../domain/image.ts";
 import { createPreparer } from "../encoder/preparer.ts";
 import type { Generation } from "../generation/generation.ts";
-import type { FoundKeys } from "../storage/hnsw/worker.ts";
-import type { Store } from "../storage/open.ts";
-import type { Metadata } from "../storage/sqlite/image-records.ts";
+import type { Storage } from "../storage/ports.ts";
 
 /**
  * What to search with: an image file or a region of it, a stored image, a vector of any norm, or stored images that
@@ -30,19 +29,11 @@ export interface SearchOptions {
   readonly filter?: Filter | undefined;
 }
 
-export interface ImageMatch {
-  readonly id: string;
-  /** Cosine similarity, −1..1. */
-  readonly score: number;
-  readonly metadata: Metadata;
+/** What a search works on. */
+export interface SearchDeps {
+  readonly generation: Generation;
+  readonly storage: Pick<Storage, "catalogue" | "images">;
 }
-
-/** Searches for one query, where images are deleted meanwhile. */
-const MAX_ATTEMPTS = 5;
-/** Neighbours asked for, for each match wanted, before a filter is taken to be selective. */
-const FILTER_REACH = 4;
-/** Images whose metadata is looked at in one turn of the event loop. */
-const FILTER_CHUNK = 1000;
 
 /**
  * The matches of a query in one generation, best first: those asked for, and whether there are more.
@@ -50,70 +41,35 @@ const FILTER_CHUNK = 1000;
  * Graph search may pass over any one image, but never over the one that was searched with: where the query's bytes are
  * stored they are looked up.
  *
- * A filter is tried on the nearest neighbours first. Where it leaves too few of them, the contents that it fits are
- * compared with the query one by one: the result is exact.
- *
  * @throws AppError `image_not_found`, `invalid_vector`, `invalid_request` for a region outside the image, and what
  *   embedding and the index throw.
  */
 export async function search(
   query: Query,
   { k, offset = 0, minScore = -1, filter }: SearchOptions,
-  { generation, store }: { generation: Generation; store: Store },
+  { generation, storage }: SearchDeps,
 ): Promise<{ matches: ImageMatch[]; hasMore: boolean }> {
-  const vector = await embedQuery(query, generation, store);
+  const vector = await embedQuery(query, generation, storage);
   const leftOut = new Set(
     "id" in query ? [query.id] : "positive" in query ? [...query.positive, ...query.negative] : [],
   );
   const limit = offset + k + 1;
-  const wanted = { limit, minScore, leftOut, filter };
-  const own = storedQuery(query, store);
-  // Images may be deleted between the index's answer and ours. Then the index is asked again, so that the next nearest
-  // take their places.
-  for (let attempt = 1; ; attempt++) {
-    const reach = (filter ? FILTER_REACH : 1) * limit + leftOut.size;
-    let found = await generation.index.search(vector, reach);
-    const mayHaveMore = found.keys.length === reach && (found.scores.at(-1) ?? -1) >= minScore;
-    if (own !== undefined && !found.keys.includes(own)) {
-      found = merged(await generation.index.searchAmong(vector, Float64Array.of(own), 1), found);
-    }
-    let { matches, vanished } = imagesOf(found, wanted, store);
-    if (filter && matches.length < limit && mayHaveMore) {
-      const contents = await contentsThatFit(filter, store);
-      found = await generation.index.searchAmong(vector, contents, limit + leftOut.size);
-      ({ matches, vanished } = imagesOf(found, wanted, store));
-    }
-    if (vanished && attempt < MAX_ATTEMPTS) continue;
-    return { matches: matches.slice(offset, offset + k), hasMore: matches.length === limit };
-  }
-}
-
-/** The content that the query's bytes are stored as. */
-function storedQuery(query: Query, store: Store): number | undefined {
-  return "image" in query && !query.region ? store.images.contentNumber(sha256(query.image)) : undefined;
-}
-
-/** Two lists of matches as one, best first. */
-function merged(some: FoundKeys, others: FoundKeys): FoundKeys {
-  const keys = [...some.keys, ...others.keys];
-  const scores = [...some.scores, ...others.scores];
-  const order = Array.from(keys.keys()).sort((a, b) => scores[b]! - scores[a]!);
-  return {
-    keys: Float64Array.from(order, (i) => keys[i]!),
-    scores: Float32Array.from(order, (i) => scores[i]!),
-  };
+  const isWhole = "image" in query && !query.region;
+  const own = isWhole ? await storage.catalogue.contents.number(sha256(query.image)) : undefined;
+  const matches = await generation.search(vector, { limit, minScore, leftOut, filter, own });
+  return { matches: matches.slice(offset, offset + k), hasMore: matches.length === limit };
 }
 
 /** The query as a vector of unit norm. */
-async function embedQuery(query: Query, generation: Generation, store: Store): Promise<Float32Array> {
+async function embedQuery(query: Query, generation: Generation, storage: SearchDeps["storage"]): Promise<Float32Array> {
   if ("image" in query) {
     if (query.region) await checkRegion(query.image, query.region);
     return generation.embed(createPreparer(query.image, query.region));
   }
   if ("vector" in query) return checkVector(query.vector, generation.card.dimensions);
-  if ("id" in query) return embeddingOf(query.id, generation, store);
+  if ("id" in query) return embeddingOf(query.id, generation, storage);
   const meanOf = async (ids: readonly string[]) => {
-    const vectors = await Promise.all(ids.map((id) => embeddingOf(id, generation, store)));
+    const vectors = await Promise.all(ids.map((id) => embeddingOf(id, generation, storage)));
     return new Float32Array(generation.card.dimensions).map(
       (_, i) => vectors.reduce((sum, vector) => sum + vector[i]!, 0) / Math.max(1, vectors.length),
     );
@@ -124,11 +80,14 @@ async function embedQuery(query: Query, generation: Generation, store: Store): P
   return checkVector([...target], generation.card.dimensions);
 }
 
-async function embeddingOf(id: string, generation: Generation, store: Store): Promise<Float32Array> {
-  const content = store.images.contentOf(id);
-  if (!content) throw new AppError("image_not_found", `There is no image ${JSON.stringify(id)}.`);
-  const stored = store.embeddings.get(generation.encoder, content.number);
-  return stored ?? generation.embed(createPreparer(await store.files.read(content.sha256)));
+async function embeddingOf(id: string, generation: Generation, storage: SearchDeps["storage"]): Promise<Float32Array> {
+  const { catalogue, images } = storage;
+  const content = await catalogue.contents.ofImage(id);
+  const stored = content && (await catalogue.embeddings.get(generation.encoder, content.number));
+  if (stored) return stored;
+  const bytes = content && (await images.get(content.sha256));
+  if (!bytes) throw new AppError("image_not_found", `There is no image ${JSON.stringify(id)}.`);
+  return generation.embed(createPreparer(bytes));
 }
 
 async function checkRegion(image: Uint8Array, { x, y, width, height }: Region): Promise<void> {
@@ -149,39 +108,4 @@ function checkVector(values: readonly number[], dimensions: number): Float32Arra
     throw new AppError("invalid_vector", "Expected a vector of finite numbers that are not all 0.");
   }
   return vector;
-}
-
-/** The images of found contents, and whether a content has none any more. */
-function imagesOf(
-  { keys, scores }: FoundKeys,
-  wanted: { limit: number; minScore: number; leftOut: ReadonlySet<string>; filter: Filter | undefined },
-  store: Store,
-): { matches: ImageMatch[]; vanished: boolean } {
-  const { limit, minScore, leftOut, filter } = wanted;
-  const matches: ImageMatch[] = [];
-  let vanished = false;
-  const imagesWith = store.images.withContents(keys);
-  for (const [i, content] of keys.entries()) {
-    const score = scores[i]!;
-    if (score < minScore || matches.length === limit) break;
-    const images = imagesWith.get(content) ?? [];
-    if (images.length === 0) vanished = true;
-    for (const { id, metadata } of images) {
-      const fits = !leftOut.has(id) && (!filter || matchesFilter(filter, metadata));
-      if (fits && matches.length < limit) matches.push({ id, score, metadata });
-    }
-  }
-  return { matches, vanished };
-}
-
-/** Numbers of the contents that have an image which fits. */
-async function contentsThatFit(filter: Filter, store: Store): Promise<Float64Array<ArrayBuffer>> {
-  const contents = new Set<number>();
-  for (let cursor = 0; ; ) {
-    const images = store.images.metadataAfter(cursor, FILTER_CHUNK);
-    if (images.length === 0) return Float64Array.from(contents);
-    cursor = images.at(-1)!.number;
-    for (const { content, metadata } of images) if (matchesFilter(filter, metadata)) contents.add(content);
-    await new Promise(setImmediate);
-  }
 }

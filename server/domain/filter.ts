@@ -1,6 +1,7 @@
 // Conditions on metadata. One evaluator for lists and searches; nothing of a filter ever reaches SQL.
 import { z } from "zod";
-import type { Metadata } from "../storage/sqlite/image-records.ts";
+import type { Metadata } from "./image.ts";
+import { excessOf } from "./json-limits.ts";
 
 const scalar = z.union([z.string().max(1000), z.number(), z.boolean(), z.null()]);
 const bound = z.union([z.string().max(1000), z.number()]);
@@ -37,25 +38,28 @@ export type Filter = Condition | { and: Filter[] } | { or: Filter[] } | { not: F
 
 /** The most filters joined at one level. */
 const MAX_JOINED = 100;
+/** The most conditions and joins of a whole filter. */
+const MAX_CONDITIONS = 1000;
+/** The most values of a whole filter, those of `in` lists included. */
+const MAX_VALUES = 10_000;
 
-/** Validates a {@link Filter}. Check the depth of what comes from outside before: see `checkDepth`. */
-export const filterSchema: z.ZodType<Filter, Filter> = z
+const joinedSchema: z.ZodType<Filter, Filter> = z
   .union(
     [
       conditionSchema,
       z.strictObject({
         get and() {
-          return z.array(filterSchema).min(1).max(MAX_JOINED);
+          return z.array(joinedSchema).min(1).max(MAX_JOINED);
         },
       }),
       z.strictObject({
         get or() {
-          return z.array(filterSchema).min(1).max(MAX_JOINED);
+          return z.array(joinedSchema).min(1).max(MAX_JOINED);
         },
       }),
       z.strictObject({
         get not() {
-          return filterSchema;
+          return joinedSchema;
         },
       }),
     ],
@@ -65,6 +69,14 @@ export const filterSchema: z.ZodType<Filter, Filter> = z
     },
   )
   .meta({ id: "Filter" });
+
+/** Validates a {@link Filter}. Its size is bounded first: a schema describes every value that does not fit. */
+export const filterSchema = z.preprocess((json, context) => {
+  const excess = excessOf(json, { objects: MAX_CONDITIONS, values: MAX_VALUES });
+  if (!excess) return json;
+  context.addIssue(excess);
+  return z.NEVER;
+}, joinedSchema) as unknown as z.ZodType<Filter, Filter>;
 
 /** True where the metadata fits the filter. */
 export function matchesFilter(filter: Filter, metadata: Metadata): boolean {

@@ -3,7 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { constants, setPriority } from "node:os";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
-import type { Model } from "../../core/model-folder.ts";
+import type { ModelCard } from "../../core/model-card.ts";
 import { siblingModule } from "../../core/paths.ts";
 import { exitOf, startProcess } from "../../core/processes.ts";
 import { createPendingCalls } from "../pending-calls.ts";
@@ -19,8 +19,8 @@ export interface EncoderClient {
    * @throws AppError `encoder_unavailable` where the process dies meanwhile or is being started again.
    */
   run(pixels: Uint8Array, count: number): Promise<Float32Array>;
-  /** Reads, decodes and embeds image files: [paths, D]. Errors as {@link EncoderClient.run}, and of decoding. */
-  embedFiles(paths: readonly string[]): Promise<Float32Array>;
+  /** Decodes and embeds the bytes of image files: [files, D]. Errors as {@link EncoderClient.run}, and of decoding. */
+  embedFiles(files: readonly Uint8Array[]): Promise<Float32Array>;
   /** Ends the process once the runs under way are answered. */
   close(): Promise<void>;
 }
@@ -34,6 +34,13 @@ const EXIT_MS = 5000;
 const unavailable = () =>
   new AppError("encoder_unavailable", "The encoder stopped and is being started again. Try again in a few seconds.");
 
+/** A model to be opened. Its encoder is read again whenever its process is started, and not kept meanwhile. */
+export interface ModelSource {
+  readonly card: ModelCard;
+  /** The bytes of encoder.onnx. */
+  read(): Promise<Uint8Array>;
+}
+
 /**
  * Starts an encoder and returns once the model is open and checked.
  *
@@ -41,7 +48,7 @@ const unavailable = () =>
  * @throws AppError `invalid_model` or `device_unavailable` as `openEncoder` finds; then nothing is left running.
  */
 export async function startEncoder(
-  model: Model,
+  { card, read }: ModelSource,
   { runSeconds, ...options }: EncoderOptions & { readonly runSeconds: number },
   logger: Logger,
 ): Promise<EncoderClient> {
@@ -52,6 +59,7 @@ export async function startEncoder(
   let retry: NodeJS.Timeout | undefined;
 
   const open = async (): Promise<void> => {
+    const onnx = await read();
     const process = startProcess(siblingModule(import.meta.url, "process"));
     // At once: threads inherit the priority of the thread that starts them. It can be lowered, but not raised again
     // without privileges, which is why a background encoder never becomes the one that serves.
@@ -62,7 +70,7 @@ export async function startEncoder(
       process.on("message", (message: FromEncoder) => {
         if ("ready" in message) {
           const { device, fellBack } = message;
-          logger.info({ model: model.card.name, device, ...(fellBack && { fellBack }) }, "the encoder is open");
+          logger.info({ model: card.name, device, ...(fellBack && { fellBack }) }, "the encoder is open");
           resolve();
         } else if ("refused" in message) reject(fromPlainError(message.refused));
         else if ("error" in message) calls.reject(message.id, fromPlainError(message.error));
@@ -71,7 +79,7 @@ export async function startEncoder(
       process.on("error", reject);
       void exited.then(() => reject(new AppError("encoder_unavailable", "The encoder process ended while opening.")));
     });
-    say({ open: model, options });
+    say({ open: { card, onnx }, options });
     try {
       await opened;
     } catch (error) {
@@ -84,7 +92,7 @@ export async function startEncoder(
       child = undefined;
       calls.rejectAll(unavailable());
       if (closing) return;
-      logger.error({ code, signal, model: model.card.name }, "the encoder process died; starting it again");
+      logger.error({ code, signal, model: card.name }, "the encoder process died; starting it again");
       if (Date.now() - startedAt > HEALTHY_MS) retryMs = FIRST_RETRY_MS;
       openAgain();
     });
@@ -97,7 +105,7 @@ export async function startEncoder(
         await open();
         if (closing) child?.disconnect();
       } catch (error) {
-        logger.error({ err: error, model: model.card.name }, "the encoder could not be started again");
+        logger.error({ err: error, model: card.name }, "the encoder could not be started again");
         if (!closing) openAgain();
       }
     }, retryMs);

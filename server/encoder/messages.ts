@@ -1,7 +1,7 @@
 // What the server and an encoder process say to each other.
-import type { Device } from "../../core/encoder-session.ts";
+import type { Device } from "../../core/device.ts";
 import { AppError, ERRORS, type ErrorCode } from "../../core/errors.ts";
-import type { Model } from "../../core/model-folder.ts";
+import type { LoadedModel } from "../../core/model-folder.ts";
 
 /** How an encoder computes. */
 export interface EncoderOptions {
@@ -13,11 +13,11 @@ export interface EncoderOptions {
   readonly background?: boolean;
 }
 
-/** To the encoder: first `open`, then batches of prepared pixels ([count, H, W, 3]) or of image files by their paths. */
+/** To the encoder: first `open`, then batches of prepared pixels ([count, H, W, 3]) or of the bytes of image files. */
 export type ToEncoder =
-  | { readonly open: Model; readonly options: EncoderOptions }
+  | { readonly open: LoadedModel; readonly options: EncoderOptions }
   | { readonly id: number; readonly pixels: Uint8Array; readonly count: number }
-  | { readonly id: number; readonly files: readonly string[] };
+  | { readonly id: number; readonly files: readonly Uint8Array[] };
 
 /** From the encoder: `ready` or `refused` once, then an answer to each batch: [count, D]. */
 export type FromEncoder =

@@ -1,6 +1,9 @@
 import type { Region } from "../../core/decode.ts";
 import { decodeForEncoder } from "../../core/encoder-session.ts";
-import type { Prepare } from "../generation/generation.ts";
+import type { EncoderInput } from "../../core/model-card.ts";
+
+/** Decodes one image to the pixels that an encoder expects: [H, W, 3]. */
+export type Prepare = (input: EncoderInput) => Promise<Uint8Array>;
 
 /** Decodes the bytes of one image, or a region of it, for encoders; once only for all that expect the same input. */
 export function createPreparer(bytes: Uint8Array, region?: Region): Prepare {

@@ -1,9 +1,9 @@
 // The process that one generation's encoder lives in: it computes and nothing else, so that a run never blocks the
 // server and a swap returns all memory.
-import { readFile } from "node:fs/promises";
-import { type Device, decodeForEncoder, type EncoderSession, openEncoder } from "../../core/encoder-session.ts";
+import type { Device } from "../../core/device.ts";
+import { decodeForEncoder, type EncoderSession, openEncoder } from "../../core/encoder-session.ts";
 import { AppError } from "../../core/errors.ts";
-import type { Model } from "../../core/model-folder.ts";
+import type { LoadedModel } from "../../core/model-folder.ts";
 import { type EncoderOptions, type FromEncoder, type ToEncoder, toPlainError } from "./messages.ts";
 
 let session: Promise<EncoderSession> | undefined;
@@ -37,17 +37,17 @@ process.on("message", async (message: ToEncoder) => {
   }
 });
 
-/** Files of a batch that are read and decoded at a time. */
+/** Files of a batch that are decoded at a time. */
 const DECODERS = 4;
 
 /** Embeds image files: [files, D]. */
-async function embedFiles({ model, embed }: EncoderSession, files: readonly string[]): Promise<Float32Array> {
-  const { input } = model.card;
+async function embedFiles({ card, embed }: EncoderSession, files: readonly Uint8Array[]): Promise<Float32Array> {
+  const { input } = card;
   const imageBytes = input.width * input.height * 3;
   const pixels = new Uint8Array(files.length * imageBytes);
   const next = files.entries();
   const decode = async () => {
-    for (const [i, file] of next) pixels.set(await decodeForEncoder(await readFile(file), input), i * imageBytes);
+    for (const [i, file] of next) pixels.set(await decodeForEncoder(file, input), i * imageBytes);
   };
   await Promise.all(Array.from({ length: DECODERS }, decode));
   return embed(pixels, files.length);
@@ -57,7 +57,7 @@ const ACCELERATORS: Partial<Record<NodeJS.Platform, Device>> = { linux: "cuda", 
 
 /** Opens the model on its device; `fellBack` says why `auto` did not use the accelerator. */
 async function openOn(
-  model: Model,
+  model: LoadedModel,
   { device, threads }: EncoderOptions,
 ): Promise<{ session: EncoderSession; device: Device; fellBack?: string }> {
   if (device !== "auto") return { session: await openEncoder(model, { device, threads }), device };

@@ -1,19 +1,16 @@
 // A generation: one encoder and the index of its embeddings. Embeddings of two encoders are not comparable, so encoder
 // and index are opened, switched and closed together.
 import type { Logger } from "pino";
-import type { EncoderInput, ModelCard } from "../../core/model-card.ts";
-import { sha256 } from "../../core/model-folder.ts";
+import { AppError } from "../../core/errors.ts";
+import type { ModelCard } from "../../core/model-card.ts";
+import type { GenerationRecord } from "../domain/generation.ts";
+import type { ImageMatch } from "../domain/image.ts";
 import { batchSizes, createBatcher } from "../encoder/batcher.ts";
 import { type EncoderClient, startEncoder } from "../encoder/client.ts";
 import type { EncoderOptions } from "../encoder/messages.ts";
+import type { Prepare } from "../encoder/preparer.ts";
 import type { Metrics, Stage } from "../metrics.ts";
-import { startIndexThread } from "../storage/hnsw/thread.ts";
-import type { Store } from "../storage/open.ts";
-import type { GenerationRecord } from "../storage/sqlite/generation-records.ts";
-import { createLiveIndex, type LiveIndex } from "./live-index.ts";
-
-/** Decodes one image to the pixels that an encoder expects: [H, W, 3]. */
-export type Prepare = (input: EncoderInput) => Promise<Uint8Array>;
+import type { Storage, VectorIndex, Wanted } from "../storage/ports.ts";
 
 /** A second process of an encoder, for work that nobody waits for. */
 export type BackgroundEncoder = Pick<EncoderClient, "embedFiles" | "close">;
@@ -23,15 +20,15 @@ export interface Generation {
   readonly card: ModelCard;
   /** Stands for the encoder in stored embeddings. */
   readonly encoder: number;
-  readonly index: LiveIndex;
-  /** Contents that were stored without this generation's embedding; a backfill brings it. */
-  readonly missed: Set<number>;
+  readonly index: VectorIndex;
   /** Process id of the encoder; undefined while it is being started again. */
   readonly pid: number | undefined;
   /** Images on their way to an embedding. */
-  readonly waiting: number;
+  readonly waitingImages: number;
   /** Embeds one image; see `Batcher.embed` for errors. */
   embed(prepare: Prepare): Promise<Float32Array>;
+  /** Searches the index; see {@link VectorIndex.search}. */
+  search(query: Float32Array, wanted: Wanted): Promise<ImageMatch[]>;
   /** Starts a process of the same encoder that gives way to all other work. Errors as `startEncoder`. */
   startBackgroundEncoder(): Promise<BackgroundEncoder>;
   /** Runs every batch size that will be served once. */
@@ -53,27 +50,18 @@ export interface GenerationOptions extends EncoderOptions {
 }
 
 /**
- * What an encoder's embeddings are stored under: two encoders with the same key give the same embeddings. The ONNX file
- * alone does not tell, as the card says how pixels are prepared.
- */
-export function encoderKey({ sha256: onnx, input }: ModelCard): string {
-  return sha256(JSON.stringify([onnx, input.width, input.height, input.fit, input.mean, input.std]));
-}
-
-/**
- * Opens the encoder of a generation; its index serves after `index.rebuild()`.
+ * Opens the encoder of a generation; its index serves after `index.fill()`.
  *
  * @throws AppError as `startEncoder`.
  */
 export async function openGeneration(
   { number, card, encoder }: GenerationRecord,
-  store: Store,
+  { models, vectors }: Storage,
   { maxBatch, maxWaiting, device, threads, runSeconds }: GenerationOptions,
   { logger: parentLogger, metrics }: { logger: Logger; metrics: Metrics },
-  startThread: typeof startIndexThread = startIndexThread,
 ): Promise<Generation> {
   const logger = parentLogger.child({ generation: number });
-  const model = store.models.model(card);
+  const model = { card, read: () => readEncoder(card, models) };
   const client = await startEncoder(model, { device, threads, runSeconds }, logger);
   const imageBytes = card.input.width * card.input.height * 3;
   const timed = async <T>(stage: Stage, action: () => Promise<T>): Promise<T> => {
@@ -93,14 +81,7 @@ export async function openGeneration(
     maxWaiting,
     onQueued: (seconds) => metrics.stage("queue", seconds),
   });
-  const index = createLiveIndex({
-    dimensions: card.dimensions,
-    storedAfter: (content, limit) => store.embeddings.after(encoder, content, limit),
-    snapshots: store.snapshots.of(encoder),
-    logger,
-    onSearched: (seconds) => metrics.stage("search", seconds),
-    startThread,
-  });
+  const index = vectors.open({ number, encoder, card });
   let users = 0;
   let whenUnused = () => {};
 
@@ -109,14 +90,14 @@ export async function openGeneration(
     card,
     encoder,
     index,
-    missed: new Set(),
     get pid() {
       return client.pid;
     },
-    get waiting() {
+    get waitingImages() {
       return batcher.waiting;
     },
     embed: (prepare) => batcher.embed(() => timed("decode", () => prepare(card.input))),
+    search: (query, wanted) => timed("search", () => index.search(query, wanted)),
     startBackgroundEncoder: () => startEncoder(model, { device, threads, runSeconds, background: true }, logger),
     async warm() {
       for (const count of batchSizes(maxBatch)) await client.run(new Uint8Array(count * imageBytes).fill(128), count);
@@ -135,4 +116,10 @@ export async function openGeneration(
     },
   };
   return generation;
+}
+
+async function readEncoder(card: ModelCard, models: Storage["models"]): Promise<Uint8Array> {
+  const onnx = await models.get(card.sha256);
+  if (onnx) return onnx;
+  throw new AppError("invalid_model", `The encoder of model "${card.name}" is not in the storage any more.`);
 }

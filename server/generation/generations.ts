@@ -15,6 +15,8 @@ export interface Generations {
   open(): Generation[];
   /** The generation that was active before, kept up to date so that a rollback is instant. */
   readonly previous: Generation | undefined;
+  /** Resolves once the generation of this number answers; at once where it is not open here. */
+  answering(number: number): Promise<void>;
   /** Pins a request to the active generation from its start to its end. */
   use<T>(action: (generation: Generation) => Promise<T>): Promise<T>;
   /** From now on images and deletes go to the candidate too. */
@@ -31,10 +33,14 @@ export function createGenerations(): Generations {
   let active: Generation | undefined;
   let candidate: Generation | undefined;
   let previous: Generation | undefined;
+  const switches: Array<() => void> = [];
 
   const getActive = (): Generation => {
     if (!active) throw new AppError("not_ready", "The model is being loaded. Try again in a few seconds.");
     return active;
+  };
+  const wake = () => {
+    for (const resolve of switches.splice(0)) resolve();
   };
   const open = () => [...new Set([active, candidate, previous])].filter((generation) => generation !== undefined);
 
@@ -47,14 +53,21 @@ export function createGenerations(): Generations {
     get previous() {
       return previous;
     },
+    async answering(number) {
+      while (active?.number !== number && candidate?.number === number) {
+        await new Promise<void>((resolve) => switches.push(resolve));
+      }
+    },
     use: async (action) => getActive().use(action),
     setCandidate(generation) {
       candidate = generation;
+      wake();
     },
     switchTo(generation) {
       previous = active;
       active = generation;
       candidate = undefined;
+      wake();
     },
     async closePrevious() {
       const generation = previous;

@@ -1,7 +1,7 @@
 // Who may do what. Without API keys only this machine may use the server, and no web page of another origin.
 import type { Request, RequestHandler } from "express";
 import { AppError } from "../../core/errors.ts";
-import { type ApiKeys, ROLES, type Role } from "../storage/sqlite/api-keys.ts";
+import { ROLES, type Role } from "../domain/api-key.ts";
 
 /** Answered to everyone: health for supervisors, the page and the description of the interface for browsers. */
 const OPEN = /^\/(livez|readyz|openapi\.json|web\/.*)?$/;
@@ -11,15 +11,21 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i;
 /** True for an address that only this machine reaches. */
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
+/** The keys that are accepted. */
+export interface KeyRoles {
+  /** What a key allows; undefined where it is none. */
+  roleOf(key: string): Promise<Role | undefined>;
+}
+
 /**
  * Demands an API key (`Authorization: Bearer …`) that allows what is asked: reading, searching and embedding with any,
  * changes to images with `write`, changes of the model with `admin`.
  */
-export function demandKey(keys: ApiKeys): RequestHandler {
-  return (request, response, next) => {
+export function demandKey(keys: KeyRoles): RequestHandler {
+  return async (request, response, next) => {
     if (OPEN.test(request.path)) return next();
     const key = /^Bearer ([\x21-\x7e]{1,200})$/i.exec(request.get("authorization") ?? "")?.[1];
-    const role = key === undefined ? undefined : keys.roleOf(key);
+    const role = key === undefined ? undefined : await keys.roleOf(key);
     if (!role) {
       response.set("WWW-Authenticate", "Bearer");
       throw new AppError("unauthorized", "Expected an API key in the header Authorization: Bearer <key>.");
@@ -54,6 +60,11 @@ export const refuseOtherOrigins: RequestHandler = (request, _response, next) => 
       "forbidden",
       `Pages of ${JSON.stringify(origin)} may not use this server. Use API keys to serve others.`,
     );
+  }
+  // A page's images and links come without an Origin, and its forms too in some browsers.
+  const site = request.get("sec-fetch-site");
+  if ((site === "cross-site" || site === "same-site") && !OPEN.test(request.path)) {
+    throw new AppError("forbidden", "Pages of another site may not use this server. Use API keys to serve others.");
   }
   next();
 };

@@ -9,9 +9,8 @@ import type { Collection } from "../collection/collection.ts";
 import type { ReadMap } from "../collection/map/collection-map.ts";
 import type { Metrics } from "../metrics.ts";
 import type { ModelCatalogue } from "../models/catalogue.ts";
-import type { ApiKeys } from "../storage/sqlite/api-keys.ts";
 import type { Swaps } from "../swap/swaps.ts";
-import { demandKey, refuseOtherOrigins } from "./access.ts";
+import { demandKey, type KeyRoles, refuseOtherOrigins } from "./access.ts";
 import type { UploadLimits } from "./multipart.ts";
 import { openApiDocument } from "./openapi.ts";
 import { notFoundHandler, onlyMethods, problemHandler } from "./problem.ts";
@@ -36,7 +35,7 @@ export interface AppDeps {
   readonly metrics: Metrics;
   readonly limits: UploadLimits;
   /** The keys that are demanded; without them only this machine is served. */
-  readonly apiKeys?: ApiKeys | undefined;
+  readonly apiKeys?: KeyRoles | undefined;
   /** Requests a minute from one client; 0 for no limit. */
   readonly rateLimit: number;
   /** Reverse proxies in front. */

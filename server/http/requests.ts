@@ -1,18 +1,20 @@
 // What clients may send: the schemas that validate requests and that the OpenAPI document is made of.
 import { z } from "zod";
 import { filterSchema } from "../domain/filter.ts";
+import { metadataSchema as anyMetadataSchema } from "../domain/image.ts";
+import { hasFiniteNumbers } from "../domain/json-limits.ts";
 import { cursorOf, jsonText } from "./validate.ts";
 
-/** Bytes of the metadata of one image, as JSON. */
+/** Bytes of the metadata of one image, as JSON in UTF-8. */
 const MAX_METADATA_BYTES = 64 * 1024;
 
-/** Free JSON object that a user keeps with an image. */
-export const metadataSchema = z
-  .record(z.string(), z.unknown())
-  .refine((metadata) => JSON.stringify(metadata).length <= MAX_METADATA_BYTES, {
+/** Metadata of an accepted size. */
+export const metadataSchema = anyMetadataSchema
+  .refine((metadata) => Buffer.byteLength(JSON.stringify(metadata)) <= MAX_METADATA_BYTES, {
     error: `expected at most ${MAX_METADATA_BYTES} bytes of metadata`,
     abort: true,
-  });
+  })
+  .refine(hasFiniteNumbers, "expected numbers below 1.8e308");
 
 /** The field `metadata` of an upload: one object for all its files, or a list with one for each. */
 export const uploadFieldsSchema = z.strictObject({

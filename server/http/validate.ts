@@ -2,12 +2,17 @@
 import express, { type RequestHandler, Router } from "express";
 import { z } from "zod";
 import { AppError, type ErrorCode } from "../../core/errors.ts";
+import { excessOf } from "../domain/json-limits.ts";
+
+/** Problems that an answer names, and characters of each. */
+const MAX_PROBLEMS = 5;
+const MAX_PROBLEM_LENGTH = 200;
 
 /**
  * Parses what a client sent.
  *
  * @param codeOf The code of a problem by the first part of its path. Default: `invalid_request`.
- * @throws AppError that names every problem.
+ * @throws AppError that names the first problems.
  */
 export function parse<T>(
   schema: z.ZodType<T>,
@@ -16,26 +21,16 @@ export function parse<T>(
 ): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const shown = parsed.error.issues.slice(0, 5);
-  const problems = shown.map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message));
+  const shown = parsed.error.issues.slice(0, MAX_PROBLEMS);
+  const problems = shown.map(({ path, message }) =>
+    shorten(path.length > 0 ? `${path.join(".")}: ${message}` : message),
+  );
   throw new AppError(codeOf(shown[0]?.path[0]), `${problems.join("; ")}.`);
 }
 
-/** Levels of lists and objects that JSON from outside may have. Code that walks JSON recurses, and stacks are finite. */
-const MAX_DEPTH = 32;
+const shorten = (text: string) => (text.length > MAX_PROBLEM_LENGTH ? `${text.slice(0, MAX_PROBLEM_LENGTH)}…` : text);
 
-/** True where JSON is nested no deeper than is accepted. Does not recurse. */
-export function isShallow(json: unknown): boolean {
-  const isNested = (value: unknown) => typeof value === "object" && value !== null;
-  let level: unknown[] = [json].filter(isNested);
-  for (let depth = 1; level.length > 0; depth++) {
-    if (depth > MAX_DEPTH) return false;
-    level = level.flatMap((value) => Object.values(value as object).filter(isNested));
-  }
-  return true;
-}
-
-/** Reads a JSON body of at most 2 MB into `request.body`. Refuses another content type, and what is nested too deeply. */
+/** Reads a JSON body of at most 2 MB into `request.body`. Refuses another content type, and more values or levels than are meant. */
 export function readJson(...types: string[]): RequestHandler {
   const accepted = ["application/json", ...types];
   return Router().use(
@@ -49,8 +44,9 @@ export function readJson(...types: string[]): RequestHandler {
     },
     express.json({ limit: "2mb", type: accepted }),
     (request, _response, next) => {
-      if (isShallow(request.body)) return next();
-      throw new AppError("invalid_request", `Expected JSON of at most ${MAX_DEPTH} levels but it has more.`);
+      const excess = excessOf(request.body);
+      if (excess) throw new AppError("invalid_request", `The JSON is refused: ${excess}.`);
+      next();
     },
   );
 }
@@ -62,8 +58,9 @@ export function jsonText<T>(schema: z.ZodType<T, T>) {
     .transform((text, context): unknown => {
       try {
         const json: unknown = JSON.parse(text);
-        if (isShallow(json)) return json;
-        context.addIssue(`expected JSON of at most ${MAX_DEPTH} levels`);
+        const excess = excessOf(json);
+        if (!excess) return json;
+        context.addIssue(excess);
       } catch {
         context.addIssue("expected JSON");
       }

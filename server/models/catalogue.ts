@@ -2,36 +2,15 @@
 
 import type { ModelCard } from "../../core/model-card.ts";
 import { listModels, readModel } from "../../core/model-folder.ts";
-import { encoderKey } from "../generation/generation.ts";
+import { encoderKey, type GenerationRecord } from "../domain/generation.ts";
+import type { ModelList, ModelView, ServedModel } from "../domain/model.ts";
+import type { SwapView } from "../domain/swap.ts";
 import type { Generations } from "../generation/generations.ts";
-import type { Swaps, SwapView } from "../swap/swaps.ts";
-
-/** `active`: its encoder answers; `loading`: a swap to it runs; `available`: it can be activated. */
-export type ModelState = "active" | "loading" | "available";
-
-/** A model of models/, or why a folder there cannot be used. `appearedAt`: since the server started, ISO 8601. */
-export type ModelView =
-  | { readonly name: string; readonly state: ModelState; readonly card: ModelCard; readonly appearedAt?: string }
-  | { readonly name: string; readonly state: "invalid"; readonly reason: string };
-
-/** A model as a generation serves it. */
-export interface ServedModel {
-  readonly generation: number;
-  readonly card: ModelCard;
-  /** Two stored images taken at random score higher once in a thousand times; known from the first swap on. */
-  readonly threshold?: number;
-}
+import type { Swaps } from "../swap/swaps.ts";
 
 export interface ModelCatalogue {
   /** `active` is what serves, even where models/ has another model of that name by now. */
-  list(): Promise<{
-    active: ServedModel | null;
-    /** What a rollback goes back to. */
-    previous: ServedModel | null;
-    /** The swap that runs. */
-    swap: SwapView | null;
-    models: ModelView[];
-  }>;
+  list(): Promise<ModelList>;
   /** @throws AppError `model_not_found`, `invalid_model`. */
   get(name: string): Promise<ModelView>;
 }
@@ -45,33 +24,38 @@ export function createModelCatalogue(
     appearedAt,
   }: { generations: Generations; swaps: Swaps; appearedAt: (card: ModelCard) => string | undefined },
 ): ModelCatalogue {
-  const stateOf = (card: ModelCard): ModelState => {
-    if (swaps.running()?.model.sha256 === card.sha256) return "loading";
-    const serving = generations.serving;
-    return serving && encoderKey(serving.card) === encoderKey(card) ? "active" : "available";
-  };
-  const viewOf = (card: ModelCard): ModelView => {
+  const viewOf = (card: ModelCard, swap: SwapView | undefined): ModelView => {
+    const { serving } = generations;
+    const isActive = serving && encoderKey(serving.card) === encoderKey(card);
+    const state = swap?.model.sha256 === card.sha256 ? "loading" : isActive ? "active" : "available";
     const since = appearedAt(card);
-    return { name: card.name, state: stateOf(card), card, ...(since && { appearedAt: since }) };
+    return { name: card.name, state, card, ...(since && { appearedAt: since }) };
+  };
+  const served = async (generation: Pick<GenerationRecord, "number" | "card"> | undefined) => {
+    if (!generation) return null;
+    const { number, card } = generation;
+    const threshold = await swaps.threshold(number);
+    const model: ServedModel = { generation: number, card, ...(threshold !== undefined && { threshold }) };
+    return model;
   };
   return {
     async list() {
       const found = await listModels(modelsFolder);
+      const swap = await swaps.running();
       const models = found.map((entry): ModelView => {
         if ("error" in entry) return { name: entry.name, state: "invalid", reason: entry.error.message };
-        return viewOf(entry.model.card);
+        return viewOf(entry.model.card, swap);
       });
-      const { serving } = generations;
-      const served = (generation: { readonly number: number; readonly card: ModelCard } | undefined) => {
-        if (!generation) return null;
-        const threshold = swaps.threshold(generation.number);
-        return { generation: generation.number, card: generation.card, ...(threshold !== undefined && { threshold }) };
+      return {
+        active: await served(generations.serving),
+        previous: await served(await swaps.previous()),
+        swap: swap ?? null,
+        models,
       };
-      return { active: served(serving), previous: served(swaps.previous()), swap: swaps.running() ?? null, models };
     },
     async get(name) {
       const { card } = await readModel(modelsFolder, name);
-      return viewOf(card);
+      return viewOf(card, await swaps.running());
     },
   };
 }

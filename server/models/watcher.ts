@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
 import { listModels, type Model, readOnnx } from "../../core/model-folder.ts";
-import { encoderKey } from "../generation/generation.ts";
+import { encoderKey } from "../domain/generation.ts";
 import type { Swaps } from "../swap/swaps.ts";
 
 export interface ModelWatcher {

@@ -1,32 +1,23 @@
-// The data folder: SQLite, image files and copies of encoders. What is acknowledged is on disk here.
+// The data folder: SQLite, image files, copies of encoders, and hnswlib's snapshots. What is acknowledged is on disk here.
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type ImageFiles, openImageFiles } from "./files/image-files.ts";
-import { createModelFiles, type ModelFiles } from "./files/model-files.ts";
-import { createSnapshotFiles, type SnapshotFiles } from "./hnsw/snapshot-files.ts";
-import { type ApiKeys, createApiKeys } from "./sqlite/api-keys.ts";
-import { DATABASE_FILE, lockDataFolder, openDatabase } from "./sqlite/database.ts";
-import { createEmbeddingRecords, type EmbeddingRecords } from "./sqlite/embedding-records.ts";
-import { createGenerationRecords, type GenerationRecords } from "./sqlite/generation-records.ts";
-import { createImageRecords, type ImageRecords } from "./sqlite/image-records.ts";
-import { createKeyedUploads, type KeyedUploads } from "./sqlite/keyed-uploads.ts";
-import { createSwapRecords, type SwapRecords } from "./sqlite/swap-records.ts";
-import { createWriteQueue, type Write } from "./sqlite/write-queue.ts";
+import type { Logger } from "pino";
+import { AppError } from "../../core/errors.ts";
+import { openBlobFolder } from "./files/blob-folder.ts";
+import type { startIndexThread } from "./hnsw/thread.ts";
+import { createHnswSearch } from "./hnsw/vector-search.ts";
+import type { ApiKeys, Catalogue, Storage } from "./ports.ts";
+import { openSqliteCatalogue } from "./sqlite/catalogue.ts";
+import { DATABASE_FILE, lockDataFolder } from "./sqlite/database.ts";
+import { removeUnusedBlobs } from "./unused-blobs.ts";
 
-/** The data folder, open. Records are read at any time and written inside {@link Write}. */
-export interface Store {
-  readonly images: ImageRecords;
-  readonly embeddings: EmbeddingRecords;
-  readonly generations: GenerationRecords;
-  readonly swaps: SwapRecords;
-  readonly apiKeys: ApiKeys;
-  readonly keyedUploads: KeyedUploads;
-  readonly files: ImageFiles;
-  readonly models: ModelFiles;
-  readonly snapshots: SnapshotFiles;
-  readonly write: Write;
-  /** Waits for nothing: end all writes first. */
-  close(): void;
+/** Options of {@link openStorage} for tests and the proof. */
+export interface StorageOptions {
+  /** What starts the thread of an index. */
+  readonly startThread?: typeof startIndexThread | undefined;
+  /** Puts something between the catalogue and everything that uses it, the indexes that follow it included. */
+  readonly wrapCatalogue?: (catalogue: Catalogue) => Catalogue;
 }
 
 /**
@@ -34,32 +25,29 @@ export interface Store {
  *
  * @throws AppError `invalid_configuration` where another server uses it or a newer version wrote it.
  */
-export async function openStore(folder: string): Promise<Store> {
+export async function openStorage(
+  folder: string,
+  logger: Logger,
+  { startThread, wrapCatalogue = (catalogue) => catalogue }: StorageOptions = {},
+): Promise<Storage> {
   await mkdir(folder, { recursive: true });
   const unlock = lockDataFolder(join(folder, "lock"));
   try {
-    const database = openDatabase(join(folder, DATABASE_FILE));
-    const images = createImageRecords(database);
-    const generations = createGenerationRecords(database);
-    const files = await openImageFiles(join(folder, "files"));
-    await files.sweep((sha256) => images.contentNumber(sha256) !== undefined);
-    const models = createModelFiles(join(folder, "models"));
-    await models.removeUnused(generations.modelsInUse);
-    const snapshots = createSnapshotFiles(join(folder, "index"));
-    await snapshots.removeUnused(generations.unusedEncoders());
+    const sqlite = openSqliteCatalogue(join(folder, DATABASE_FILE));
+    const catalogue = wrapCatalogue(sqlite.catalogue);
+    const images = await openBlobFolder(join(folder, "files"), { sharded: true, ending: "" });
+    await removeUnusedBlobs(images, async (sha256) => (await catalogue.contents.number(sha256)) !== undefined);
+    const models = await openBlobFolder(join(folder, "models"), { sharded: false, ending: ".onnx" });
+    await removeUnusedBlobs(models, async (sha256) => (await catalogue.generations.modelsInUse()).has(sha256));
+    const vectors = createHnswSearch(join(folder, "index"), { catalogue, logger, startThread });
+    await vectors.removeUnused(await catalogue.generations.unusedEncoders());
     return {
+      catalogue,
+      vectors,
       images,
-      embeddings: createEmbeddingRecords(database),
-      generations,
-      swaps: createSwapRecords(database),
-      apiKeys: createApiKeys(database),
-      keyedUploads: createKeyedUploads(database),
-      files,
       models,
-      snapshots,
-      write: createWriteQueue(database),
-      close() {
-        database.close();
+      async close() {
+        sqlite.close();
         unlock();
       },
     };
@@ -67,4 +55,25 @@ export async function openStore(folder: string): Promise<Store> {
     unlock();
     throw error;
   }
+}
+
+/**
+ * The API keys of a data folder, which a server may be using meanwhile.
+ *
+ * @param options.create Makes the folder where there is none.
+ * @throws AppError `invalid_configuration` where it is no data folder and none is to be made.
+ */
+export async function openApiKeys(
+  folder: string,
+  { create }: { create: boolean },
+): Promise<{ keys: ApiKeys; close(): void }> {
+  if (!create && !existsSync(join(folder, DATABASE_FILE))) {
+    throw new AppError(
+      "invalid_configuration",
+      `Expected the data folder of a server at ${folder} but it is none. Name it with --data.`,
+    );
+  }
+  await mkdir(folder, { recursive: true });
+  const { catalogue, close } = openSqliteCatalogue(join(folder, DATABASE_FILE));
+  return { keys: catalogue.apiKeys, close };
 }

@@ -1,8 +1,8 @@
 // What a change of model changes: whose neighbours, and what a score means.
 import { dot } from "../../core/vector.ts";
+import type { Comparison, Quantiles, ScoreDistribution } from "../domain/swap.ts";
 import type { Generation } from "../generation/generation.ts";
-import type { Store } from "../storage/open.ts";
-import type { Comparison, Quantiles, ScoreDistribution } from "../storage/sqlite/swap-records.ts";
+import type { Catalogue } from "../storage/ports.ts";
 
 /** Contents compared. All pairs of them make the distribution of scores. */
 const SAMPLE = 200;
@@ -21,19 +21,23 @@ interface Compared {
 }
 
 /** Compares a candidate with the generation that it is to replace, over a sample of what is stored. */
-export async function compareGenerations(active: Generation, candidate: Generation, store: Store): Promise<Comparison> {
+export async function compareGenerations(
+  active: Generation,
+  candidate: Generation,
+  catalogue: Catalogue,
+): Promise<Comparison> {
   const compared: Compared[] = [];
   const vectors = { before: [] as Float32Array[], after: [] as Float32Array[] };
   const nearest = { before: [] as number[], after: [] as number[] };
-  for (const content of store.images.sampleContents(SAMPLE)) {
-    const old = store.embeddings.get(active.encoder, content);
-    const young = store.embeddings.get(candidate.encoder, content);
-    if (!old || !young) continue; // deleted meanwhile
-    vectors.before.push(old);
-    vectors.after.push(young);
+  for (const content of await catalogue.contents.sample(SAMPLE)) {
+    const activeVector = await catalogue.embeddings.get(active.encoder, content);
+    const candidateVector = await catalogue.embeddings.get(candidate.encoder, content);
+    if (!activeVector || !candidateVector) continue; // deleted meanwhile
+    vectors.before.push(activeVector);
+    vectors.after.push(candidateVector);
     const [before, after] = await Promise.all([
-      neighbours(active, content, old),
-      neighbours(candidate, content, young),
+      neighbours(active, content, activeVector),
+      neighbours(candidate, content, candidateVector),
     ]);
     if (before.keys.length === 0 || after.keys.length === 0) continue;
     nearest.before.push(before.scores[0]!);
@@ -48,8 +52,8 @@ export async function compareGenerations(active: Generation, candidate: Generati
     });
   }
   // A content may have been deleted meanwhile.
-  const matchesOf = (contents: readonly number[], scores: readonly number[]) => {
-    const imagesWith = store.images.withContents(contents);
+  const matchesOf = async (contents: readonly number[], scores: readonly number[]) => {
+    const imagesWith = await catalogue.images.withContents(contents);
     const matches = contents.flatMap((content, i) => {
       const image = imagesWith.get(content)?.[0];
       return image ? [{ id: image.id, score: scores[i]! }] : [];
@@ -57,17 +61,19 @@ export async function compareGenerations(active: Generation, candidate: Generati
     return { ids: matches.map(({ id }) => id), scores: matches.map(({ score }) => score) };
   };
   const changed = [...compared].sort((a, b) => a.overlap - b.overlap).slice(0, EXAMPLES);
+  const changedMost: Comparison["neighbours"]["changedMost"] = [];
+  for (const { content, overlap, ...found } of changed) {
+    const before = await matchesOf(found.before, found.scores.before);
+    const after = await matchesOf(found.after, found.scores.after);
+    const scores = { before: before.scores, after: after.scores };
+    const [id] = (await matchesOf([content], [1])).ids;
+    if (id !== undefined) changedMost.push({ id, overlapAt10: overlap, before: before.ids, after: after.ids, scores });
+  }
   return {
     neighbours: {
       sample: compared.length,
       overlapAt10: compared.reduce((sum, { overlap }) => sum + overlap, 0) / Math.max(1, compared.length),
-      changedMost: changed.flatMap(({ content, overlap, ...found }) => {
-        const before = matchesOf(found.before, found.scores.before);
-        const after = matchesOf(found.after, found.scores.after);
-        const scores = { before: before.scores, after: after.scores };
-        const [id] = matchesOf([content], [1]).ids;
-        return id === undefined ? [] : [{ id, overlapAt10: overlap, before: before.ids, after: after.ids, scores }];
-      }),
+      changedMost,
     },
     ...(compared.length > 0 && {
       scores: {
@@ -80,9 +86,9 @@ export async function compareGenerations(active: Generation, candidate: Generati
 
 /** The nearest other contents, best first. */
 async function neighbours({ index }: Generation, content: number, vector: Float32Array) {
-  const { keys, scores } = await index.search(vector, NEIGHBOURS + 1);
-  const others = [...keys.keys()].filter((i) => keys[i] !== content).slice(0, NEIGHBOURS);
-  return { keys: others.map((i) => keys[i]!), scores: others.map((i) => scores[i]!) };
+  const { contents, scores } = await index.nearest(vector, NEIGHBOURS + 1);
+  const others = [...contents.keys()].filter((i) => contents[i] !== content).slice(0, NEIGHBOURS);
+  return { keys: others.map((i) => contents[i]!), scores: others.map((i) => scores[i]!) };
 }
 
 async function distribution(vectors: readonly Float32Array[], nearest: readonly number[]): Promise<ScoreDistribution> {

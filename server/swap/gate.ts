@@ -1,18 +1,20 @@
 // The gate of a swap: what a candidate must show before it may answer.
 import { AppError } from "../../core/errors.ts";
+import type { SwapReport } from "../domain/swap.ts";
 import type { Generation } from "../generation/generation.ts";
-import type { Store } from "../storage/open.ts";
-import type { SwapReport } from "../storage/sqlite/swap-records.ts";
+import type { Catalogue } from "../storage/ports.ts";
 import { compareGenerations } from "./comparison.ts";
 import { compareRetrieval } from "./golden-set.ts";
 
-/** Of the index against exact search. */
+/** Least recall of the index against exact search. */
 const MIN_RECALL = 0.95;
-/** Below this, all embeddings are as good as the same. Only judged from so many contents on. */
+/** Below this, the embeddings have collapsed. Only judged from so many contents on. */
 const MIN_SPREAD = 1e-3;
 const CONTENTS_TO_JUDGE_SPREAD = 20;
 /** Searches compared with exact search. */
 const SAMPLE = 100;
+/** Attempts to count index and catalogue at one sequence number, while changes go on. */
+const COUNTS = 1000;
 
 /** What the gate asks of a candidate beyond a sound index. */
 export interface GateOptions {
@@ -31,14 +33,14 @@ export interface GateOptions {
 export async function examine(
   candidate: Generation,
   active: Generation | undefined,
-  store: Store,
+  catalogue: Catalogue,
   { goldenKey: key, allowedDrop }: GateOptions,
 ): Promise<{ report: SwapReport; worse?: AppError }> {
-  const report = await examineIndex(candidate, store);
+  const report = await examineIndex(candidate, catalogue);
   if (!active) return { report };
-  const comparison = await compareGenerations(active, candidate, store);
+  const comparison = await compareGenerations(active, candidate, catalogue);
   const encoders = { before: active.encoder, after: candidate.encoder };
-  const found = key === undefined ? undefined : await compareRetrieval(key, encoders, store);
+  const found = key === undefined ? undefined : await compareRetrieval(key, encoders, catalogue);
   if (!found) return { report: { ...report, comparison } };
   const retrieval = { key: key!, allowedDrop, ...found };
   const full: SwapReport = { ...report, comparison: { ...comparison, retrieval } };
@@ -50,16 +52,12 @@ export async function examine(
   return { report: full, worse };
 }
 
-async function examineIndex(candidate: Generation, store: Store): Promise<SwapReport> {
-  // The question and the count leave in one turn of the event loop, so both see the same images.
-  const answer = candidate.index.inspect(SAMPLE);
-  const contents = store.images.countContents();
-  const missed = candidate.missed.size;
-  const { size, recallAt10, spread } = await answer;
-  // A write that failed may have left a number in `missed`, so a sum above `contents` alone is no sign of anything.
-  if (size > contents || size + missed < contents) {
-    throw refusal(candidate, `its index has ${size} images where ${contents} are stored`);
+async function examineIndex(candidate: Generation, catalogue: Catalogue): Promise<SwapReport> {
+  const { contents, embedded, indexed } = await countBoth(candidate, catalogue);
+  if (indexed !== embedded) {
+    throw refusal(candidate, `its index has ${indexed} images where ${embedded} are stored with its embedding`);
   }
+  const { recallAt10, spread } = await candidate.index.inspect(SAMPLE);
   if (recallAt10 < MIN_RECALL) {
     throw refusal(candidate, `its index finds ${percent(recallAt10)} of the nearest images, and 95% are expected`);
   }
@@ -70,6 +68,16 @@ async function examineIndex(candidate: Generation, store: Store): Promise<SwapRe
     );
   }
   return { contents, recallAt10, spread };
+}
+
+/** How many contents catalogue and index have, at one sequence number. */
+async function countBoth({ encoder, index }: Generation, catalogue: Catalogue) {
+  for (let attempt = 1; ; attempt++) {
+    const { sequence, ...counts } = await catalogue.embeddings.tally(encoder);
+    const at = await index.size(sequence);
+    // Where a change came in between, the index may be past it already.
+    if (at.sequence === sequence || attempt === COUNTS) return { ...counts, indexed: at.contents };
+  }
 }
 
 const percent = (part: number) => `${(part * 100).toFixed(1)}%`;

@@ -2,15 +2,15 @@
 // under the key are relevant to each other: a class of any size, or a pair.
 import { averagePrecision } from "../../core/average-precision.ts";
 import { dot } from "../../core/vector.ts";
-import type { Store } from "../storage/open.ts";
-import type { RetrievalComparison } from "../storage/sqlite/swap-records.ts";
+import type { RetrievalComparison } from "../domain/swap.ts";
+import type { Catalogue } from "../storage/ports.ts";
 
-/** Images of the set at most, and of one group. */
+/** Most images of the set, and of one group. */
 const MAX_IMAGES = 1500;
 const MAX_OF_GROUP = 20;
-/** Searches at most. */
+/** Most searches. */
 const MAX_QUERIES = 300;
-/** Rows of metadata, or embeddings, read in one turn of the event loop. */
+/** Embeddings read in one turn of the event loop. */
 const CHUNK = 500;
 
 /** A content and what it belongs to. */
@@ -26,23 +26,23 @@ const scattered = (content: number) => Math.imul(content, 0x9e3779b9) >>> 0;
  * Mean average precision of two encoders on the golden set: each image searches all others, exactly. Undefined where
  * fewer than two images belong together.
  *
- * @param key Of the metadata.
+ * @param key Key of the metadata whose value names the group.
  */
 export async function compareRetrieval(
   key: string,
   { before, after }: { before: number; after: number },
-  store: Store,
+  catalogue: Catalogue,
 ): Promise<Pick<RetrievalComparison, "images" | "before" | "after"> | undefined> {
   const images: GoldenImage[] = [];
   const vectors = { before: [] as Float32Array[], after: [] as Float32Array[] };
-  for (const [i, image] of (await readGoldenSet(key, store)).entries()) {
-    const old = store.embeddings.get(before, image.content);
-    const young = store.embeddings.get(after, image.content);
+  for (const [i, image] of (await readGoldenSet(key, catalogue)).entries()) {
+    const activeVector = await catalogue.embeddings.get(before, image.content);
+    const candidateVector = await catalogue.embeddings.get(after, image.content);
     if (i % CHUNK === 0) await new Promise(setImmediate);
-    if (!old || !young) continue; // deleted meanwhile
+    if (!activeVector || !candidateVector) continue; // deleted meanwhile
     images.push(image);
-    vectors.before.push(old);
-    vectors.after.push(young);
+    vectors.before.push(activeVector);
+    vectors.after.push(candidateVector);
   }
   const groups = images.map(({ group }) => group);
   const queries = [...images.keys()].filter((i) => groups.some((group, j) => j !== i && group === groups[i]));
@@ -56,19 +56,15 @@ export async function compareRetrieval(
   };
 }
 
-async function readGoldenSet(key: string, store: Store): Promise<GoldenImage[]> {
+async function readGoldenSet(key: string, catalogue: Catalogue): Promise<GoldenImage[]> {
   const groups = new Map<string, Set<number>>();
-  for (let cursor = 0; ; ) {
-    const rows = store.images.metadataAfter(cursor, CHUNK);
-    if (rows.length === 0) break;
-    cursor = rows.at(-1)!.number;
-    for (const { content, metadata } of rows) {
+  for await (const batch of catalogue.images.metadata()) {
+    for (const { content, metadata } of batch) {
       const value = metadata[key];
       if (typeof value !== "string" && typeof value !== "number") continue;
       const group = groups.get(`${value}`) ?? new Set();
       groups.set(`${value}`, group.add(content));
     }
-    await new Promise(setImmediate);
   }
   const images: GoldenImage[] = [];
   for (const [group, contents] of groups) {

@@ -1,18 +1,20 @@
 // One swap from its first step to its last. Each state is on disk before its work begins, so that after a crash the
 // swap can be run again from the start; what it had embedded stays and is not computed twice.
 import type { Logger } from "pino";
-import { readModel } from "../../core/model-folder.ts";
+import { AppError } from "../../core/errors.ts";
+import { readModel, readOnnx } from "../../core/model-folder.ts";
+import type { GenerationRecord } from "../domain/generation.ts";
+import type { Progress, SwapRecord, SwapState } from "../domain/swap.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Generations } from "../generation/generations.ts";
-import type { Store } from "../storage/open.ts";
-import type { GenerationRecord } from "../storage/sqlite/generation-records.ts";
-import type { SwapRecord, SwapState } from "../storage/sqlite/swap-records.ts";
-import { backfill, type Progress } from "./backfill.ts";
+import type { Storage } from "../storage/ports.ts";
+import { removeUnusedBlobs } from "../storage/unused-blobs.ts";
+import { backfill } from "./backfill.ts";
 import { examine, type GateOptions } from "./gate.ts";
 
 /** What swaps work on. */
 export interface SwapDeps {
-  readonly store: Store;
+  readonly storage: Storage;
   readonly generations: Generations;
   readonly modelsFolder: string;
   readonly gate: GateOptions;
@@ -20,26 +22,38 @@ export interface SwapDeps {
   readonly logger: Logger;
 }
 
+/** How a swap is followed and stopped while it runs. */
+export interface SwapControl {
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: Progress) => void;
+  /** Called right before the switch is asked for, and again when it was refused or the new generation answers. */
+  readonly onSwitching: (isSwitching: boolean) => void;
+}
+
+/**
+ * Switches that may be refused, because images came in that the candidate could not embed at once, before the swap
+ * fails: its backfill never catches up.
+ */
+const REFUSALS = 10;
+
 /**
  * Runs a swap to its switch. Where it throws nothing has changed: the active generation still answers and the
  * candidate is closed.
  *
  * @throws AppError that says why the candidate cannot serve; the signal's reason when it is aborted.
  */
-export async function runSwap(
-  swap: SwapRecord,
-  deps: SwapDeps,
-  { signal, onProgress }: { signal: AbortSignal; onProgress: (progress: Progress) => void },
-): Promise<void> {
-  const { store, generations, logger } = deps;
+export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapControl): Promise<void> {
+  const { storage, generations, logger } = deps;
+  const { catalogue } = storage;
+  const { signal, onProgress, onSwitching } = control;
   const enter = async (state: SwapState) => {
     signal.throwIfAborted();
-    await store.write(() => store.swaps.setState(swap.id, state));
+    await catalogue.swaps.enter(swap.id, state);
     logger.info({ swap: swap.id, state }, "swap");
   };
 
   await enter("loading");
-  const record = store.generations.get(swap.generation);
+  const record = (await catalogue.generations.get(swap.generation))!;
   const kept = generations.previous?.number === record.number ? generations.previous : undefined;
   const candidate = kept ?? (await load(record, deps));
   try {
@@ -47,66 +61,65 @@ export async function runSwap(
     await candidate.warm();
 
     await enter("backfilling");
-    generations.setCandidate(candidate); // from here on new images and deletes go to both
-    if (!candidate.index.isServing) await candidate.index.rebuild();
+    generations.setCandidate(candidate); // from here on new images are embedded for both
+    if (!candidate.index.isServing) await candidate.index.fill();
 
-    let switched = false;
-    while (!switched) {
-      await backfill(candidate, store, { signal, onProgress });
+    for (let refusals = 0; ; refusals++) {
+      if (refusals === REFUSALS) throw neverCaughtUp(candidate);
+      await backfill(candidate, storage, { signal, onProgress });
       await enter("verifying");
       const replaced = swap.kind === "activate" ? generations.active() : undefined;
-      const { report, worse } = await examine(candidate, replaced, store, deps.gate);
+      const { report, worse } = await examine(candidate, replaced, catalogue, deps.gate);
       await candidate.warm(); // still alive
-      await store.write(() => store.swaps.setReport(swap.id, report));
+      await catalogue.swaps.report(swap.id, report);
       if (worse && !swap.force) throw worse;
       await enter("ready");
-      switched = await switchTo(candidate, swap, deps, signal);
+      signal.throwIfAborted();
+      onSwitching(true);
+      if (await catalogue.swaps.switchTo(swap.id)) break;
+      onSwitching(false);
     }
   } catch (error) {
     generations.setCandidate(undefined);
     if (!kept) await candidate.close();
     throw error;
   }
+  await takeOver(candidate, deps);
+  onSwitching(false);
   logger.info({ swap: swap.id, generation: candidate.number, model: candidate.card.name }, "swap: active");
 }
 
-/** Copies the model into the data folder, makes room by closing the generation before the active one, and opens it. */
-async function load(record: GenerationRecord, { store, generations, modelsFolder, open }: SwapDeps) {
+/** Copies the model into the storage, makes room by closing the generation before the active one, and opens it. */
+async function load(record: GenerationRecord, { storage: { models }, generations, modelsFolder, open }: SwapDeps) {
   await generations.closePrevious();
-  if (!(await store.models.has(record.card.sha256))) {
-    const model = await readModel(modelsFolder, record.card.name);
-    await store.models.put({ ...model, card: record.card });
+  const { card } = record;
+  if (!(await models.get(card.sha256))) {
+    const model = await readModel(modelsFolder, card.name);
+    await models.put(card.sha256, await readOnnx({ ...model, card }));
   }
   return open(record);
 }
 
-/** The switch: one pointer, one transaction. False where an image came in without the candidate's embedding. */
-function switchTo(
-  candidate: Generation,
-  swap: SwapRecord,
-  { store, generations }: SwapDeps,
-  signal: AbortSignal,
-): Promise<boolean> {
-  return store.write(
-    () => {
-      signal.throwIfAborted();
-      if (candidate.missed.size > 0) return false;
-      store.generations.switchTo(candidate.number);
-      store.swaps.retireActive();
-      store.swaps.setState(swap.id, "active");
-      return true;
-    },
-    (switched) => {
-      if (switched) generations.switchTo(candidate);
-    },
-  );
+/**
+ * Lets the generation answer that is active by the catalogue. By then it finds every image that was acknowledged before
+ * the switch; an upload after the switch is acknowledged once this generation answers (`Generations.answering`).
+ */
+async function takeOver(candidate: Generation, { storage: { catalogue }, generations }: SwapDeps): Promise<void> {
+  const { sequence } = await catalogue.embeddings.tally(candidate.encoder);
+  await candidate.index.reached(sequence);
+  generations.switchTo(candidate);
 }
 
+const neverCaughtUp = ({ card }: Generation) =>
+  new AppError(
+    "invalid_model",
+    `Model "${card.name}" was not activated: ${REFUSALS} times in a row images came in that it had not embedded when it was to answer. Try again when fewer come in; the server's log says whether its encoder fails.`,
+  );
+
 /** Removes encoders and embeddings that no generation in use refers to, a little at a time. */
-export async function removeUnused({ store }: Pick<SwapDeps, "store">): Promise<void> {
-  await store.models.removeUnused(store.generations.modelsInUse);
-  await store.snapshots.removeUnused(store.generations.unusedEncoders());
-  const removeSome = () =>
-    store.generations.unusedEncoders().reduce((sum, encoder) => sum + store.embeddings.removeSome(encoder, 500), 0);
-  while ((await store.write(removeSome)) > 0) await new Promise(setImmediate);
+export async function removeUnused({ storage }: Pick<SwapDeps, "storage">): Promise<void> {
+  const { catalogue, models, vectors } = storage;
+  await removeUnusedBlobs(models, async (sha256) => (await catalogue.generations.modelsInUse()).has(sha256));
+  await vectors.removeUnused(await catalogue.generations.unusedEncoders());
+  while ((await catalogue.embeddings.forgetUnused(500)) > 0) await new Promise(setImmediate);
 }

@@ -1,17 +1,9 @@
 // Swaps as users see them: begin, follow, cancel, roll back. One at a time.
-import { AppError, type ErrorCode } from "../../core/errors.ts";
+import { AppError } from "../../core/errors.ts";
 import { readModel } from "../../core/model-folder.ts";
-import { encoderKey } from "../generation/generation.ts";
-import type { GenerationRecord } from "../storage/sqlite/generation-records.ts";
-import type { SwapRecord } from "../storage/sqlite/swap-records.ts";
-import type { Progress } from "./backfill.ts";
+import { type GenerationRecord, namedModel } from "../domain/generation.ts";
+import { hasEnded, type Progress, type SwapError, type SwapRecord, type SwapView } from "../domain/swap.ts";
 import { removeUnused, runSwap, type SwapDeps } from "./run.ts";
-
-/** A swap with the model that it leads to, and how far its backfill is where it runs. */
-export interface SwapView extends Omit<SwapRecord, "number"> {
-  readonly model: { readonly name: string; readonly version: string; readonly sha256: string };
-  readonly progress?: Progress;
-}
 
 export interface Swaps {
   /**
@@ -28,23 +20,23 @@ export interface Swaps {
    */
   rollback(): Promise<SwapView>;
   /** @throws AppError `swap_not_found`. */
-  get(id: string): SwapView;
+  get(id: string): Promise<SwapView>;
   /** The newest swaps, newest first. */
-  list(limit: number): SwapView[];
+  list(limit: number): Promise<SwapView[]>;
   /** The generation that a rollback goes back to. */
-  previous(): GenerationRecord | undefined;
+  previous(): Promise<GenerationRecord | undefined>;
   /** The score from which images are alike to a generation, where a swap has compared it with another. */
-  threshold(generation: number): number | undefined;
+  threshold(generation: number): Promise<number | undefined>;
   /** The swap that runs. */
-  running(): SwapView | undefined;
+  running(): Promise<SwapView | undefined>;
   /**
    * Cancels a swap; it ends as `cancelled` when its step under way allows.
    *
    * @throws AppError `swap_not_found`, or `swap_finished` where it has ended or is switching.
    */
-  cancel(id: string): SwapView;
+  cancel(id: string): Promise<SwapView>;
   /** Continues the swap that a stop or a crash interrupted. */
-  resume(): void;
+  resume(): Promise<void>;
   /** Resolves when no swap runs. */
   settled(): Promise<void>;
   /** Stops a running swap; the next start continues it. */
@@ -55,34 +47,49 @@ export interface Swaps {
 const CANCELLED = Symbol("cancelled");
 const STOPPED = Symbol("stopped");
 
+/** The swap that runs here. */
+interface CurrentSwap {
+  readonly id: string;
+  readonly abort: AbortController;
+  readonly ended: Promise<void>;
+  progress?: Progress;
+  /** The switch has been asked for, which is too late to cancel, and the new generation does not answer yet. */
+  isSwitching: boolean;
+}
+
 /** Makes the swaps of a server. */
 export function createSwaps(deps: SwapDeps): Swaps {
-  const { store, generations, modelsFolder, logger } = deps;
+  const { generations, modelsFolder, logger } = deps;
+  const { catalogue } = deps.storage;
   let closed = false;
   let tidying: Promise<void> = Promise.resolve();
-  let current: { id: string; abort: AbortController; ended: Promise<void>; progress?: Progress } | undefined;
+  let current: CurrentSwap | undefined;
 
-  const view = ({ number: _, ...swap }: SwapRecord): SwapView => {
-    const { name, version, sha256 } = store.generations.get(swap.generation).card;
-    const progress = current?.id === swap.id ? current.progress : undefined;
-    return { ...swap, model: { name, version, sha256 }, ...(progress ? { progress } : {}) };
+  const view = async (swap: SwapRecord): Promise<SwapView> => {
+    const { card } = (await catalogue.generations.get(swap.generation))!;
+    const own = current?.id === swap.id ? current : undefined;
+    // The switch is on disk a moment before the new generation answers here.
+    const state = swap.state === "active" && own?.isSwitching ? "ready" : swap.state;
+    return { ...swap, state, model: namedModel(card), ...(own?.progress ? { progress: own.progress } : {}) };
   };
-  const get = (id: string): SwapView => {
-    const swap = store.swaps.get(id);
+  const get = async (id: string): Promise<SwapView> => {
+    const swap = await catalogue.swaps.get(id);
     if (!swap) throw new AppError("swap_not_found", `There is no swap ${JSON.stringify(id)}.`);
     return view(swap);
   };
-  const running = () => {
-    const swap = store.swaps.running();
-    return swap && view(swap);
-  };
 
-  const run = (swap: SwapRecord): SwapView => {
+  const run = (swap: SwapRecord): void => {
     const abort = new AbortController();
-    const onProgress = (progress: Progress) => {
-      if (current) current.progress = progress;
+    const control = {
+      signal: abort.signal,
+      onProgress(progress: Progress) {
+        if (current) current.progress = progress;
+      },
+      onSwitching(isSwitching: boolean) {
+        if (current) current.isSwitching = isSwitching;
+      },
     };
-    const ended = runSwap(swap, deps, { signal: abort.signal, onProgress })
+    const ended = runSwap(swap, deps, control)
       .catch((error) => fail(swap, error))
       .catch((error) => logger.error({ err: error, swap: swap.id }, "the end of a swap could not be recorded"))
       .finally(() => {
@@ -91,77 +98,57 @@ export function createSwaps(deps: SwapDeps): Swaps {
           .then(() => removeUnused(deps))
           .catch((error) => logger.error({ err: error }, "tidying failed"));
       });
-    current = { id: swap.id, abort, ended };
-    return view(swap);
+    current = { id: swap.id, abort, ended, isSwitching: false };
   };
 
   const fail = async (swap: SwapRecord, reason: unknown): Promise<void> => {
     if (reason === STOPPED) return;
-    const error = asReport(reason);
-    await store.write(() => {
-      store.swaps.setState(swap.id, reason === CANCELLED ? "cancelled" : "failed");
-      if (reason !== CANCELLED) store.swaps.setError(swap.id, error);
-      if (swap.kind === "activate") store.generations.setState(swap.generation, "failed");
-    });
-    if (reason === CANCELLED) logger.info({ swap: swap.id }, "swap: cancelled");
-    else logger.error({ err: reason, swap: swap.id }, "swap: failed; nothing has changed");
+    if (reason === CANCELLED) {
+      await catalogue.swaps.end(swap.id, "cancelled");
+      logger.info({ swap: swap.id }, "swap: cancelled");
+      return;
+    }
+    await catalogue.swaps.end(swap.id, "failed", asReport(reason));
+    logger.error({ err: reason, swap: swap.id }, "swap: failed; nothing has changed");
   };
 
-  /** Writes the swap that `plan` describes, unless one runs. */
-  const add = (
-    { kind, force }: Pick<SwapRecord, "kind" | "force">,
-    chooseGeneration: () => number,
-  ): Promise<SwapRecord> =>
-    store.write(() => {
-      if (closed) throw new AppError("not_ready", "The server is stopping.");
-      const other = store.swaps.running();
-      if (other || current) {
-        const id = other?.id ?? current!.id;
-        throw new AppError("swap_in_progress", `Swap ${id} is running. Wait until it has ended, or cancel it.`);
-      }
-      const replaces = generations.active().number;
-      return store.swaps.add({ kind, force, generation: chooseGeneration(), replaces });
-    });
+  /** Runs the swap that `add` writes. Where the server has begun to stop meanwhile, the next start runs it. */
+  const begin = async (add: () => Promise<SwapRecord>): Promise<SwapView> => {
+    generations.active();
+    if (closed) throw new AppError("not_ready", "The server is stopping.");
+    if (current) {
+      throw new AppError("swap_in_progress", `Swap ${current.id} is running. Wait until it has ended, or cancel it.`);
+    }
+    const swap = await add();
+    if (!closed) run(swap);
+    return view(swap);
+  };
 
   return {
     async begin(name, { force = false } = {}) {
       generations.active();
       const { card } = await readModel(modelsFolder, name);
-      const swap = await add({ kind: "activate", force }, () => {
-        // Replaced by itself, it would be what a rollback goes back to, and the one before out of reach.
-        if (encoderKey(card) === encoderKey(generations.active().card)) {
-          throw new AppError("model_active", `Model "${name}" answers already: it is the active encoder.`);
-        }
-        const encoder = store.embeddings.encoderNumber(encoderKey(card));
-        return store.generations.add(encoder, card, "candidate").number;
-      });
-      return run(swap);
+      return begin(() => catalogue.swaps.begin(card, { force }));
     },
-    async rollback() {
-      const swap = await add({ kind: "rollback", force: false }, () => {
-        const previous = store.generations.inState("retired");
-        if (!previous) {
-          throw new AppError("no_previous_generation", "No other generation has been active before this one.");
-        }
-        return previous.number;
-      });
-      return run(swap);
-    },
+    rollback: () => begin(() => catalogue.swaps.beginRollback()),
     get,
-    list: (limit) => store.swaps.newest(limit).map(view),
-    previous: () => store.generations.inState("retired"),
-    threshold: store.swaps.threshold,
-    running,
-    cancel(id) {
-      const swap = get(id);
-      if (current?.id !== id || store.swaps.running()?.id !== id || swap.state === "ready") {
+    list: async (limit) => Promise.all((await catalogue.swaps.newest(limit)).map(view)),
+    previous: () => catalogue.generations.inState("retired"),
+    threshold: (generation) => catalogue.swaps.threshold(generation),
+    async running() {
+      const swap = await catalogue.swaps.running();
+      return swap && view(swap);
+    },
+    async cancel(id) {
+      const swap = await get(id);
+      if (current?.id !== id || hasEnded(swap) || swap.state === "ready" || current.isSwitching) {
         throw new AppError("swap_finished", `Swap ${id} cannot be cancelled any more: it is ${swap.state}.`);
       }
       current.abort.abort(CANCELLED);
       return swap;
     },
-    resume() {
-      const swap = store.swaps.running();
+    async resume() {
+      const swap = await catalogue.swaps.running();
       if (swap) run(swap);
     },
     settled: () => current?.ended ?? Promise.resolve(),
@@ -174,7 +161,7 @@ export function createSwaps(deps: SwapDeps): Swaps {
   };
 }
 
-function asReport(error: unknown): { code: ErrorCode; detail: string } {
+function asReport(error: unknown): SwapError {
   if (error instanceof AppError) return { code: error.code, detail: error.message };
   return { code: "internal", detail: "The swap failed inside the server. The server's log says why." };
 }

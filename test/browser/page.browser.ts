@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { openGeneration } from "../../server/generation/generation.ts";
-import { openStore } from "../../server/storage/open.ts";
+import { openApiKeys } from "../../server/storage/open.ts";
 import { SIZES } from "../../support/browser.ts";
 import {
   assertAccessible,
@@ -227,9 +227,9 @@ describe("the page", () => {
 
   it("asks for the key of a server that wants one", async () => {
     const data = test.newData();
-    const store = await openStore(data);
-    const { key } = await store.write(() => store.apiKeys.create("admin", "page"));
-    store.close();
+    const { keys, close } = await openApiKeys(data, { create: true });
+    const { key } = await keys.create("admin", "page");
+    close();
     const guarded = await test.startServer({ data, requireKeys: true });
     try {
       const { page } = await test.browser.open(`${guarded.url}/#/collection`);

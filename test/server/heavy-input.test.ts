@@ -101,6 +101,73 @@ describe("heavy input", () => {
         .expect(400);
     });
 
+    /** Sends JSON that is refused; CPU seconds of this process, the server included. */
+    const costOf = async (json: string): Promise<number> => {
+      assert.ok(json.length < 2 * 1024 ** 2, `${json.length} bytes`);
+      const before = process.cpuUsage();
+      const { body, text } = await send(json).expect(400);
+      const { user, system } = process.cpuUsage(before);
+      assert.match(body.code, /^invalid_(request|vector)$/);
+      assert.ok(text.length < 2000, `an answer of ${text.length} characters`);
+      return (user + system) / 1e6;
+    };
+    const list = (count: number, item: string) => `[${Array(count).fill(item).join()}]`;
+    const or = (count: number, item: string) => `{"or":${list(count, item)}}`;
+    const condition = '{"field":"a","eq":1}';
+    const inList = (item: string) => `{"field":"a","in":${list(1000, item)}}`;
+    const keys = Array.from({ length: 99_000 }, (_, i) => `"k${i}":0`).join();
+    const bombs = {
+      "970,000 leaves of a filter that do not fit": `{"id":"x","filter":${or(97, or(100, list(100, "0")))}}`,
+      "nine filters that are joined a hundred times": `{"id":"x","filter":${or(9, or(100, or(100, "{}")))}}`,
+      "90,000 conditions that fit": `{"id":"x","filter":${or(9, or(100, or(100, condition)))}}`,
+      "lists of 100,000 values to be in": `{"id":"x","filter":${or(100, inList("{}"))}}`,
+      "600,000 empty lists as a vector": `{"vector":${list(600_000, "[]")}}`,
+      "99,999 values as a vector": `{"vector":${list(99_998, "[]")}}`,
+      "600,000 ids": `{"positive":${list(600_000, "[]")}}`,
+      "99,000 unknown keys": `{${keys}}`,
+      "99,000 unknown keys in a condition": `{"id":"x","filter":{"field":"a",${keys}}}`,
+      "a key of a megabyte": `{"id":"x","${"k".repeat(1_000_000)}":0}`,
+    };
+    for (const [what, json] of Object.entries(bombs)) {
+      it(`${what}: 400 within a second of computing`, async () => {
+        const seconds = await costOf(json);
+        assert.ok(seconds < 1, `${seconds} s`);
+      });
+    }
+
+    it("a filter of 1,000 conditions is taken, one of 1,001 is not", async () => {
+      const filter = (count: number) =>
+        `{"and":[${Array.from({ length: 10 }, (_, i) => or(i < 9 ? 99 : count, condition)).join()}]}`;
+      await server.http
+        .get("/v1/images")
+        .query({ filter: or(10, condition) })
+        .expect(200);
+      const { body } = await send(`{"id":"x","filter":${filter(98)}}`).expect(404);
+      assert.equal(body.code, "image_not_found");
+      assert.match((await send(`{"id":"x","filter":${filter(99)}}`).expect(400)).body.detail, /at most 1000 objects/);
+    });
+
+    it("metadata is measured in bytes, and what would change silently is refused", async () => {
+      const upload = async (metadata: string) =>
+        server.http
+          .post("/v1/images")
+          .field("metadata", metadata)
+          .attach("image", await png(3), "a");
+      await upload(JSON.stringify({ a: "é".repeat(32_000) })).then(({ status }) => assert.equal(status, 201));
+      for (const metadata of [
+        JSON.stringify({ a: "é".repeat(33_000) }),
+        '{"__proto__":{"a":1}}',
+        '{"a":[{"__proto__":1}]}',
+        '{"a":1e999}',
+        '{"a":{"b":[-1e999]}}',
+      ]) {
+        assert.equal((await upload(metadata)).status, 400, metadata.slice(0, 40));
+        const { body } = await upload("{}");
+        const patch = server.http.patch(`/v1/images/${body.images[0].id}`).type("application/json");
+        await patch.send(`{"metadata":${metadata}}`).expect(400);
+      }
+    });
+
     it("larger than 2 MB: 413", async () => {
       assert.equal((await send(`{"id":"${"x".repeat(3_000_000)}"}`).expect(413)).body.code, "payload_too_large");
     });

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { start } from "../../server/index.ts";
-import { openApiKeys } from "../../server/storage/sqlite/api-keys.ts";
+import { openApiKeys } from "../../server/storage/open.ts";
 import { png } from "../../support/pictures.ts";
 import { encoderPids } from "../../support/processes.ts";
 import { startTestServer, type TestServer } from "../../support/test-server.ts";
@@ -19,9 +19,9 @@ describe("safety", () => {
     const keys: Record<string, string> = {};
     const ids: Record<string, string> = {};
     before(async () => {
-      const { keys: store, close } = openApiKeys(server.dataFolder);
+      const { keys: store, close } = await openApiKeys(server.dataFolder, { create: true });
       for (const role of ["read", "write", "admin"] as const) {
-        const { id, key } = store.create(role, "test");
+        const { id, key } = await store.create(role, "test");
         keys[role] = key;
         ids[role] = id;
       }
@@ -41,8 +41,22 @@ describe("safety", () => {
           port: 0,
           logLevel: "silent",
         }),
-        /demands API keys.*moco-search keys create/,
+        /Others can reach 0\.0\.0\.0.*demanded.*moco-search keys create/,
       );
+    });
+
+    it("says that keys were asked for where nobody else can reach the server", async () => {
+      const options = {
+        data: `${server.dataFolder}-2`,
+        models: server.modelsFolder,
+        port: 0,
+        logLevel: "silent",
+      } as const;
+      await assert.rejects(start({ ...options, requireKeys: true }), (error: Error) => {
+        assert.match(error.message, /requireKeys.*moco-search keys create/);
+        assert.doesNotMatch(error.message, /Others can reach/);
+        return true;
+      });
     });
 
     it("without a key or with a wrong one nothing but health and the interface's description is told", async () => {
@@ -71,10 +85,10 @@ describe("safety", () => {
     });
 
     it("a key that is revoked is refused at once; none is stored readable", async () => {
-      const { keys: store, close } = openApiKeys(server.dataFolder);
-      assert.ok(!JSON.stringify(store.list()).includes(keys.read!));
-      assert.equal(store.revoke(ids.read!), true);
-      assert.equal(store.revoke(ids.read!), false);
+      const { keys: store, close } = await openApiKeys(server.dataFolder, { create: true });
+      assert.ok(!JSON.stringify(await store.list()).includes(keys.read!));
+      assert.equal(await store.revoke(ids.read!), true);
+      assert.equal(await store.revoke(ids.read!), false);
       close();
       await as("read", "get", "/v1/images").expect(401);
     });
@@ -96,6 +110,17 @@ describe("safety", () => {
     await origin(server.url).expect(200);
     await server.http.get("/v1/images").set("Host", "evil.example").expect(403);
     await server.http.get("/v1/images").set("Host", "localhost:3000").expect(200);
+  });
+
+  it("without keys, what a browser sends for another site without an Origin is refused too", async () => {
+    const fromSite = (site: string, path: string) => server.http.get(path).set("Sec-Fetch-Site", site);
+    for (const site of ["cross-site", "same-site"]) {
+      assert.equal((await fromSite(site, "/v1/duplicates").expect(403)).body.code, "forbidden");
+      const form = server.http.post("/v1/images").set("Sec-Fetch-Site", site);
+      await form.attach("image", await png(5), "a").expect(403);
+      await fromSite(site, "/").expect(200); // a link to the page
+    }
+    for (const site of ["none", "same-origin"]) await fromSite(site, "/v1/duplicates").expect(200);
   });
 
   it("sends headers that keep browsers safe", async () => {

@@ -13,7 +13,8 @@ import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { TINY_CONFIG, tinyTraining, writePictures } from "../../support/tiny-training.ts";
 import type { TrainingConfig } from "../../training/config/schema.ts";
 import { loadCheckpoint, saveCheckpoint } from "../../training/run/checkpoint.ts";
-import type { StepMetrics, TrainEvent } from "../../training/run/events.ts";
+import type { TrainEvent } from "../../training/run/events.ts";
+import type { StepMetrics } from "../../training/run/log.ts";
 import { readWeights } from "../../training/run/warm-start.ts";
 import { train } from "../../training/train.ts";
 
@@ -215,14 +216,14 @@ describe("train", () => {
     const stopped = await train(
       tinyTraining(folder, { init, runFolder: join(folder, "warm"), signal: AbortSignal.abort() }),
     );
-    const { tensors, begunFrom } = await loadCheckpoint(stopped.checkpoint);
+    const { tensors, parent } = await loadCheckpoint(stopped.checkpoint);
     for (const [name, { data }] of init.weights) {
       assert.deepEqual(tensors.get(`q.${name}`)!.data, data, name);
       assert.deepEqual(tensors.get(`k.${name}`)!.data, data, name);
     }
     const { name, version } = model!.card;
     const { imagesSeen, seconds } = model!.card.training!;
-    assert.deepEqual(begunFrom, { name, version, imagesSeen, seconds });
+    assert.deepEqual(parent, { name, version, imagesSeen, seconds });
     assert.ok((tensors.get("velocity.conv1.weight")!.data as Float32Array).every((v) => v === 0));
   });
 

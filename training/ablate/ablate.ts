@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Budget } from "../config/recipes.ts";
 import { merge, type Settings } from "../config/settle.ts";
+import type { Epoch } from "../run/log.ts";
 import { type PrepareOptions, prepare } from "../run/prepare.ts";
-import type { Epoch } from "../run/watch.ts";
 import { train } from "../train.ts";
 import { type Ablation, type Variant, variantsOf } from "./variants.ts";
 

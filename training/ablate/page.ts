@@ -1,4 +1,5 @@
 // Ablations as a table for the terminal, and as a page with charts.
+import { percent } from "../../core/percent.ts";
 import { type ChartOptions, legend, lineChart, type Series } from "../report/chart.ts";
 import { STYLE } from "../report/style.ts";
 import type { Outcome } from "./ablate.ts";
@@ -14,8 +15,6 @@ const HEADINGS = [
   "images/s",
 ];
 
-const percent = (share: number | undefined) => (share === undefined ? "—" : `${(100 * share).toFixed(1)} %`);
-
 const cells = ({
   ablation,
   series,
@@ -29,7 +28,7 @@ const cells = ({
   ablation,
   series,
   `${value}`,
-  percent(knn),
+  knn === undefined ? "—" : percent(knn),
   percent(contrastiveAccuracy),
   percent(evaluationAccuracy),
   loss.toFixed(3),

@@ -1,7 +1,7 @@
-// The machine that a run is on.
+// The machine that a run uses.
 import { cpus } from "node:os";
 
-/** Such as "8 × AMD Ryzen 7 5800X". */
+/** Cores and processor, such as "8 × AMD Ryzen 7 5800X". */
 export function machineName(): string {
   return `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown processor"}`;
 }

@@ -1,9 +1,8 @@
-// The hyper-parameters that a collection gets where the user names none: those of the papers, or ones chosen for it.
-
+// Hyper-parameters where the user sets none: those of the papers, or ones chosen for the collection.
 import type { ArchitectureName } from "../network/backbone.ts";
 import type { TrainingConfig } from "./schema.ts";
 
-/** How long a run takes: passes over the collection, or minutes to which the schedule is fitted. */
+/** Length of a run: passes over the collection, or minutes, to which the schedule is fitted. */
 export type Budget = { readonly epochs: number } | { readonly minutes: number };
 
 /** Every hyper-parameter, the network by its name. */
@@ -11,19 +10,19 @@ export interface RecipeConfig extends Omit<TrainingConfig, "architecture"> {
   readonly architecture: ArchitectureName;
 }
 
-/** A configuration and, in plain words, why. */
+/** A configuration and its reasons in plain words. */
 export interface Recipe {
   readonly config: RecipeConfig;
-  /** By what they are about: a hyper-parameter, or the whole recipe. */
+  /** By hyper-parameter; `recipe` is about the whole. */
   readonly reasons: Readonly<Record<string, string>>;
 }
 
-/** What a recipe may depend on. */
+/** What a recipe may be chosen by. */
 export interface Circumstances {
   readonly images: number;
   /** Median of the images' smaller sides, pixels. */
   readonly side: number;
-  /** Provider that computes, `cpu` or another. */
+  /** Device that computes: `cpu` or another. */
   readonly device: string;
   /** Bytes of memory. */
   readonly memory: number;
@@ -35,7 +34,7 @@ export const RECIPE_NAMES = ["auto", "moco-v1", "moco-v2", "moco-cifar"] as cons
 /** One of {@link RECIPE_NAMES}. */
 export type RecipeName = (typeof RECIPE_NAMES)[number];
 
-/** How long a run of each recipe takes where the user does not say. */
+/** Length of a run by recipe, where the user sets none. */
 export const DEFAULT_BUDGETS: Readonly<Record<RecipeName, Budget>> = {
   auto: { minutes: 30 },
   "moco-v1": { epochs: 200 },
@@ -46,7 +45,7 @@ export const DEFAULT_BUDGETS: Readonly<Record<RecipeName, Budget>> = {
 /** Largest power of two that is at most `n`. */
 const powerOfTwo = (n: number) => 2 ** Math.floor(Math.log2(Math.max(n, 1)));
 
-/** What every recipe has in common. */
+/** Shared by all recipes. */
 const COMMON = {
   mechanism: "moco",
   bankMomentum: 0.5,
@@ -61,7 +60,7 @@ const COMMON = {
   seed: 1,
 } satisfies Partial<TrainingConfig>;
 
-/** Views of MoCo v2; the authors' CIFAR demo has them without blur and with smaller crops. */
+/** Views of MoCo v2. The authors' CIFAR demo leaves out the blur and takes smaller crops. */
 const V2_VIEWS = {
   cropScale: [0.2, 1],
   flip: 0.5,
@@ -118,7 +117,7 @@ const CIFAR: RecipeConfig = {
   views: { ...V2_VIEWS, cropScale: [0.08, 1], blur: { probability: 0, sigma: [0.1, 2] } },
 };
 
-/** The recipe of that name. The papers' do not depend on the circumstances. */
+/** The recipe of that name. Those of the papers ignore the circumstances. */
 export function recipeOf(name: RecipeName, circumstances: Circumstances): Recipe {
   const published = (config: RecipeConfig, source: string) => ({
     config,

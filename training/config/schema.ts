@@ -1,27 +1,10 @@
 // Every hyper-parameter of a training run, validated together and kept in the run folder.
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
+import { viewRecipeSchema } from "../views/recipe.ts";
 
 const probability = z.number().min(0).max(1);
 const positiveInteger = z.int().positive();
-const range = z
-  .tuple([z.number(), z.number()])
-  .refine(([low, high]) => low <= high, "expected the smaller number first");
-
-const viewSchema = z.strictObject({
-  cropScale: range.refine(([low, high]) => low > 0 && high <= 1, "expected shares of the area, above 0 and at most 1"),
-  flip: probability,
-  jitter: z.strictObject({
-    probability,
-    brightness: z.number().min(0),
-    contrast: z.number().min(0),
-    saturation: z.number().min(0),
-    hue: z.number().min(0).max(0.5),
-  }),
-  grey: probability,
-  greyFirst: z.boolean(),
-  blur: z.strictObject({ probability, sigma: range }),
-});
 
 const stages = {
   widths: z.array(positiveInteger).min(1).readonly(),
@@ -42,12 +25,12 @@ const architectureSchema = z.discriminatedUnion("block", [
 /** Ways to have negative keys (figure 2 of the paper). */
 export const MECHANISMS = ["moco", "memory-bank", "end-to-end"] as const;
 
-/** The shape of a training run's config.json. */
+/** config.json of a run. */
 export const trainingConfigSchema = z
   .strictObject({
     /** Side of the square views, pixels. */
     imageSize: z.int().min(8).max(512),
-    /** Side at which images are kept for cropping, pixels. */
+    /** Side of the stored images that views are cropped from, pixels. */
     storedSize: z.int().min(8).max(1024),
     architecture: architectureSchema,
     /** Where the negative keys come from. */
@@ -59,34 +42,34 @@ export const trainingConfigSchema = z
     batch: z.int().min(2),
     /** Queue size K. */
     queue: positiveInteger,
-    /** Numbers that the keys of the queue are kept as; computed with are float32. */
+    /** Number format of the keys in the queue; products are computed in float32. */
     queuePrecision: z.enum(["float32", "float16"]).default("float32"),
     /** Momentum m of the key encoder. */
     keyMomentum: probability,
-    /** Share of the old representation that a slot of the memory bank keeps. */
+    /** Share of its old content that a slot of the memory bank keeps. */
     bankMomentum: probability.default(0.5),
     /** Temperature T. */
     temperature: z.number().positive(),
-    /** Groups with batch statistics of their own, each standing for a GPU. */
+    /** Groups of the batch with batch statistics of their own; each stands for one GPU of the paper. */
     bnGroups: positiveInteger,
-    /** Shuffling BN: keys change groups. Without it, or with one group, an image's query and key share statistics. */
+    /** Shuffling BN: keys are encoded in other groups than their queries, so that the two do not share statistics. */
     shuffle: z.boolean().default(true),
     optimizer: z.enum(["sgd", "adamw", "lars"]).default("sgd"),
     learningRate: z.number().positive(),
     weightDecay: z.number().min(0),
-    /** Of SGD and LARS. */
+    /** Momentum of SGD and LARS. */
     momentum: probability,
-    /** Of AdamW: how much of the two moments' averages stays. */
+    /** β₁ and β₂ of AdamW: decay of the averages of the gradient and its square. */
     betas: z.tuple([probability, probability]).default([0.9, 0.999]),
-    /** Of AdamW. */
+    /** ε of AdamW. */
     epsilon: z.number().positive().default(1e-8),
-    /** Of LARS: step length ÷ length of the weights. */
+    /** Trust coefficient η of LARS: length of a step ÷ length of the weights. */
     trust: z.number().positive().default(0.001),
     schedule: z.discriminatedUnion("kind", [
       z.strictObject({ kind: z.literal("cosine"), warmup: z.number().min(0).lt(1) }),
       z.strictObject({ kind: z.literal("step"), warmup: z.number().min(0).lt(1), milestones: z.array(probability) }),
     ]),
-    views: viewSchema,
+    views: viewRecipeSchema,
     seed: z.int().min(0).max(0xffffffff),
   })
   .superRefine((c, context) => {

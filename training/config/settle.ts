@@ -1,4 +1,4 @@
-// From a recipe and what the user set to the one configuration of a run.
+// The configuration of a run: its recipe, changed by what the user set.
 import { AppError } from "../../core/errors.ts";
 import { ARCHITECTURE_NAMES, type ArchitectureName, namedArchitecture } from "../network/backbone.ts";
 import type { Recipe, RecipeConfig } from "./recipes.ts";
@@ -10,19 +10,19 @@ type DeepPartial<T> = T extends readonly unknown[]
     ? { readonly [K in keyof T]?: DeepPartial<T[K]> }
     : T;
 
-/** Any hyper-parameters, to replace those of a recipe; the network may be given by its name. */
+/** Hyper-parameters that replace those of a recipe. The network may be given by its name. */
 export type Settings = DeepPartial<Omit<TrainingConfig, "architecture">> & {
   readonly architecture?: ArchitectureName | TrainingConfig["architecture"];
 };
 
-/** Where the user asks for another optimiser than the recipe's and not for a rate: rate at batch 256, and decay. */
+/** Learning rate at batch 256 and weight decay, where the user chooses an optimiser but not its learning rate. */
 const OPTIMIZER_DEFAULTS = {
   sgd: { learningRate: 0.03, weightDecay: 1e-4 },
   adamw: { learningRate: 1e-3, weightDecay: 0.05 },
   lars: { learningRate: 0.3, weightDecay: 1.5e-6 },
 } as const;
 
-/** Which optimiser a setting belongs to; the others would ignore it. */
+/** The optimisers that use a setting; the others would ignore it. */
 const BELONGS_TO: Readonly<Record<string, readonly string[]>> = {
   momentum: ["sgd", "lars"],
   betas: ["adamw"],
@@ -31,8 +31,8 @@ const BELONGS_TO: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * The recipe with what the user set. Where the user's settings leave something open that hangs together with them (the
- * learning rate with the batch, the BN groups with the batch, the stored size with the views'), it follows them.
+ * The recipe with the user's settings. Settings that depend on others follow them unless they are set too: the learning
+ * rate and the BN groups follow the batch, the stored size follows the size of the views.
  *
  * @throws AppError `invalid_configuration` that lists every problem.
  */
@@ -75,9 +75,9 @@ export function settle(
 }
 
 /**
- * The configuration of a run that goes on: the checkpoint's.
+ * The configuration of a resumed run: that of its checkpoint.
  *
- * @throws AppError `invalid_configuration` where the user set something else.
+ * @throws AppError `invalid_configuration` where a setting of the user differs from it.
  */
 export function settleResumed(config: TrainingConfig, set: Settings): TrainingConfig {
   const architecture = resolveArchitecture(set.architecture ?? config.architecture, config.imageSize);
@@ -90,11 +90,11 @@ export function settleResumed(config: TrainingConfig, set: Settings): TrainingCo
   );
 }
 
-/** A power of two that the user's queue holds, at most the recipe's batch. */
+/** The recipe's batch, or the largest power of two that the user's queue holds. */
 const fitBatch = (base: RecipeConfig, queue: number | undefined) =>
   queue !== undefined && queue >= 2 ? Math.min(base.batch, 2 ** Math.floor(Math.log2(queue))) : base.batch;
 
-/** The largest number of groups up to `wanted` that divides the batch and leaves two images or more in each. */
+/** The largest number of groups, at most `wanted`, that divides the batch and leaves at least two images in each. */
 function fitGroups(batch: number, wanted: number): number {
   for (let groups = wanted; groups > 1; groups--) if (batch % groups === 0 && batch / groups >= 2) return groups;
   return 1;
@@ -119,7 +119,7 @@ function resolveArchitecture(given: unknown, imageSize: number): unknown {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** `over` laid over `base`, records inside records likewise; networks are whole. */
+/** `base` with what `over` sets, record by record at every depth. An architecture is replaced as a whole. */
 export function merge(base: unknown, over: unknown): unknown {
   if (over === undefined) return base;
   if (!isRecord(base) || !isRecord(over)) return over;

@@ -2,9 +2,9 @@
 // memory trains as well. Small collections stay in memory by themselves, in the system's cache of files.
 import { read as readCallback } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { homedir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { defaultCacheFolder } from "../../core/cache-folder.ts";
 import type { ImageShape } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
 import { describeLeftOut, type LeftOut } from "../../core/find-images.ts";
@@ -100,14 +100,6 @@ export async function openDataset(
     throw tooFewImages(absolute, dataset, Math.max(atLeast, 1));
   }
   return dataset;
-}
-
-/** `moco-search` in the system's folder for caches: `$XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches`, `%LOCALAPPDATA%`. */
-export function defaultCacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  const home = homedir();
-  if (process.platform === "win32") return join(environment.LOCALAPPDATA ?? join(home, "AppData/Local"), "moco-search");
-  if (process.platform === "darwin") return join(home, "Library/Caches/moco-search");
-  return join(environment.XDG_CACHE_HOME || join(home, ".cache"), "moco-search");
 }
 
 function asDataset(index: CacheIndex, pixels: FileHandle, leftOut: readonly LeftOut[]): Dataset {

@@ -9,6 +9,7 @@ import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import type { ImageShape } from "../../core/decode.ts";
 import { asWriteFailure, replaceFile, temporaryName } from "../../core/files.ts";
+import { FITS } from "../../core/fit.ts";
 import type { DecodedImage, SourceImage } from "./source.ts";
 
 const MAGIC = Buffer.from("moco-search-pix1");
@@ -25,7 +26,7 @@ const indexSchema = z.object({
   id: z.string().length(32),
   width: size,
   height: size,
-  fit: z.enum(["cover", "contain", "fill"]),
+  fit: z.enum(FITS),
   /** Absolute paths. */
   sources: z.array(z.string()),
   /** Says whether the sources have changed since. */

@@ -1,6 +1,6 @@
 // Which images make the next batch.
 import { AppError } from "../../core/errors.ts";
-import { createRandom } from "./random.ts";
+import { randomStream } from "./streams.ts";
 
 /** Where a sampler stands: the batch that it gives next. Plain JSON. */
 export interface SamplerPosition {
@@ -19,9 +19,6 @@ export interface Sampler {
   /** What `start` continues from. */
   position(): SamplerPosition;
 }
-
-// Orders are drawn from streams of the seed that nothing else uses.
-const FIRST_STREAM = 2 ** 31;
 
 /**
  * A sampler over `count` images. The order of an epoch depends on `seed` and the epoch alone, so a position is all that
@@ -44,7 +41,7 @@ export function createSampler(
   if (start.batch >= batchesPerEpoch) {
     throw new RangeError(`Expected to start at one of ${batchesPerEpoch} batches but received ${start.batch}`);
   }
-  const orderOf = (ofEpoch: number) => createRandom(seed, FIRST_STREAM + ofEpoch).permutation(count);
+  const orderOf = (ofEpoch: number) => randomStream(seed, "epoch", ofEpoch).permutation(count);
   let { epoch, batch } = start;
   let order = orderOf(epoch);
   return {

@@ -1,10 +1,10 @@
 // How good is a model? Its frozen embeddings of labelled images, by several protocols, beside two baselines.
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Fit } from "../../core/decode.ts";
 import { openEncoder } from "../../core/encoder-session.ts";
 import { AppError } from "../../core/errors.ts";
 import { describeLeftOut } from "../../core/find-images.ts";
+import type { Fit } from "../../core/fit.ts";
 import { type Model, sha256, WEIGHTS_FILE } from "../../core/model-folder.ts";
 import { type Dataset, openDataset } from "../data/dataset.ts";
 import { readWeights } from "../run/warm-start.ts";

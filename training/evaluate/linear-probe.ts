@@ -1,7 +1,7 @@
 // The linear protocol (MoCo section 4.1): a linear classifier on frozen embeddings, trained by the project's own graph engine.
 import { dot } from "../../core/vector.ts";
-import { createRandom } from "../data/random.ts";
 import { createSampler } from "../data/sampler.ts";
+import { randomStream } from "../data/streams.ts";
 import { compileStateful } from "../graph/engine/stateful.ts";
 import { crossEntropy, gradients, input, linear } from "../graph/index.ts";
 import { sgd } from "../optimize/optimizer.ts";
@@ -72,7 +72,7 @@ export async function trainLinear(
       return [[name, updated.parameter] as const, [`velocity.${name}`, updated.state.velocity!] as const];
     }),
   );
-  const random = createRandom(seed);
+  const random = randomStream(seed, "initialValues");
   const initial = new Map([
     ["weight", Float32Array.from({ length: C * D }, () => 0.01 * random.normal())],
     ["bias", new Float32Array(C)],

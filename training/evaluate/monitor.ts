@@ -6,11 +6,12 @@ import { compile, input, l2Normalise, type Tensor } from "../graph/index.ts";
 import { contrastiveAccuracy, mocoLogits } from "../moco/loss.ts";
 import { projectionEncoder } from "../network/encoder.ts";
 import type { Scope } from "../network/scope.ts";
-import { alignment, effectiveRank, spread, uniformity } from "./health.ts";
+import { runViews } from "../views/recipe.ts";
+import { alignment, effectiveRank, spread, uniformity } from "./embedding-health.ts";
 import { knn } from "./knn.ts";
-import { compileEmbedding, runningEncoder, storedImages, viewedSample, viewOf, WHOLE_IMAGE } from "./viewed-sample.ts";
+import { compileEmbedding, embeddedView, runningEncoder, sampledViews, viewedSample } from "./viewed-sample.ts";
 
-/** What the encoders are like, by the measures of `health.ts` and `knn.ts`. */
+/** What the encoders are like, by the measures of `embedding-health.ts` and `knn.ts`. */
 export interface Health {
   /** Of the query encoder's projections. */
   readonly spread: number;
@@ -59,12 +60,11 @@ export async function createMonitor(
 
   return {
     async measure(state, queue) {
-      const views = { query: config.views, key: config.views };
       const tensors = Object.fromEntries(state);
-      const outputs = await sample.run(pairs, sample.indices(SAMPLE.pairs), views, { queue, ...tensors });
+      const outputs = await sample.run(pairs, sample.indices(SAMPLE.pairs), runViews(config), { queue, ...tensors });
       const queries = outputs("queries");
       const indices = sample.indices(SAMPLE.images);
-      const embedded = (await sample.run(features, indices, { view: WHOLE_IMAGE }, tensors))("embedding");
+      const embedded = (await sample.run(features, indices, embeddedView(config), tensors))("embedding");
       const labels = usefulLabels(dataset, indices);
       return {
         health: {
@@ -88,12 +88,11 @@ export async function createMonitor(
 
 /** queries and keys [B, D] of two views, and the contrastive accuracy [] against the queue. */
 function pairsGraph(config: TrainingConfig, B: number): Record<string, Tensor> {
-  const images = storedImages(config, B);
-  const projection = (encoder: Scope, name: string) =>
-    l2Normalise(projectionEncoder(viewOf(config, images, name), encoder, config));
+  const { query: xq, key: xk } = sampledViews(config, B, runViews(config)); // [B, 3, S, S]
+  const projection = (x: Tensor, encoder: Scope) => l2Normalise(projectionEncoder(x, encoder, config));
   const queryEncoder = runningEncoder("q");
-  const queries = projection(queryEncoder, "query");
-  const keys = projection(config.mechanism === "moco" ? runningEncoder("k") : queryEncoder, "key"); // the others have one
+  const queries = projection(xq, queryEncoder);
+  const keys = projection(xk, config.mechanism === "moco" ? runningEncoder("k") : queryEncoder); // the others have one
   const queue = input("queue", [config.queue, config.dim]);
   return { queries, keys, accuracy: contrastiveAccuracy(mocoLogits(queries, keys, queue, config.temperature)) };
 }

@@ -3,8 +3,8 @@ import type { ScoreStatistics } from "../../core/model-card.ts";
 import { dot } from "../../core/vector.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { CompiledGraph, Values } from "../graph/index.ts";
-import type { ViewRecipe } from "../views/draw.ts";
-import { type ViewedSample, WHOLE_IMAGE } from "./viewed-sample.ts";
+import type { ViewSpec } from "../views/recipe.ts";
+import { embeddedView, type ViewedSample } from "./viewed-sample.ts";
 
 /** Images compared at most. */
 const PAIRS = 512;
@@ -21,8 +21,9 @@ export async function scoreStatistics(
   state: Values,
 ): Promise<ScoreStatistics> {
   const indices = sample.indices(PAIRS);
-  const embed = async (recipe: ViewRecipe) => (await sample.run(graph, indices, { view: recipe }, state))("embedding");
-  const whole = await embed(WHOLE_IMAGE);
+  const embed = async (recipe: ViewSpec["recipe"]) =>
+    (await sample.run(graph, indices, embeddedView(config, recipe), state))("embedding");
+  const whole = await embed("whole");
   const other = await embed(config.views);
   const d = whole.length / indices.length;
   const row = (of: Float32Array, n: number) => of.subarray(n * d, (n + 1) * d);

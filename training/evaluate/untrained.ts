@@ -2,7 +2,7 @@
 import { normalisePixels } from "../../core/encoder-session.ts";
 import type { EncoderInput } from "../../core/model-card.ts";
 import type { TrainingConfig } from "../config/schema.ts";
-import { createRandom } from "../data/random.ts";
+import { randomStream } from "../data/streams.ts";
 import { compile, input } from "../graph/index.ts";
 import { embeddingEncoder } from "../network/encoder.ts";
 import { initialValues } from "../network/initialise.ts";
@@ -20,7 +20,7 @@ export async function untrainedEncoder(
   config: TrainingConfig,
   card: EncoderInput,
 ): Promise<{ embed: Embed; close(): Promise<void> }> {
-  const random = createRandom(config.seed);
+  const random = randomStream(config.seed, "initialValues");
   const drawn: Record<string, Float32Array> = {};
   const scope = evaluationScope((spec) => {
     drawn[spec.name] = initialValues(spec, random);

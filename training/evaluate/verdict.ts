@@ -1,4 +1,5 @@
 // What the measures of the epochs so far mean, in plain words.
+import { percent } from "../../core/percent.ts";
 
 /** What is known at the end of an epoch. */
 export interface EpochMetrics {
@@ -162,10 +163,6 @@ function learning(now: EpochMetrics, history: readonly EpochMetrics[]): Verdict 
 /** The epochs that began with a full queue; losses before that cannot be compared with them. */
 function filled(history: readonly EpochMetrics[]): readonly EpochMetrics[] {
   return history.filter(({ queueSize, imagesSeenBefore }) => imagesSeenBefore >= queueSize);
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }
 
 function powerOfTwoBelow(value: number): number {

@@ -2,27 +2,16 @@
 // from one measurement to the next is the encoder alone. Nothing here touches the run.
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { createRandom } from "../data/random.ts";
+import { randomStream } from "../data/streams.ts";
 import { type CompiledGraph, compile, input, type Tensor, type Values } from "../graph/index.ts";
 import { type Embedding, embeddingEncoder } from "../network/encoder.ts";
 import { evaluationScope, type Scope } from "../network/scope.ts";
-import { allocateViewMatrices, drawView, type ViewRecipe } from "../views/draw.ts";
-import { view, viewFeeds } from "../views/graph.ts";
+import { drawViews } from "../views/batch.ts";
+import { viewsOf } from "../views/graph.ts";
 import { IMAGENET_NORMALISATION } from "../views/preprocessing.ts";
+import type { ViewSpec } from "../views/recipe.ts";
 
-// A stream of the seed that nothing else uses: see run-state.ts.
-const SAMPLE_STREAM = 2 ** 32 - 2;
 const BATCH = 64;
-
-/** The view that shows all of an image as it is. */
-export const WHOLE_IMAGE: ViewRecipe = {
-  cropScale: [1, 1],
-  flip: 0,
-  jitter: { probability: 0, brightness: 0, contrast: 0, saturation: 0, hue: 0 },
-  grey: 0,
-  greyFirst: false,
-  blur: { probability: 0, sigma: [0, 0] },
-};
 
 /** A sample of a data set. */
 export interface ViewedSample {
@@ -33,43 +22,33 @@ export interface ViewedSample {
   /**
    * Runs `graph` on views of the images at `indices`, batch by batch.
    *
-   * @param graph Takes `images` and, for each name of `views`, the inputs of {@link viewOf} besides `feeds`.
+   * @param graph Takes `images`, the inputs of `views` and `feeds`.
    * @returns What an output gave, one batch after another.
    */
   run(
     graph: CompiledGraph,
     indices: Uint32Array,
-    views: Readonly<Record<string, ViewRecipe>>,
+    views: readonly ViewSpec[],
     feeds: Values,
   ): Promise<(output: string) => Float32Array>;
 }
 
 /** The sample that `config.seed` draws. */
 export function viewedSample(dataset: Dataset, config: TrainingConfig): ViewedSample {
-  const { storedSize, imageSize, seed } = config;
+  const { storedSize, seed } = config;
   const batch = Math.min(BATCH, dataset.count);
-  const order = createRandom(seed, SAMPLE_STREAM).permutation(dataset.count);
+  const order = randomStream(seed, "sample").permutation(dataset.count);
   return {
     batch,
     indices: (most) => order.subarray(0, Math.floor(Math.min(most, dataset.count) / batch) * batch),
     async run(graph, indices, views, feeds) {
-      const random = createRandom(seed, SAMPLE_STREAM);
+      const random = randomStream(seed, "sample");
       const images = new Uint8Array(batch * storedSize * storedSize * 3);
-      const size = { from: storedSize, to: imageSize };
       const outputs: Record<string, Float32Array[]> = {};
       for (let first = 0; first < indices.length; first += batch) {
         const part = indices.subarray(first, first + batch);
         await dataset.read(part, images);
-        const matrices: Values[] = Object.entries(views).map(([name, recipe]) => {
-          const room = allocateViewMatrices(batch, storedSize, imageSize);
-          part.forEach((index, n) => {
-            const whole = { width: storedSize, height: storedSize };
-            const original = { width: dataset.originalWidths[index]!, height: dataset.originalHeights[index]! };
-            drawView(random, recipe, size, recipe === WHOLE_IMAGE ? whole : original, room, n);
-          });
-          return viewFeeds(name, room);
-        });
-        const results = await graph.run(Object.assign({ images, ...feeds }, ...matrices));
+        const results = await graph.run({ images, ...feeds, ...drawViews(random, views, dataset, part) });
         for (const [name, values] of Object.entries(results)) {
           outputs[name] = [...(outputs[name] ?? []), values as Float32Array];
         }
@@ -79,13 +58,17 @@ export function viewedSample(dataset: Dataset, config: TrainingConfig): ViewedSa
   };
 }
 
-/** Stored images as a graph takes them, uint8 [B, S, S, 3]. */
-export const storedImages = ({ storedSize: S }: TrainingConfig, B: number): Tensor =>
-  input("images", [B, S, S, 3], "uint8");
+/** Normalised views [B, 3, S, S] by name, of stored images uint8 [B, S₀, S₀, 3] that the graph takes as `images`. */
+export const sampledViews = <Name extends string>(
+  { storedSize }: TrainingConfig,
+  B: number,
+  views: ReadonlyArray<ViewSpec<Name>>,
+): Record<Name, Tensor> =>
+  viewsOf(input("images", [B, storedSize, storedSize, 3], "uint8"), views, IMAGENET_NORMALISATION);
 
-/** A view of stored images, normalised: [B, 3, S, S]. */
-export const viewOf = ({ imageSize }: TrainingConfig, images: Tensor, name: string): Tensor =>
-  view(images, name, imageSize, IMAGENET_NORMALISATION);
+/** The one view that {@link compileEmbedding} embeds. @param recipe `whole` for the image as it is searched with. */
+export const embeddedView = ({ imageSize: size }: TrainingConfig, recipe: ViewSpec["recipe"] = "whole") =>
+  [{ name: "view", size, recipe }] as const satisfies readonly ViewSpec[];
 
 /** The encoder `q` or `k` of a run as it is used. It may encode several views: its tensors are inputs once. */
 export function runningEncoder(encoder: string): Scope {
@@ -97,14 +80,14 @@ export function runningEncoder(encoder: string): Scope {
   });
 }
 
-/** Embeds one view, `view`, of stored images with the query encoder: output `embedding` [B, D]. */
+/** Embeds one view of stored images, {@link embeddedView}, with the query encoder: output `embedding` [B, D]. */
 export function compileEmbedding(
   config: TrainingConfig,
   batch: number,
   options: { readonly threads: number; readonly embedding?: Embedding },
 ): Promise<CompiledGraph> {
-  const x = viewOf(config, storedImages(config, batch), "view");
-  const embedding = embeddingEncoder(x, runningEncoder("q"), config, options.embedding);
+  const { view } = sampledViews(config, batch, embeddedView(config));
+  const embedding = embeddingEncoder(view, runningEncoder("q"), config, options.embedding);
   return compile({ embedding }, options);
 }
 

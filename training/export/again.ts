@@ -31,7 +31,7 @@ export interface ExportRunOptions extends ExportOptions {
  */
 export async function exportRun(options: ExportRunOptions): Promise<Model> {
   const { runFolder, name = basename(resolve(runFolder)), cacheFolder, threads = 0 } = options;
-  const { config, progress, images, begunFrom, tensors } = await loadCheckpoint(join(runFolder, CHECKPOINT_FILE));
+  const { config, progress, images, parent, tensors } = await loadCheckpoint(join(runFolder, CHECKPOINT_FILE));
   const lines = await readRunLog(join(runFolder, METRICS_FILE));
   const metrics = lines.findLast((line) => line.kind === "step" && line.step <= progress.step);
   if (metrics?.kind !== "step") {
@@ -43,7 +43,7 @@ export async function exportRun(options: ExportRunOptions): Promise<Model> {
   try {
     const state = floats(tensors);
     const epochs = lines.flatMap((line) => (line.kind === "epoch" && line.step <= progress.step ? [line] : []));
-    const run = { config, dataset, state, metrics, epochs, begunFrom };
+    const run = { config, dataset, state, metrics, epochs, parent };
     return await publish({ ...options, ...run, name, images: paths, threads });
   } finally {
     await dataset.close();

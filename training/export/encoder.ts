@@ -10,10 +10,10 @@ import { halveWeights } from "./half-precision.ts";
 
 /** How weights are kept in the file. */
 export const PRECISIONS = ["float32", "float16"] as const;
-export type Precision = (typeof PRECISIONS)[number];
+export type WeightPrecision = (typeof PRECISIONS)[number];
 
 /** Largest difference of an embedding's entry that the export may show. */
-export const EXPORT_TOLERANCE: Readonly<Record<Precision, number>> = { float32: 1e-4, float16: 1e-2 };
+export const EXPORT_TOLERANCE: Readonly<Record<WeightPrecision, number>> = { float32: 1e-4, float16: 1e-2 };
 
 /** Reads a tensor of the query encoder by its name without prefix. */
 export type ReadTensor = (name: string) => Float32Array;
@@ -26,7 +26,7 @@ export interface ExportedEncoder {
   readonly difference: number;
 }
 
-type Shape = Pick<TrainingConfig, "architecture" | "imageSize" | "head" | "dim">;
+type ExportedConfig = Pick<TrainingConfig, "architecture" | "imageSize" | "head" | "dim">;
 
 /**
  * Exports the embedding encoder with an open batch size.
@@ -37,10 +37,10 @@ type Shape = Pick<TrainingConfig, "architecture" | "imageSize" | "head" | "dim">
  * @throws AppError `invalid_model` where they do not, to {@link EXPORT_TOLERANCE}: nothing is to be written then.
  */
 export async function exportEncoder(
-  config: Shape,
+  config: ExportedConfig,
   read: ReadTensor,
   check: Float32Array,
-  { embedding, precision = "float32" }: { embedding?: Embedding; precision?: Precision } = {},
+  { embedding, precision = "float32" }: { embedding?: Embedding; precision?: WeightPrecision } = {},
 ): Promise<ExportedEncoder> {
   const S = config.imageSize;
   const folded = embeddingEncoder(input("pixels", [1, 3, S, S]), foldedScope(read), config, embedding);
@@ -69,7 +69,7 @@ export async function exportEncoder(
 
 /** The training graph's own encoder with its running statistics. */
 async function evaluate(
-  config: Shape,
+  config: ExportedConfig,
   read: ReadTensor,
   pixels: Float32Array,
   embedding: Embedding | undefined,

@@ -1,21 +1,20 @@
 // The end of a run: export, check, and hand the model over in models/.
 import { basename } from "node:path";
 import { normalisePixels } from "../../core/encoder-session.ts";
-import type { BegunFrom, CurvePoint, ModelCard } from "../../core/model-card.ts";
+import type { CurvePoint, ModelCard, ParentModel } from "../../core/model-card.ts";
 import { type Model, sha256, writeModel } from "../../core/model-folder.ts";
 import { machineName } from "../config/machine.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { encodeSafetensors } from "../data/safetensors.ts";
 import { scoreStatistics } from "../evaluate/scores.ts";
-import { compileEmbedding, viewedSample, WHOLE_IMAGE } from "../evaluate/viewed-sample.ts";
+import { compileEmbedding, embeddedView, viewedSample } from "../evaluate/viewed-sample.ts";
 import { describeArchitecture } from "../network/backbone.ts";
 import { type Embedding, encoderTensors } from "../network/encoder.ts";
 import type { TensorSpec } from "../network/scope.ts";
-import type { StepMetrics } from "../run/events.ts";
-import type { Epoch } from "../run/watch.ts";
+import type { Epoch, StepMetrics } from "../run/log.ts";
+import { encodeWeights } from "../run/warm-start.ts";
 import { encoderInput } from "../views/preprocessing.ts";
-import { exportEncoder, type Precision } from "./encoder.ts";
+import { exportEncoder, type WeightPrecision } from "./encoder.ts";
 import { fitWhitening, type WhiteningOptions } from "./whitening.ts";
 
 /** What the exported encoder gives and how it is kept. */
@@ -25,7 +24,7 @@ export interface ExportOptions {
   /** Side of the images that the encoder takes, pixels. @default that of the views */
   readonly size?: number;
   /** Of the weights in the file. @default "float32" */
-  readonly precision?: Precision;
+  readonly precision?: WeightPrecision;
   /** Licence situation of the images, for the card. @default "the licence of the training images" */
   readonly licence?: string;
 }
@@ -58,7 +57,7 @@ export interface PublishOptions extends ExportOptions {
   /** What was measured after its epochs. */
   readonly epochs: readonly Epoch[];
   /** The model whose weights the run began with. */
-  readonly begunFrom: BegunFrom | undefined;
+  readonly parent: ParentModel | undefined;
   readonly threads: number;
 }
 
@@ -111,22 +110,20 @@ export async function publish(options: PublishOptions): Promise<Model> {
       metrics: { loss: metrics.loss, accuracy: metrics.accuracy, exportDifference: difference },
       machine: machineName(),
       curve: options.epochs.map(curvePoint),
-      ...(options.begunFrom && { begunFrom: options.begunFrom }),
+      ...(options.parent && { begunFrom: options.parent }),
     },
     scores,
     licence: options.licence ?? "the licence of the training images",
     createdAt: now,
   };
-  const weights = encodeSafetensors({
-    tensors: new Map(tensors.map(({ name, shape }) => [name, { shape, data: feeds[`q.${name}`]! }])),
-    metadata: { config: JSON.stringify(options.config) },
-  });
+  const trained = new Map(tensors.map(({ name, shape }) => [name, { shape, data: feeds[`q.${name}`]! }]));
+  const weights = encodeWeights(options.config, trained);
   return writeModel(options.modelsFolder, card, { onnx, weights }, { replace: options.replace ?? false });
 
   async function whitened(wanted: WhiteningOptions): Promise<Embedding> {
     const features = await compileEmbedding(config, sample.batch, { threads });
     const indices = sample.indices(FITTED_IMAGES);
-    const embedded = (await sample.run(features, indices, { view: WHOLE_IMAGE }, feeds))("embedding");
+    const embedded = (await sample.run(features, indices, embeddedView(config), feeds))("embedding");
     await features.release();
     return { kind: "whitened", whitening: fitWhitening(embedded, embedded.length / indices.length, wanted) };
   }

@@ -1,32 +1,23 @@
-// Whitening: features turned and scaled so that no direction outweighs the others, with fewer dimensions.
+// Fits a whitening: features are rotated to their principal directions, scaled so that none outweighs the others, and cut short.
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
+import type { Whitening } from "../network/encoder.ts";
 
-/** A fitted whitening of features of length F: y = (x − mean) · matrix. */
-export interface Whitening {
-  /** [F] */
-  readonly mean: Float32Array;
-  /** [F, D], row by row. */
-  readonly matrix: Float32Array;
-  /** D */
-  readonly dimensions: number;
-}
-
-/** How strongly, and to how many dimensions. */
+/** How a whitening is fitted. */
 export interface WhiteningOptions {
-  /** D; at most F are kept, and fewer than there are samples. */
+  /** D: length of a whitened embedding. At most F, and fewer than there are samples to fit to. */
   readonly dimensions: number;
   /**
-   * Each principal direction is divided by its standard deviation to this power: 1 whitens fully, 0 only turns
-   * (PCA), ½ lies between. (Full whitening of descriptors: Jégou and Chum, "Negative evidences and co-occurrences in
+   * Each principal direction is divided by its standard deviation to this power: 0 is plain PCA, 1 whitens fully, ½ is
+   * halfway. (Full whitening of descriptors: Jégou and Chum, "Negative evidences and co-occurrences in
    * image retrieval", ECCV 2012.)
    */
   readonly strength: number;
 }
 
-/** Directions with less than this share of the largest variance count as noise and are not scaled up further. */
+/** Share of the largest variance below which a direction counts as noise and is scaled as if it had this share. */
 const NOISE = 1e-3;
 
-/** Fits a whitening to features [N, F], row by row. About a second where F is 512. */
+/** Fits a whitening to features [N, F], row by row. Takes about a second where F is 512. */
 export function fitWhitening(features: Float32Array, F: number, options: WhiteningOptions): Whitening {
   const x = Matrix.from1DArray(features.length / F, F, Array.from(features));
   const mean = x.mean("column");

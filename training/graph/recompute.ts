@@ -1,19 +1,17 @@
-// Activations that the backward pass computes once more instead of finding them in memory. Only what is cheap: results of
-// operators that work value by value (Chen et al., arXiv 1604.06174, section 3), half of what a residual network keeps.
+// Activations that the backward pass computes again instead of keeping them in memory (Chen et al., arXiv 1604.06174, section 3).
+// Only cheap ones, results of element-wise operators: half of what a residual network keeps.
 import { rewrite, withInputs } from "./rewrite.ts";
-import { apply, integers, type Node, sizeOf, type Tensor, topologicalOrder } from "./tensor.ts";
+import { apply, integers, isView, type Node, sizeOf, type Tensor, topologicalOrder } from "./tensor.ts";
 
 const VALUE_BY_VALUE: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div", "Relu", "Sigmoid", "Exp", "Neg"]);
-/** Same values, same memory. */
-const VIEWS: ReadonlySet<string> = new Set(["Reshape", "Identity"]);
-/** Smaller tensors are not worth an operator, values. */
+/** Elements of the smallest tensor that is worth another operator. */
 const LEAST = 2 ** 16;
 
 /**
- * The same gradients of `loss` with the same values, from less memory in more time: activations are computed again from the
- * nearest results that are costly, those of convolutions and products.
+ * The gradients of `loss` with the same values, in less memory and more time: activations are computed again from the nearest
+ * costly results, those of convolutions and products.
  *
- * @param activations The nodes through which gradients flow: what is made of images alone is kept.
+ * @param activations The nodes that gradients flow through. Others, such as the views, are kept.
  */
 export function recomputeActivations(
   gradients: readonly Tensor[],
@@ -42,22 +40,21 @@ export function recomputeActivations(
 }
 
 /**
- * Whether a tensor is computed again. The first result after a costly one is kept: computing it again would keep the costly
- * one in its place.
+ * Whether a tensor is computed again. Not where its input is a costly result: that would have to be kept instead.
  */
 function isDropped({ node, shape }: Tensor): boolean {
-  if (VIEWS.has(node.op)) return isDropped(node.inputs[0]!);
+  if (isView(node)) return isDropped(node.inputs[0]!);
   if (!VALUE_BY_VALUE.has(node.op) || sizeOf(shape) < LEAST) return false;
   return node.inputs.filter((input) => sizeOf(input.shape) === sizeOf(shape)).every(isValueByValue);
 }
 
 function isValueByValue({ node }: Tensor): boolean {
-  return VIEWS.has(node.op) ? isValueByValue(node.inputs[0]!) : VALUE_BY_VALUE.has(node.op);
+  return isView(node) ? isValueByValue(node.inputs[0]!) : VALUE_BY_VALUE.has(node.op);
 }
 
 /**
- * The same tensor, which onnxruntime does not take to be the same: a view with its own shape. It merges nodes that compute the same
- * from the same; from another attribute, here one that says what sizes of 0 would mean, it takes two nodes to be different.
+ * The same tensor as a node that onnxruntime does not merge with its equals: a Reshape to the same shape whose `allowzero`,
+ * which changes nothing here, is unusual.
  */
 export function distinct(x: Tensor): Tensor {
   return apply("Reshape", [x, integers(x.shape)], { shape: x.shape, attributes: { allowzero: 1 } });

@@ -53,6 +53,9 @@ export interface Node {
   readonly gradient?: GradientRule;
 }
 
+/** Whether onnxruntime leaves a node's result in the memory of its input. */
+export const isView = ({ op }: Node): boolean => op === "Reshape" || op === "Identity";
+
 /** Number of elements. */
 export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
 

@@ -1,33 +1,30 @@
-// What a mechanism remembers from one step to the next, behind one interface for the loop.
+// The keys that a mechanism keeps from one step to the next: a queue or a memory bank, behind one interface for the loop.
 import { fromHalf } from "../../core/half.ts";
 import type { TrainingConfig } from "../config/schema.ts";
-import { createRandom } from "../data/random.ts";
+import { randomStream } from "../data/streams.ts";
 import type { Values } from "../graph/index.ts";
 import { memoryBank } from "./memory-bank.ts";
 import { type Keys, negativeQueue } from "./queue.ts";
 
-/** The keys that queries are compared with. */
+/** The keys that queries are compared with, kept outside the graph. */
 export interface Dictionary {
-  /** What a checkpoint keeps, [rows, D]. */
+  /** All keys, [rows, D]: what a checkpoint stores. */
   readonly keys: Keys;
-  /** Row of the queue that the next key replaces; 0 for a memory bank. */
+  /** Row of the queue that the next key replaces; always 0 for a memory bank. */
   readonly pointer: number;
   /** The negatives of the last step, [K, D]. */
   negatives(): Float32Array;
-  /** Inputs of the graph for step `step` on the images at `indices`. */
+  /** Inputs of the graph for step `step` (from 0) on the images at `indices`. */
   feeds(indices: ArrayLike<number>, step: number): Values;
-  /** Takes in what the step put out as `keys` [B, D]. */
+  /** Stores the `keys` [B, D] that the step computed for the images at `indices`. */
   update(indices: ArrayLike<number>, keys: Float32Array): void;
 }
 
-/** Rows of a dictionary: K for a queue, one for each image for a memory bank. */
+/** Rows of the dictionary: K for a queue, one an image for a memory bank. */
 export const dictionaryRows = ({ mechanism, queue }: TrainingConfig, images: number): number =>
   mechanism === "memory-bank" ? images : queue;
 
-// Streams of the seed for the samples of a memory bank; steps, epochs and first values have others.
-const FIRST_STREAM = 2 ** 30;
-
-/** The dictionary of a run over existing keys. End-to-end training fills a queue too, by which it is judged. */
+/** The dictionary of a run over existing keys. End-to-end training fills a queue too: not for its loss but to be measured against. */
 export function createDictionary(config: TrainingConfig, keys: Keys, pointer = 0): Dictionary {
   const { dim, batch, queue: K, seed, bankMomentum } = config;
   if (config.mechanism !== "memory-bank") {
@@ -42,7 +39,7 @@ export function createDictionary(config: TrainingConfig, keys: Keys, pointer = 0
       update: (_, newKeys) => queue.enqueue(newKeys),
     };
   }
-  const bank = memoryBank(keys as Float32Array, dim, bankMomentum); // the configuration has no other
+  const bank = memoryBank(keys as Float32Array, dim, bankMomentum); // the configuration allows no float16 here
   const positives = new Float32Array(batch * dim);
   const negatives = new Float32Array(K * dim);
   return {
@@ -51,7 +48,7 @@ export function createDictionary(config: TrainingConfig, keys: Keys, pointer = 0
     negatives: () => negatives,
     feeds(indices, step) {
       bank.take(indices, positives);
-      bank.sample(createRandom(seed, FIRST_STREAM + step), indices, negatives);
+      bank.sample(randomStream(seed, "bankSample", step), indices, negatives);
       return { positives, queue: negatives };
     },
     update: (indices, queries) => bank.update(indices, queries),

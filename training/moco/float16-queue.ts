@@ -1,11 +1,11 @@
-// Products with a queue of float16. Products are of float32, so keys are widened first: a part of the queue at a time, and once
-// more for the backward pass, so that the queue is never in memory as float32.
+// Products with a float16 queue. They are computed in float32, so keys are widened: one part of the queue at a time, and again
+// in the backward pass, so that the whole queue is never in memory as float32.
 import { apply, cast, distinct, gemm, slice, type Tensor } from "../graph/index.ts";
 
-/** Keys that are widened at a time. */
+/** Keys that are widened at once. */
 const PART = 4096;
 
-/** q [B, D] · queueᵀ [K, D] in parts, [B, part] each. Gradients flow to q only: the queue is what the past left. */
+/** q [B, D] · queueᵀ [D, K] in parts [B, part]. Gradients flow to q only. */
 export function productsWithHalf(q: Tensor, queue: Tensor): Tensor[] {
   const K = queue.shape[0]!;
   return Array.from({ length: Math.ceil(K / PART) }, (_, n) => {

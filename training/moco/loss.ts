@@ -19,7 +19,7 @@ import { productsWithHalf } from "./float16-queue.ts";
  *
  * @param q queries [B, D], unit norm
  * @param k keys of the same images [B, D], unit norm
- * @param queue negative keys [K, D], unit norm, float32 or float16; no gradient flows to the latter
+ * @param queue negative keys [K, D], unit norm; float32, or float16, to which no gradient flows
  * @param T temperature
  * @returns [B, 1+K]
  */
@@ -29,7 +29,7 @@ export function mocoLogits(q: Tensor, k: Tensor, queue: Tensor, T: number): Tens
   return mul(concat([lPos, ...lNeg], 1), scalar(1 / T));
 }
 
-/** Share of queries whose positive key is nearer than every negative, 0..1 → []. */
+/** logits [B, 1+K] → share of queries that are nearer to their positive key than to every negative, 0..1: []. */
 export function contrastiveAccuracy(logits: Tensor): Tensor {
   const [, classes] = logits.shape as [number, number];
   const bestNegative = reduceMax(slice(logits, 1, 1, classes), [1], { keepDims: true });

@@ -1,35 +1,40 @@
-// The step of a run: the mechanism that its configuration names, on views that are made inside the graph.
+// The step of a run: views computed from stored images, then the mechanism that the configuration names.
 import type { TrainingConfig } from "../config/schema.ts";
 import { type FormChooser, type GradientOptions, input } from "../graph/index.ts";
 import { projectionEncoder } from "../network/encoder.ts";
 import { optimizerOf } from "../optimize/optimizer.ts";
-import { view } from "../views/graph.ts";
+import { viewsOf } from "../views/graph.ts";
 import { IMAGENET_NORMALISATION } from "../views/preprocessing.ts";
+import { runViews } from "../views/recipe.ts";
+import type { Encoder } from "./encode.ts";
 import { endToEndStep } from "./end-to-end.ts";
 import { memoryBankStep } from "./memory-bank.ts";
-import type { Encoder } from "./query-encoder.ts";
 import { type MocoStep, mocoStep } from "./step.ts";
 
-/** The step on stored images, uint8 [B, S, S, 3]. @param chooser Of the forms of convolutions and their gradients. */
+/**
+ * The step on stored images: besides the inputs of its mechanism it takes `images`, uint8 [B, S₀, S₀, 3], and the matrices of
+ * the views (`drawViews`).
+ *
+ * @param chooser Chooses the forms of convolutions and their gradients. @default the first form of each
+ */
 export function trainingStep(
   config: TrainingConfig,
   chooser?: FormChooser,
   { recompute = false }: GradientOptions = {},
 ): MocoStep {
-  const { batch: B, storedSize, imageSize, queue: K, keyMomentum: m, temperature: T } = config;
+  const { batch: B, storedSize, queue: K, keyMomentum: m, temperature: T } = config;
   const { dim, bnGroups, shuffle, queuePrecision } = config;
   const images = input("images", [B, storedSize, storedSize, 3], "uint8");
   const f: Encoder = (x, scope) => projectionEncoder(x, scope, config);
-  const xq = view(images, "query", imageSize, IMAGENET_NORMALISATION);
-  const xk = view(images, "key", imageSize, IMAGENET_NORMALISATION);
-  const shape = { B, K, m, T, dim, bnGroups, shuffle, queuePrecision, recompute };
+  const { query: xq, key: xk } = viewsOf(images, runViews(config), IMAGENET_NORMALISATION); // [B, 3, S, S]
+  const stepConfig = { B, K, m, T, dim, bnGroups, shuffle, queuePrecision, recompute };
   const optimizer = optimizerOf(config);
   switch (config.mechanism) {
     case "moco":
-      return mocoStep(f, xq, xk, shape, optimizer, chooser);
+      return mocoStep(f, xq, xk, stepConfig, optimizer, chooser);
     case "memory-bank":
-      return memoryBankStep(f, xq, shape, optimizer, chooser);
+      return memoryBankStep(f, xq, stepConfig, optimizer, chooser);
     case "end-to-end":
-      return endToEndStep(f, xq, xk, shape, optimizer, chooser);
+      return endToEndStep(f, xq, xk, stepConfig, optimizer, chooser);
   }
 }

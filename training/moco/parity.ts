@@ -32,16 +32,16 @@ const runSchema = z.object({
 });
 
 /**
- * The largest differences of one quantity; `relative` is to the largest entry of the same reference tensor. A gradient
- * that is zero in exact arithmetic (of a batch norm's weight before a depthwise convolution, say) is rounding error in
- * both runs: what float32 cannot tell apart beside the run's largest gradient counts as no more than tolerated.
+ * The largest differences of one quantity; `relative` is to the largest entry of the same reference tensor. Some gradients
+ * are zero in exact arithmetic (that of a batch norm's weight before a depthwise convolution, say) and rounding error in
+ * both runs, so a gradient's largest entry counts as at least what float32 can resolve beside the run's largest gradient.
  */
 export interface Difference {
   absolute: number;
   relative: number;
 }
 
-/** How far each quantity of a run may be from the reference, and by which measure. */
+/** The measure of each quantity, and the largest difference that passes. */
 export const TOLERANCES = {
   logits: ["absolute", 1e-5],
   gradients: ["relative", 1e-4],

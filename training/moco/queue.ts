@@ -2,16 +2,16 @@
 import { toHalf } from "../../core/half.ts";
 import type { Random } from "../data/random.ts";
 
-/** What keys are kept in, row by row: float32, or the raw bits of float16. */
+/** Array that holds keys, by their precision: float32 values, or the raw bits of float16. */
 export const KEY_ARRAYS = { float32: Float32Array, float16: Uint16Array } as const;
 
-/** Numbers that keys are kept as. */
-export type Precision = keyof typeof KEY_ARRAYS;
+/** Number format of the keys in a queue. */
+export type QueuePrecision = keyof typeof KEY_ARRAYS;
 
-/** Keys of that precision. */
-export type Keys<P extends Precision = Precision> = InstanceType<(typeof KEY_ARRAYS)[P]>;
+/** Keys [K, D] of a precision, row by row. */
+export type Keys<P extends QueuePrecision = QueuePrecision> = InstanceType<(typeof KEY_ARRAYS)[P]>;
 
-/** A ring of K keys of length D. The graph reads `keys`; new keys are written in place, so nothing is copied. */
+/** A ring of K keys of length D. The graph reads `keys` and new keys are written into it: no copies. */
 export interface NegativeQueue {
   /** Queue size, number of negative keys. */
   readonly K: number;
@@ -19,11 +19,11 @@ export interface NegativeQueue {
   readonly keys: Keys;
   /** Row that the next key replaces, 0..K−1. */
   readonly pointer: number;
-  /** Replaces the oldest rows by `batch` [B, D], rounded where the queue is of float16; goes on at row 0 where the end is reached. */
+  /** Replaces the oldest rows by `batch` [B, D], wrapping around at the end; a float16 queue rounds. @throws RangeError where B > K. */
   enqueue(batch: Float32Array): void;
 }
 
-/** A queue over existing keys. */
+/** A queue over existing keys. @param start Row that the next key replaces. @default 0 */
 export function negativeQueue(keys: Keys, dim: number, start = 0): NegativeQueue {
   const K = keys.length / dim;
   let pointer = start;
@@ -45,8 +45,8 @@ export function negativeQueue(keys: Keys, dim: number, start = 0): NegativeQueue
   };
 }
 
-/** K noise keys of unit norm, as the authors begin: they are replaced by real keys during the first K images. */
-export function noiseKeys<P extends Precision = "float32">(
+/** K keys of noise, each of unit norm: the initial queue, as in the authors' code. The first K images replace them. */
+export function noiseKeys<P extends QueuePrecision = "float32">(
   K: number,
   dim: number,
   random: Random,

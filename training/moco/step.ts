@@ -1,22 +1,25 @@
-// One training step of Momentum Contrast as a graph: Algorithm 1 of the paper (He et al. 2020), line by line.
+// One training step of Momentum Contrast as a graph: Algorithm 1 of the paper (He et al. 2020), with its names.
+//
+// Where it departs from Algorithm 1:
+// - θ_k moves at the beginning of a step instead of at the end, as in the authors' code (facebookresearch/moco). The keys
+//   are the same: θ_k begins as a copy of θ_q, which the first move leaves as it is. Between two steps, θ_k is one move behind.
+// - Keys are shuffled between BN groups (section 3.3), which Algorithm 1 leaves out.
+// - The queue is an input, and the keys are an output that the loop enqueues: see dictionary.ts.
 import {
-  add,
   crossEntropyWithLabel0,
   type FormChooser,
   type GradientOptions,
   gatherRows,
   input,
-  l2Normalise,
-  mul,
-  scalar,
   stopGradient,
   type Tensor,
 } from "../graph/index.ts";
-import { type TensorSpec, trainingScope } from "../network/scope.ts";
+import { type TensorSpec, tensorSpecs } from "../network/scope.ts";
 import type { Optimizer } from "../optimize/optimizer.ts";
+import { type Encoder, encode, named, thetaInputs } from "./encode.ts";
 import { contrastiveAccuracy, mocoLogits } from "./loss.ts";
-import { type Encoder, queryEncoder } from "./query-encoder.ts";
-import type { Precision } from "./queue.ts";
+import type { QueuePrecision } from "./queue.ts";
+import { learn, momentumUpdate } from "./update.ts";
 
 /** What the step needs to know, by the paper's letters. */
 export interface MocoConfig extends GradientOptions {
@@ -24,25 +27,25 @@ export interface MocoConfig extends GradientOptions {
   readonly B: number;
   /** Queue size, number of negative keys. */
   readonly K: number;
-  /** Numbers that the negatives come as. @default float32 */
-  readonly queuePrecision?: Precision;
+  /** Number format of the negatives. @default "float32" */
+  readonly queuePrecision?: QueuePrecision;
   /** Momentum of the key encoder. @example 0.999 */
   readonly m: number;
   /** Temperature. */
   readonly T: number;
   /** Length of a key, D. */
   readonly dim: number;
-  /** Groups with batch statistics of their own, each standing for a GPU. */
+  /** Groups of the batch with batch statistics of their own; each stands for one GPU of the paper. */
   readonly bnGroups: number;
-  /** Shuffling BN (section 3.3): with more than one group, keys change groups. @default true */
+  /** Shuffling BN (section 3.3): keys are encoded in other groups than their queries. No effect with one group. @default true */
   readonly shuffle?: boolean;
 }
 
-/** The graph of one step and the state that goes through it. */
+/** The graph of one step and the state that it updates. */
 export interface MocoStep {
-  /** loss [], accuracy [], queries [B, D], keys [B, D] as the dictionary takes them in, logits [B, 1+negatives]. */
+  /** loss [], accuracy [], queries [B, D], keys [B, D] for the dictionary, logits [B, 1+K]. */
   readonly outputs: Readonly<Record<"loss" | "accuracy" | "queries" | "keys" | "logits", Tensor>>;
-  /** State by name (`q.…`, `k.…`, `velocity.…`) → its value after the step. The negatives are not in it: see Dictionary. */
+  /** State by name (`q.…`, `k.…`, `velocity.…`) → its value after the step. The negatives are outside: see `Dictionary`. */
   readonly next: ReadonlyMap<string, Tensor>;
   /** Gradient of the loss by parameter name. */
   readonly gradients: ReadonlyMap<string, Tensor>;
@@ -56,7 +59,7 @@ export interface MocoStep {
  * Inputs besides those of the views: every name of `next`; `queue` [K, D]; `learningRate` and `step` []; where keys are shuffled
  * `shuffle` and `unshuffle` int64 [B], a permutation and its inverse.
  *
- * @param chooser Of the forms of convolutions and their gradients.
+ * @param chooser Chooses the forms of convolutions and their gradients. @default the first form of each
  */
 export function mocoStep(
   f: Encoder,
@@ -66,43 +69,35 @@ export function mocoStep(
   optimizer: Optimizer,
   chooser?: FormChooser,
 ): MocoStep {
-  const { B, K, m, T, dim, bnGroups } = config;
+  const { B, K, m, T, dim: D, bnGroups } = config;
   const shuffles = bnGroups > 1 && config.shuffle !== false;
+  const shuffle = (x: Tensor) => (shuffles ? gatherRows(x, input("shuffle", [B], "int64")) : x);
+  const unshuffle = (x: Tensor) => (shuffles ? gatherRows(x, input("unshuffle", [B], "int64")) : x);
 
-  // q = f_q(x_q), normalised: B×D
-  const query = queryEncoder(f, bnGroups, chooser);
-  const q = query.encode(xq);
+  // f_q and f_k: one network, θ_q and θ_k
+  const tensors = tensorSpecs((scope) => f(xq, scope));
+  const thetaQ = thetaInputs(tensors, "q");
+  const thetaK = momentumUpdate(thetaInputs(tensors, "k"), thetaQ, m); // θ_k ← m θ_k + (1−m) θ_q
 
-  // θ_k ← m θ_k + (1−m) θ_q: the key encoder moves before it encodes, and no gradient reaches it.
-  const keyState = new Map<string, Tensor>();
-  const scopeK = trainingScope(
-    (spec) => {
-      const before = input(`k.${spec.name}`, spec.shape);
-      if (spec.kind === "buffer") return before;
-      const moved = add(mul(before, scalar(m)), mul(query.theta.get(spec.name)!, scalar(1 - m)));
-      keyState.set(`k.${spec.name}`, moved);
-      return stopGradient(moved);
-    },
-    bnGroups,
-    chooser,
-  );
+  const query = encode(f, xq, thetaQ, { bnGroups, chooser });
+  const key = encode(f, shuffle(xk), thetaK, { bnGroups, chooser });
+  const q = query.vectors; // queries: [B, D]
+  const k = stopGradient(unshuffle(key.vectors)); // keys: [B, D], no gradient to them
 
-  // k = f_k(x_k), shuffled before and put back after, normalised: B×D
-  const shuffled = shuffles ? gatherRows(xk, input("shuffle", [B], "int64")) : xk;
-  const encoded = l2Normalise(f(shuffled, scopeK));
-  const k = stopGradient(shuffles ? gatherRows(encoded, input("unshuffle", [B], "int64")) : encoded);
-  for (const [name, tensor] of scopeK.updated) keyState.set(`k.${name}`, tensor);
+  const queue = input("queue", [K, D], config.queuePrecision); // negative keys: [K, D]
+  const logits = mocoLogits(q, k, queue, T); // [B, 1+K], the positive first
+  const loss = crossEntropyWithLabel0(logits); // []
 
-  // logits: B×(1+K), the positive first; cross entropy with label 0
-  const logits = mocoLogits(q, k, input("queue", [K, dim], config.queuePrecision), T);
-  const loss = crossEntropyWithLabel0(logits);
-
-  // SGD on θ_q
-  const { next, gradients } = query.learn(loss, optimizer, config);
+  const { next, gradients } = learn(loss, thetaQ, optimizer, config); // update(θ_q)
   return {
     outputs: { loss, accuracy: contrastiveAccuracy(logits), queries: q, keys: k, logits },
-    next: new Map([...next, ...keyState]),
+    next: new Map([
+      ...next,
+      ...named("q", query.buffers),
+      ...named("k", thetaK.parameters),
+      ...named("k", key.buffers),
+    ]),
     gradients,
-    tensors: query.tensors,
+    tensors,
   };
 }

@@ -10,6 +10,7 @@ import {
   div,
   type FormChooser,
   firstForm,
+  input,
   mul,
   reshape,
   type Shape,
@@ -147,4 +148,15 @@ export function foldedScope(read: (name: string) => Float32Array): Scope {
       return conv2d(x, constant(weight, shape), convOptions(layer), constant(bias, [channels]));
     },
   };
+}
+
+/** The tensors that `build` asks its scope for, in the order of its layers. */
+export function tensorSpecs(build: (scope: Scope) => unknown): TensorSpec[] {
+  const specs: TensorSpec[] = [];
+  const record = (spec: TensorSpec) => {
+    specs.push(spec);
+    return input(spec.name, spec.shape);
+  };
+  build(evaluationScope(record));
+  return specs;
 }

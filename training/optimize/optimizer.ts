@@ -1,4 +1,4 @@
-// Optimisers as pure pairs: what state a parameter has, and one update of it.
+// Optimisers as pairs of pure functions: the state that a parameter needs, and one update.
 import type { TrainingConfig } from "../config/schema.ts";
 import {
   add,
@@ -14,7 +14,7 @@ import {
   type Tensor,
 } from "../graph/index.ts";
 
-/** State tensors of one parameter by name; all begin at zero. */
+/** State of one parameter by name; all of it is zero at first. */
 export type OptimizerState = Readonly<Record<string, Tensor>>;
 
 /** One optimiser. `step` is the number of the step, counted from 1, as a float32 scalar. */

@@ -1,13 +1,13 @@
-// Learning rate over a run, per step.
+// The learning rate in the course of a run.
 
-/** How the learning rate moves. Progress is the share of all steps done, 0..1; so is `warmup`. */
+/** How the learning rate changes. `warmup` and `milestones` are shares of the run, 0..1. */
 export type Schedule =
-  /** Half a cosine from the base rate, where the warm-up ends, to 0 at the end of the run. */
+  /** After the warm-up, half a cosine from the base rate down to 0 at the end of the run. */
   | { readonly kind: "cosine"; readonly warmup: number }
-  /** × 0.1 at each milestone (share of the run), as MoCo v1 at 0.6 and 0.8. */
+  /** × 0.1 at each milestone: 0.6 and 0.8 in MoCo v1. */
   | { readonly kind: "step"; readonly warmup: number; readonly milestones: readonly number[] };
 
-/** Learning rate at `progress`; during the warm-up it rises linearly from 0 to `base`. */
+/** Learning rate where the share `progress` of the run is done, 0..1. It rises linearly from 0 to `base` during the warm-up. */
 export function learningRateAt(progress: number, base: number, schedule: Schedule): number {
   const { warmup } = schedule;
   if (progress < warmup) return (base * progress) / warmup;

@@ -2,11 +2,12 @@
 import sharp from "sharp";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { createRandom } from "../data/random.ts";
+import { randomStream } from "../data/streams.ts";
 import type { Neighbourhood } from "../evaluate/monitor.ts";
 import { compile, input } from "../graph/index.ts";
-import { allocateViewMatrices, drawView } from "../views/draw.ts";
-import { view, viewFeeds } from "../views/graph.ts";
+import { drawViews } from "../views/batch.ts";
+import { viewsOf } from "../views/graph.ts";
+import type { ViewSpec } from "../views/recipe.ts";
 
 /** RGB bytes [side, side, 3] of one picture. */
 type Tile = Uint8Array;
@@ -37,32 +38,30 @@ async function contactSheet(rows: readonly (readonly Tile[])[], side: number): P
     .toBuffer();
 }
 
-/** A row for each of the first images that the run sees: the image as it is kept, and views of it. */
+/** A row for each of some images, drawn at random: the image as it is stored, and views of it. */
 export async function viewsSheet(
   dataset: Dataset,
   config: TrainingConfig,
-  { images: count = 6, views = 8 }: { images?: number; views?: number } = {},
+  { images: count = 6, views: columns = 8 }: { images?: number; views?: number } = {},
 ): Promise<Buffer> {
   const { storedSize: S0, imageSize: S, seed } = config;
-  const random = createRandom(seed);
+  const random = randomStream(seed, "viewsSheet");
   const indices = random.permutation(dataset.count).subarray(0, count);
+  const views = Array.from(
+    { length: columns },
+    (_, n): ViewSpec => ({ name: `view${n}`, size: S, recipe: config.views }),
+  );
   const pixels = await readTiles(dataset, indices);
   const images = input("images", [indices.length, S0, S0, 3], "uint8");
-  const graph = await compile({ view: view(images, "view", S, { mean: [0, 0, 0], std: [1, 1, 1] }) }, { threads: 1 });
-  const rows = await Promise.all(pixels.map(async (tile) => [await resized(tile, S0, S)]));
-  for (let n = 0; n < views; n++) {
-    const matrices = allocateViewMatrices(indices.length, S0, S);
-    indices.forEach((index, i) => {
-      const original = { width: dataset.originalWidths[index]!, height: dataset.originalHeights[index]! };
-      drawView(random, config.views, { from: S0, to: S }, original, matrices, i);
-    });
-    const out = await graph.run({ images: Buffer.concat(pixels), ...viewFeeds("view", matrices) });
-    rows.forEach((row, i) => {
-      row.push(asTile((out.view as Float32Array).subarray(i * 3 * S * S, (i + 1) * 3 * S * S)));
-    });
-  }
+  const graph = await compile(viewsOf(images, views, { mean: [0, 0, 0], std: [1, 1, 1] }), { threads: 1 });
+  const out = await graph.run({ images: Buffer.concat(pixels), ...drawViews(random, views, dataset, indices) });
   await graph.release();
-  return contactSheet(rows, S);
+  const length = 3 * S * S;
+  const rows = pixels.map(async (tile, i) => [
+    await resized(tile, S0, S),
+    ...views.map(({ name }) => asTile((out[name] as Float32Array).subarray(i * length, (i + 1) * length))),
+  ]);
+  return contactSheet(await Promise.all(rows), S);
 }
 
 /** A row for each image: itself and its neighbours, nearest first. */

@@ -1,6 +1,5 @@
 // The curves of a run.
-import type { LogLine } from "../run/log.ts";
-import type { Epoch } from "../run/watch.ts";
+import type { Epoch, LogLine } from "../run/log.ts";
 import { legend, lineChart, type Series } from "./chart.ts";
 
 /** Points of a curve at most; steps are averaged to that many. */

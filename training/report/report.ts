@@ -1,11 +1,11 @@
 // report.html of a run: what a person wants to know while it trains. One file, no script, nothing fetched.
 import { replaceFile } from "../../core/files.ts";
+import { percent } from "../../core/percent.ts";
 import { machineName } from "../config/machine.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Neighbourhood } from "../evaluate/monitor.ts";
-import type { LogLine } from "../run/log.ts";
-import type { Epoch } from "../run/watch.ts";
+import type { Epoch, LogLine } from "../run/log.ts";
 import { neighboursSheet } from "./contact-sheet.ts";
 import { type Chance, curves } from "./curves.ts";
 import { STYLE } from "./style.ts";
@@ -75,14 +75,14 @@ function chanceOf({ mechanism, queue, batch }: TrainingConfig, { labels }: Datas
 }
 
 function progressFacts(last: Epoch, lines: readonly LogLine[]): Array<[string, string]> {
-  const { totalSteps: total, waiting } = lines.findLast((line) => line.kind === "step") ?? {};
+  const { totalSteps: total, waitingShare } = lines.findLast((line) => line.kind === "step") ?? {};
   return [
     ["epochs", last.epoch.toFixed(1)],
     ["steps", `${last.step.toLocaleString("en")}${total ? ` of ${total.toLocaleString("en")}` : ""}`],
-    ["kNN", last.knn === undefined ? "no labels" : `${(100 * last.knn).toFixed(1)} %`],
+    ["kNN", last.knn === undefined ? "no labels" : percent(last.knn)],
     ["time", duration(last.seconds)],
     ["images a second", last.imagesPerSecond.toFixed(0)],
-    ...(waiting === undefined ? [] : [["waiting for data", `${(100 * waiting).toFixed(1)} %`] as [string, string]]),
+    ...(waitingShare === undefined ? [] : [["waiting for data", percent(waitingShare)] as [string, string]]),
     ["peak memory", `${(last.peakMemoryBytes / 2 ** 30).toFixed(2)} GiB`],
   ];
 }
@@ -96,8 +96,8 @@ function verdictTable(epochs: readonly Epoch[]): string {
   const row = (e: Epoch) => [
     e.epoch.toFixed(1),
     e.loss.toFixed(3),
-    `${(100 * e.contrastiveAccuracy).toFixed(1)} %`,
-    e.knn === undefined ? "–" : `${(100 * e.knn).toFixed(1)} %`,
+    percent(e.contrastiveAccuracy),
+    e.knn === undefined ? "–" : percent(e.knn),
     e.spread.toFixed(2),
     `${e.effectiveRank.toFixed(0)} of ${e.dimensions}`,
     e.alignment.toFixed(2),

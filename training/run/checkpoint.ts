@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
 import { replaceFile } from "../../core/files.ts";
-import { type BegunFrom, begunFromSchema } from "../../core/model-card.ts";
+import { type ParentModel, parentModelSchema } from "../../core/model-card.ts";
 import { parseTrainingConfig, type TrainingConfig } from "../config/schema.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../data/safetensors.ts";
 import { type Choices, choicesSchema } from "../graph/engine/tune.ts";
@@ -35,7 +35,7 @@ export interface Checkpoint {
   readonly progress: Progress;
   readonly images: Collection;
   /** The model whose weights the run began with. */
-  readonly begunFrom: BegunFrom | undefined;
+  readonly parent: ParentModel | undefined;
   /** The forms of convolutions that the run computes with. */
   readonly forms: Choices;
   /** Both encoders with BN buffers and the optimiser, by the step's names; `queue` [K, D]. */
@@ -44,7 +44,7 @@ export interface Checkpoint {
 
 /** Writes a checkpoint; the file holds the old one or the whole new one at any time. */
 export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
-  const { config, progress, images, begunFrom, forms, tensors } = checkpoint;
+  const { config, progress, images, parent, forms, tensors } = checkpoint;
   const metadata = {
     format: FORMAT,
     version: VERSION,
@@ -52,7 +52,7 @@ export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Prom
     progress: JSON.stringify(progress),
     images: JSON.stringify(images),
     forms: JSON.stringify(forms),
-    ...(begunFrom && { begunFrom: JSON.stringify(begunFrom) }),
+    ...(parent && { begunFrom: JSON.stringify(parent) }), // the format's key, as in the card
   };
   await replaceFile(path, encodeSafetensors({ tensors, metadata }));
 }
@@ -72,15 +72,15 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   if (metadata.format !== FORMAT || metadata.version !== VERSION) {
     throw new AppError(
       "invalid_checkpoint",
-      `Expected ${FORMAT} version ${VERSION} in ${path} but it is ${metadata.format ?? "something else"} version ${metadata.version ?? "unknown"}.`,
+      `Expected ${FORMAT} version ${VERSION} in ${path} but it is ${metadata.format ?? "something else"} version ${metadata.version ?? "unknown"}. Resume with the version of moco-search that wrote it, or start a new run.`,
     );
   }
   return {
     config: parseTrainingConfig(JSON.parse(metadata.config ?? "null")),
     progress: parsePart(progressSchema, metadata.progress, path, "how far the run is"),
     images: parsePart(collectionSchema, metadata.images, path, "which images it is trained on"),
-    begunFrom: metadata.begunFrom
-      ? parsePart(begunFromSchema, metadata.begunFrom, path, "which model it began from")
+    parent: metadata.begunFrom
+      ? parsePart(parentModelSchema, metadata.begunFrom, path, "which model it began from")
       : undefined,
     forms: parsePart(choicesSchema, metadata.forms ?? "{}", path, "which forms of convolutions it computes with"),
     tensors,

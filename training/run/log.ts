@@ -2,13 +2,47 @@
 import { open, readFile } from "node:fs/promises";
 import { hasErrno } from "../../core/errors.ts";
 import { replaceFile } from "../../core/files.ts";
-import type { StepMetrics } from "./events.ts";
-import type { Epoch } from "./watch.ts";
+import type { Health } from "../evaluate/monitor.ts";
+import type { EpochMetrics, Verdict } from "../evaluate/verdict.ts";
 
 /** The log's name in the folder of a run. */
 export const METRICS_FILE = "metrics.jsonl";
 
-/** A line: what is known after a step, or what was measured after an epoch and what it means. */
+/** What is known after a step. */
+export interface StepMetrics {
+  /** Counted from 1. */
+  readonly step: number;
+  /** Steps of the whole run; undefined during the first steps of a run that is given in minutes. */
+  readonly totalSteps: number | undefined;
+  /** Passes over the collection so far. */
+  readonly epoch: number;
+  readonly loss: number;
+  /** Share of queries that are nearer to their own key than to every negative, 0..1. */
+  readonly accuracy: number;
+  readonly learningRate: number;
+  /** Since the run began or was resumed. */
+  readonly imagesPerSecond: number;
+  /** Share of the time that was spent waiting for data, 0..1. */
+  readonly waitingShare: number;
+  /** Seconds trained, earlier parts of a resumed run included. */
+  readonly seconds: number;
+}
+
+/** What was measured at the end of an epoch and what it means. */
+export type Epoch = EpochMetrics &
+  Health & {
+    readonly step: number;
+    /** Passes over the collection so far. */
+    readonly epoch: number;
+    /** Seconds trained so far. */
+    readonly seconds: number;
+    readonly imagesPerSecond: number;
+    /** The process' largest resident memory so far. */
+    readonly peakMemoryBytes: number;
+    readonly verdict: Verdict;
+  };
+
+/** A line: the metrics of a step, or the measures of an epoch and their verdict. */
 export type LogLine = ({ readonly kind: "step" } & StepMetrics) | ({ readonly kind: "epoch" } & Epoch);
 
 /** A log open for writing. */
@@ -20,8 +54,8 @@ export interface RunLog {
 }
 
 /**
- * Opens the log of a run that stands at `step`. Lines of later steps are left out: a killed run got that far after its
- * last checkpoint and does those steps again.
+ * Opens the log of a run that is at `step`. Lines of later steps are dropped: a killed run did those steps after its last
+ * checkpoint and does them again.
  */
 export async function openRunLog(path: string, step: number): Promise<RunLog> {
   const lines = step > 0 ? (await readRunLog(path)).filter((line) => line.step <= step) : [];
@@ -37,7 +71,7 @@ export async function openRunLog(path: string, step: number): Promise<RunLog> {
   };
 }
 
-/** The whole lines of a log; none where there is no file. A run that was killed can have cut the last one short. */
+/** The lines of a log; none where there is no file. A last line that a killed run cut short is left out. */
 export async function readRunLog(path: string): Promise<LogLine[]> {
   const text = await readFile(path, "utf8").catch((error) => {
     if (hasErrno(error, "ENOENT")) return "";

@@ -1,6 +1,6 @@
 // The beginning of a run: the images opened and the configuration settled.
 import { totalmem } from "node:os";
-import type { Device } from "../../core/encoder-session.ts";
+import type { Device } from "../../core/device.ts";
 import { type RecipeName, recipeOf } from "../config/recipes.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import { type Settings, settle, settleResumed } from "../config/settle.ts";

@@ -1,10 +1,10 @@
 // The tensors of a run: drawn for a new one, read from a checkpoint, or begun from another model's encoder.
 import { AppError } from "../../core/errors.ts";
 import type { TrainingConfig } from "../config/schema.ts";
-import { createRandom } from "../data/random.ts";
 import type { StoredTensor } from "../data/safetensors.ts";
+import { randomStream } from "../data/streams.ts";
 import { sizeOf } from "../graph/index.ts";
-import { KEY_ARRAYS, type Keys, noiseKeys, type Precision } from "../moco/queue.ts";
+import { KEY_ARRAYS, type Keys, noiseKeys, type QueuePrecision } from "../moco/queue.ts";
 import type { MocoStep } from "../moco/step.ts";
 import { initialValues } from "../network/initialise.ts";
 
@@ -14,12 +14,9 @@ export interface RunState {
   readonly keys: Keys;
 }
 
-// A stream of the seed that neither a step nor an epoch uses: they count up from 0 and 2³¹.
-const INITIAL_STREAM = 2 ** 32 - 1;
-
 /** A new run: a drawn encoder, its copy as key encoder, the optimiser at rest, `rows` keys of noise. */
 export function newRunState(step: MocoStep, config: TrainingConfig, rows: number): RunState {
-  const random = createRandom(config.seed, INITIAL_STREAM);
+  const random = randomStream(config.seed, "initialValues");
   const tensors = new Map<string, Float32Array>();
   for (const [name, tensor] of step.next) tensors.set(name, new Float32Array(sizeOf(tensor.shape)));
   for (const spec of step.tensors) {
@@ -70,7 +67,7 @@ function begin(tensors: Map<string, Float32Array>, name: string, values: Float32
   if (tensors.has(`k.${name}`)) tensors.set(`k.${name}`, values.slice());
 }
 
-function take<P extends Precision = "float32">(
+function take<P extends QueuePrecision = "float32">(
   stored: ReadonlyMap<string, StoredTensor>,
   name: string,
   shape: readonly number[],

@@ -1,26 +1,35 @@
-// Another model's weights to begin a training with.
+// weights.safetensors beside a model: the query encoder with its head, for another training to begin with.
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "../../core/errors.ts";
-import type { BegunFrom } from "../../core/model-card.ts";
+import type { ParentModel } from "../../core/model-card.ts";
 import { type Model, WEIGHTS_FILE } from "../../core/model-folder.ts";
 import { parseTrainingConfig, type TrainingConfig } from "../config/schema.ts";
-import { decodeSafetensors, type StoredTensor } from "../data/safetensors.ts";
+import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../data/safetensors.ts";
+
+const FORMAT = "moco-search-weights";
+const VERSION = "1";
 
 /** What a training begins with. */
 export interface WarmStart {
-  /** That the weights were trained with. */
+  /** The configuration that the weights were trained with. */
   readonly config: TrainingConfig;
   /** The query encoder's tensors with its head, by name without prefix. */
   readonly weights: ReadonlyMap<string, StoredTensor>;
-  /** Which model it is, for the card of the next. */
-  readonly begunFrom: BegunFrom;
+  /** The model itself, for the card of its child. */
+  readonly parent: ParentModel;
+}
+
+/** The file of a query encoder's `tensors`, by name without prefix. */
+export function encodeWeights(config: TrainingConfig, tensors: ReadonlyMap<string, StoredTensor>): Uint8Array {
+  return encodeSafetensors({ tensors, metadata: { format: FORMAT, version: VERSION, config: JSON.stringify(config) } });
 }
 
 /**
  * Reads the weights of a model that was trained here.
  *
- * @throws AppError `invalid_checkpoint` where the model has none: one that was added as ONNX, say.
+ * @throws AppError `invalid_checkpoint` where the model has none (one that was added as ONNX, say), or they are of another
+ *   format or version.
  */
 export async function readWeights({ card, onnxPath }: Model): Promise<WarmStart> {
   const file = await readFile(join(dirname(onnxPath), WEIGHTS_FILE)).catch((error) => {
@@ -31,12 +40,19 @@ export async function readWeights({ card, onnxPath }: Model): Promise<WarmStart>
     );
   });
   const { tensors, metadata } = decodeSafetensors(file);
+  // The first files said neither: they are of version 1.
+  if ((metadata.format ?? FORMAT) !== FORMAT || (metadata.version ?? VERSION) !== VERSION) {
+    throw new AppError(
+      "invalid_checkpoint",
+      `Expected ${FORMAT} version ${VERSION} in ${WEIGHTS_FILE} of model "${card.name}" but it is ${metadata.format} version ${metadata.version}. Use the version of moco-search that trained it, or train without it.`,
+    );
+  }
   const { name, version, training } = card;
   const before = training?.begunFrom;
   return {
     config: parseTrainingConfig(JSON.parse(metadata.config ?? "null")),
     weights: tensors,
-    begunFrom: {
+    parent: {
       name,
       version,
       imagesSeen: (training?.imagesSeen ?? 0) + (before?.imagesSeen ?? 0),

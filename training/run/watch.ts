@@ -4,26 +4,11 @@ import { join } from "node:path";
 import { peakMemoryBytes } from "../config/machine.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { createMonitor, type Health, type Neighbourhood } from "../evaluate/monitor.ts";
-import { type EpochMetrics, type Verdict, verdict } from "../evaluate/verdict.ts";
+import { createMonitor, type Neighbourhood } from "../evaluate/monitor.ts";
+import { verdict } from "../evaluate/verdict.ts";
 import { viewsSheet } from "../report/contact-sheet.ts";
 import { writeReport } from "../report/report.ts";
-import type { StepMetrics } from "./events.ts";
-import { METRICS_FILE, openRunLog } from "./log.ts";
-
-/** What was measured at the end of an epoch and what it means. */
-export type Epoch = EpochMetrics &
-  Health & {
-    readonly step: number;
-    /** Passes over the collection so far. */
-    readonly epoch: number;
-    /** Seconds trained so far. */
-    readonly seconds: number;
-    readonly imagesPerSecond: number;
-    /** The process' largest resident memory so far. */
-    readonly peakMemoryBytes: number;
-    readonly verdict: Verdict;
-  };
+import { type Epoch, METRICS_FILE, openRunLog, type StepMetrics } from "./log.ts";
 
 /** What is watched. */
 export interface WatchOptions {
@@ -33,7 +18,7 @@ export interface WatchOptions {
   readonly reasons: readonly string[];
   readonly dataset: Dataset;
   /** Steps in an epoch. */
-  readonly perEpoch: number;
+  readonly stepsPerEpoch: number;
   /** Step at which the run goes on; 0 for a new one. */
   readonly from: number;
   readonly threads: number;
@@ -60,7 +45,7 @@ const MOST_TIME = 1 / 20;
 
 /** Begins to watch a run, or goes on with what its log says. */
 export async function watchRun(options: WatchOptions): Promise<Watch> {
-  const { config, dataset, perEpoch, runFolder } = options;
+  const { config, dataset, stepsPerEpoch, runFolder } = options;
   const log = await openRunLog(join(runFolder, METRICS_FILE), options.from);
   const monitor = await createMonitor(dataset, config, options);
   const epochs: Epoch[] = log.lines.flatMap((line) => (line.kind === "epoch" ? [line] : []));
@@ -111,9 +96,9 @@ export async function watchRun(options: WatchOptions): Promise<Watch> {
       return log.lines.findLast((line) => line.kind === "step");
     },
     async step(metrics, state, negatives) {
-      since = [...since, metrics].slice(-perEpoch); // not every epoch is measured
+      since = [...since, metrics].slice(-stepsPerEpoch); // not every epoch is measured
       await log.append({ kind: "step", ...metrics });
-      const ended = metrics.step % perEpoch === 0 && performance.now() - measuredAt >= pause;
+      const ended = metrics.step % stepsPerEpoch === 0 && performance.now() - measuredAt >= pause;
       if (ended || metrics.step === metrics.totalSteps) await measure(metrics, state, negatives());
     },
     async close() {

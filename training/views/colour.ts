@@ -1,6 +1,6 @@
 // The colours of a view as matrices: torchvision's ColorJitter and RandomGrayscale.
 import type { Random } from "../data/random.ts";
-import type { ViewRecipe } from "./draw.ts";
+import type { ViewRecipe } from "./recipe.ts";
 
 /** 3×3 matrices row by row: pixel' = pixel·x + mean·(mean colour of the crop). */
 export interface Colour {
@@ -13,13 +13,16 @@ const LUMA = [0.299, 0.587, 0.114] as const;
 const IDENTITY = [1, 0, 0, 0, 1, 0, 0, 0, 1] as const;
 const GREY = [...LUMA, ...LUMA, ...LUMA] as const;
 
+/** Colours as they are. */
+export const UNCHANGED: Colour = { pixel: IDENTITY, mean: new Array(9).fill(0) };
+
 /**
  * Draws what happens to the colours of a view: ColorJitter with its probability, its four steps in random order, and
  * grey before or after it.
  */
 export function drawColour(random: Random, recipe: Pick<ViewRecipe, "jitter" | "grey" | "greyFirst">): Colour {
   const { brightness, contrast, saturation, hue, probability } = recipe.jitter;
-  let colour: Colour = { pixel: IDENTITY, mean: new Array(9).fill(0) };
+  let colour = UNCHANGED;
   const turnGrey = () => {
     if (random.uniform() < recipe.grey) colour = apply(GREY, colour);
   };

@@ -4,32 +4,10 @@
 // approximations keep it linear: hue turns in YIQ instead of HSV, and values are limited to 0..1 once at the end instead
 // of after each step.
 import type { Random } from "../data/random.ts";
-import { drawColour } from "./colour.ts";
+import { drawColour, UNCHANGED } from "./colour.ts";
 import { drawCrop } from "./crop.ts";
+import type { ViewRecipe } from "./recipe.ts";
 import { resampleMatrix } from "./resample.ts";
-
-/** The distribution of views; names and meaning as in torchvision.transforms. */
-export interface ViewRecipe {
-  /** RandomResizedCrop: share of the area, from..to. Aspect ratio 3/4..4/3. */
-  readonly cropScale: readonly [number, number];
-  /** RandomHorizontalFlip: probability. */
-  readonly flip: number;
-  /** ColorJitter: probability, and the largest change of each. */
-  readonly jitter: {
-    readonly probability: number;
-    readonly brightness: number;
-    readonly contrast: number;
-    readonly saturation: number;
-    /** In turns, at most 0.5. */
-    readonly hue: number;
-  };
-  /** RandomGrayscale: probability. */
-  readonly grey: number;
-  /** MoCo v1 takes the grey before the jitter; v2 after. */
-  readonly greyFirst: boolean;
-  /** GaussianBlur: probability and standard deviation in pixels, from..to. */
-  readonly blur: { readonly probability: number; readonly sigma: readonly [number, number] };
-}
 
 /** Matrices of a batch of views from images of S₀×S₀ to S×S, as the graph takes them. */
 export interface ViewMatrices {
@@ -61,25 +39,42 @@ export function allocateViewMatrices(batch: number, from: number, to: number): V
  */
 export function drawView(
   random: Random,
-  recipe: ViewRecipe,
+  recipe: ViewRecipe | "whole",
   size: { from: number; to: number },
   original: { width: number; height: number },
   out: ViewMatrices,
   n: number,
 ): void {
+  const { top, left, height, width, colour, sigma, flipped } =
+    recipe === "whole" ? WHOLE : drawTransform(random, recipe, original);
+  const { from, to } = size;
+  const rows = out.rows.subarray(n * to * from, (n + 1) * to * from);
+  resampleMatrix(rows, size, top, height, sigma, false);
+  const byColumn = new Float32Array(to * from);
+  resampleMatrix(byColumn, size, left, width, sigma, flipped);
+  const columns = out.columns.subarray(n * to * from, (n + 1) * to * from);
+  for (let i = 0; i < to; i++) for (let j = 0; j < from; j++) columns[j * to + i] = byColumn[i * from + j]!;
+  out.colour.set(colour.pixel, n * 9);
+  out.meanColour.set(colour.mean, n * 9);
+}
+
+/** All of an image as it is: the crop in shares of its sides. */
+const WHOLE = { top: 0, left: 0, height: 1, width: 1, colour: UNCHANGED, sigma: 0, flipped: false };
+
+/** Draws in torchvision's order: crop, colour, blur, flip. */
+function drawTransform(random: Random, recipe: ViewRecipe, original: { width: number; height: number }): typeof WHOLE {
   const crop = drawCrop(random, recipe.cropScale, original);
   const colour = drawColour(random, recipe);
   const blurred = random.uniform() < recipe.blur.probability;
   const sigma = blurred ? random.uniform(...recipe.blur.sigma) : 0;
   const flipped = random.uniform() < recipe.flip;
-
-  const { from, to } = size;
-  const rows = out.rows.subarray(n * to * from, (n + 1) * to * from);
-  resampleMatrix(rows, size, crop.top / original.height, crop.height / original.height, sigma, false);
-  const byColumn = new Float32Array(to * from);
-  resampleMatrix(byColumn, size, crop.left / original.width, crop.width / original.width, sigma, flipped);
-  const columns = out.columns.subarray(n * to * from, (n + 1) * to * from);
-  for (let i = 0; i < to; i++) for (let j = 0; j < from; j++) columns[j * to + i] = byColumn[i * from + j]!;
-  out.colour.set(colour.pixel, n * 9);
-  out.meanColour.set(colour.mean, n * 9);
+  return {
+    top: crop.top / original.height,
+    left: crop.left / original.width,
+    height: crop.height / original.height,
+    width: crop.width / original.width,
+    colour,
+    sigma,
+    flipped,
+  };
 }

@@ -15,7 +15,7 @@ import {
   type Tensor,
   transpose,
 } from "../graph/index.ts";
-import type { ViewMatrices } from "./draw.ts";
+import type { ViewSpec } from "./recipe.ts";
 
 /** Per-channel mean and standard deviation of pixels in 0..1. */
 export interface Normalisation {
@@ -23,11 +23,22 @@ export interface Normalisation {
   readonly std: readonly number[];
 }
 
-/**
- * images uint8 [B, S₀, S₀, 3] → one view of each, normalised [B, 3, S, S]. The matrices are the inputs
- * `<name>.rows`, `.columns`, `.colour` and `.meanColour`: see {@link viewFeeds}.
- */
-export function view(images: Tensor, name: string, S: number, { mean, std }: Normalisation): Tensor {
+/** Every view of stored images uint8 [B, S₀, S₀, 3], by name → normalised [B, 3, S, S]. */
+export function viewsOf<Name extends string>(
+  images: Tensor,
+  views: ReadonlyArray<Pick<ViewSpec<Name>, "name" | "size">>,
+  normalisation: Normalisation,
+): Record<Name, Tensor> {
+  const entries = views.map((spec) => [spec.name, view(images, spec, normalisation)] as const);
+  return Object.fromEntries(entries) as Record<Name, Tensor>;
+}
+
+/** One view of stored images; takes the inputs `<name>.rows`, `.columns`, `.colour` and `.meanColour` of `drawViews`. */
+function view(
+  images: Tensor,
+  { name, size: S }: Pick<ViewSpec, "name" | "size">,
+  { mean, std }: Normalisation,
+): Tensor {
   const [B, S0] = images.shape as [number, number];
   const rows = input(`${name}.rows`, [B, 1, S, S0]);
   const columns = input(`${name}.columns`, [B, 1, S0, S]);
@@ -41,9 +52,4 @@ export function view(images: Tensor, name: string, S: number, { mean, std }: Nor
   const channels = (values: readonly number[]) => constant(Float32Array.from(values), [1, 3, 1]);
   const unit = clip(mul(coloured, scalar(1 / 255)), scalar(0), scalar(1));
   return reshape(div(sub(unit, channels(mean)), channels(std)), [B, 3, S, S]);
-}
-
-/** The matrices under the names that {@link view} takes them by. */
-export function viewFeeds(name: string, matrices: ViewMatrices): Record<string, Float32Array> {
-  return Object.fromEntries(Object.entries(matrices).map(([part, values]) => [`${name}.${part}`, values]));
 }

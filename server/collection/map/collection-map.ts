@@ -2,11 +2,11 @@
 import { once } from "node:events";
 import { siblingModule } from "../../../core/paths.ts";
 import { startWorker } from "../../../core/processes.ts";
+import { type AnsweredBy, answeredBy } from "../../domain/generation.ts";
+import type { Metadata } from "../../domain/image.ts";
 import type { Generation } from "../../generation/generation.ts";
 import type { Generations } from "../../generation/generations.ts";
-import type { Store } from "../../storage/open.ts";
-import type { Metadata } from "../../storage/sqlite/image-records.ts";
-import { type AnsweredBy, answeredBy } from "../collection.ts";
+import type { Catalogue } from "../../storage/ports.ts";
 import type { LayoutWorkerData } from "./layout-worker.ts";
 
 /** One image of the map; x and y in 0..1. */
@@ -37,28 +37,35 @@ const CHANGE = 0.1;
 
 interface Layout {
   readonly generation: Generation;
-  /** When the layout was made. */
+  /** Contents that were stored when the layout was begun. */
   readonly stored: number;
-  readonly contents: readonly number[];
-  /** [contents, 2] */
-  readonly places: Promise<Float32Array>;
+  readonly placed: Promise<{ readonly contents: readonly number[]; readonly places: Float32Array }>;
 }
 
-/** Makes the map of a store. */
-export function createCollectionMap({ store, generations }: { store: Store; generations: Generations }): ReadMap {
+/** What the map works on. */
+export interface MapDeps {
+  readonly storage: { readonly catalogue: Catalogue };
+  readonly generations: Generations;
+}
+
+/** Makes the map of a storage. */
+export function createCollectionMap({ storage: { catalogue }, generations }: MapDeps): ReadMap {
   let latest: Layout | undefined;
 
-  const begin = (generation: Generation, stored: number): Layout => {
-    const { dimensions } = generation.card;
+  const place = async ({ encoder, card: { dimensions } }: Generation) => {
     const contents: number[] = [];
     const vectors = new Float32Array(MOST_POINTS * dimensions);
-    for (const content of store.images.sampleContents(MOST_POINTS)) {
-      const vector = store.embeddings.get(generation.encoder, content);
+    for (const content of await catalogue.contents.sample(MOST_POINTS)) {
+      const vector = await catalogue.embeddings.get(encoder, content);
       if (vector) vectors.set(vector, (contents.push(content) - 1) * dimensions);
     }
-    const places = layOutInThread({ vectors: vectors.slice(0, contents.length * dimensions), dimensions });
-    const layout: Layout = { generation, stored, contents, places };
-    places.catch(() => {
+    const places = await layOutInThread({ vectors: vectors.slice(0, contents.length * dimensions), dimensions });
+    return { contents, places };
+  };
+
+  const begin = (generation: Generation, stored: number): Layout => {
+    const layout: Layout = { generation, stored, placed: place(generation) };
+    layout.placed.catch(() => {
       if (latest === layout) latest = undefined;
     });
     return layout;
@@ -66,13 +73,12 @@ export function createCollectionMap({ store, generations }: { store: Store; gene
 
   return async () => {
     const generation = generations.active();
-    const stored = store.images.countContents();
+    const stored = await catalogue.contents.count();
     const isStale =
       latest?.generation !== generation || Math.abs(stored - latest.stored) > CHANGE * Math.min(stored, latest.stored);
     if (!latest || isStale) latest = begin(generation, stored);
-    const { contents, places: arriving } = latest;
-    const places = await arriving;
-    const imagesWith = store.images.withContents(contents);
+    const { contents, places } = await latest.placed;
+    const imagesWith = await catalogue.images.withContents(contents);
     const points = contents.flatMap((content, i): MapPoint[] => {
       const image = imagesWith.get(content)?.[0];
       return image ? [{ ...image, x: places[2 * i]!, y: places[2 * i + 1]! }] : [];

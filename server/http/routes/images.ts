@@ -1,9 +1,9 @@
+import { pipeline } from "node:stream/promises";
 import { Router } from "express";
 import { MEDIA_TYPES, makeThumbnail } from "../../../core/decode.ts";
-import { AppError } from "../../../core/errors.ts";
-import { sha256 } from "../../../core/model-folder.ts";
+import { AppError, hasErrno } from "../../../core/errors.ts";
 import type { Collection } from "../../collection/collection.ts";
-import type { ImageRecord, Metadata } from "../../storage/sqlite/image-records.ts";
+import type { Image, Metadata } from "../../domain/image.ts";
 import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.ts";
 import { onlyMethods, type Problem, sendProblem, toProblem } from "../problem.ts";
 import {
@@ -39,13 +39,11 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
       const metadata = metadataOfEach(parse(uploadFieldsSchema, { ...request.body }).metadata ?? {}, files.length);
       const { "idempotency-key": key } = parse(uploadHeadersSchema, request.headers);
       const settled = await Promise.allSettled(
-        files.map(({ bytes }, position) => {
-          const itsMetadata = metadata[position]!;
-          const content = key && sha256(`${files.length} ${sha256(bytes)} ${JSON.stringify(itsMetadata)}`);
-          return collection.add(bytes, itsMetadata, key && content ? { key, position, content } : undefined);
-        }),
+        files.map(({ bytes }, position) =>
+          collection.add(bytes, metadata[position]!, key ? { key, position, files: files.length } : undefined),
+        ),
       );
-      const images: ImageRecord[] = [];
+      const images: Image[] = [];
       const errors: RefusedFile[] = [];
       for (const [index, result] of settled.entries()) {
         if (result.status === "fulfilled") {
@@ -76,8 +74,8 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
 
   router
     .route("/v1/images/:id")
-    .get((request, response) => {
-      response.json(collection.get(request.params.id));
+    .get(async (request, response) => {
+      response.json(await collection.get(request.params.id));
     })
     .patch(readJson("application/merge-patch+json"), async (request, response) => {
       const { metadata } = parse(patchSchema, request.body);
@@ -94,7 +92,7 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
     .route("/v1/images/:id/content")
     .get(async (request, response) => {
       const { size } = parse(contentQuerySchema, request.query);
-      const { image, bytes } = await collection.read(request.params.id);
+      const image = await collection.get(request.params.id);
       response.set({
         // The bytes of an id never change.
         "Cache-Control": "private, max-age=31536000, immutable",
@@ -103,12 +101,22 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
         "Content-Security-Policy": "default-src 'none'",
       });
       if (request.fresh) return void response.status(304).end();
-      if (size) response.type("image/webp").send(await makeThumbnail(bytes, size));
-      else response.type(MEDIA_TYPES[image.type]).send(bytes);
+      if (size) {
+        return void response
+          .type("image/webp")
+          .send(await makeThumbnail((await collection.read(image.id)).bytes, size));
+      }
+      response.type(MEDIA_TYPES[image.type]).set("Content-Length", String(image.bytes));
+      if (request.method === "HEAD") return void response.end();
+      await pipeline(await collection.open(image.id), response).catch(ignoreClientGone);
     })
     .all(onlyMethods("GET"));
 
   return router;
+}
+
+function ignoreClientGone(error: unknown): void {
+  if (!hasErrno(error, "ERR_STREAM_PREMATURE_CLOSE") && !hasErrno(error, "ECONNRESET")) throw error;
 }
 
 /** One metadata object for each of `count` files: the same for all, or one of a list of as many. */

@@ -37,14 +37,14 @@ export function modelRoutes(models: ModelCatalogue, swaps: Swaps, stopping: Abor
     .all(onlyMethods("POST"));
   router
     .route("/v1/swaps")
-    .get((request, response) => {
-      response.json({ swaps: swaps.list(parse(swapListQuerySchema, request.query).limit) });
+    .get(async (request, response) => {
+      response.json({ swaps: await swaps.list(parse(swapListQuerySchema, request.query).limit) });
     })
     .all(onlyMethods("GET"));
   router
     .route("/v1/swaps/:id")
-    .get((request, response) => {
-      response.json(swaps.get(request.params.id));
+    .get(async (request, response) => {
+      response.json(await swaps.get(request.params.id));
     })
     .all(onlyMethods("GET"));
   router
@@ -53,8 +53,8 @@ export function modelRoutes(models: ModelCatalogue, swaps: Swaps, stopping: Abor
     .all(onlyMethods("GET"));
   router
     .route("/v1/swaps/:id/cancel")
-    .post((request, response) => {
-      response.status(202).json({ swap: swaps.cancel(request.params.id) });
+    .post(async (request, response) => {
+      response.status(202).json({ swap: await swaps.cancel(request.params.id) });
     })
     .all(onlyMethods("POST"));
   return router;

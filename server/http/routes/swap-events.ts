@@ -1,7 +1,7 @@
 // A swap as it goes on: server-sent events.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Response } from "express";
-import { hasEnded } from "../../storage/sqlite/swap-records.ts";
-import type { SwapView } from "../../swap/swaps.ts";
+import { hasEnded, type SwapView } from "../../domain/swap.ts";
 
 /** Between two looks at the swap: at most ten events a second. */
 const LOOK_MS = 100;
@@ -14,30 +14,35 @@ const KEEP_ALIVE_MS = 15_000;
  *
  * @param read Throws where there is no such swap.
  */
-export function sendSwapEvents(response: Response, read: () => SwapView, stopping: AbortSignal): void {
-  let last = JSON.stringify(read());
+export async function sendSwapEvents(
+  response: Response,
+  read: () => Promise<SwapView>,
+  stopping: AbortSignal,
+): Promise<void> {
+  let swap = await read();
+  let last = "";
   // `no-transform` and the header of nginx: every event is to arrive at once.
   response.set({
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",
   });
-  response.write(`data: ${last}\n\n`);
-  const look = () => {
-    const swap = read();
-    const text = JSON.stringify(swap);
-    if (text !== last) response.write(`data: ${text}\n\n`);
-    last = text;
-    if (hasEnded(swap)) response.end();
-  };
-  const looking = setInterval(look, LOOK_MS);
+  const gone = new AbortController();
+  response.on("close", () => gone.abort());
+  const signal = AbortSignal.any([stopping, gone.signal]);
   const keepingAlive = setInterval(() => response.write(": still here\n\n"), KEEP_ALIVE_MS);
-  const end = () => response.end();
-  stopping.addEventListener("abort", end);
-  response.on("close", () => {
-    clearInterval(looking);
+  try {
+    for (;;) {
+      const text = JSON.stringify(swap);
+      if (text !== last) response.write(`data: ${text}\n\n`);
+      last = text;
+      if (hasEnded(swap) || signal.aborted) break;
+      await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
+      if (signal.aborted) break;
+      swap = await read();
+    }
+  } finally {
     clearInterval(keepingAlive);
-    stopping.removeEventListener("abort", end);
-  });
-  look();
+    response.end();
+  }
 }

@@ -1,8 +1,8 @@
-import type { VectorIndex } from "./vector-index.ts";
+import type { KeyIndex } from "./key-index.ts";
 import { createVectorTable, searchExactly } from "./vector-table.ts";
 
 /** An index that compares the query with every vector: the oracle of the others, and quick enough for small sets. */
-export function createExactIndex(dimensions: number): VectorIndex {
+export function createExactIndex(dimensions: number): KeyIndex {
   const table = createVectorTable(dimensions);
   return {
     size: table.size,

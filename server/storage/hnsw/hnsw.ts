@@ -1,7 +1,8 @@
 // The approximate index: a hierarchical navigable small world graph (Malkov and Yashunin, 2016) over distinct vectors.
 import hnswlib from "hnswlib-node";
+import type { IndexReport } from "../ports.ts";
 import { openGraphFile } from "./graph-file.ts";
-import type { Match, VectorIndex } from "./vector-index.ts";
+import type { KeyIndex, Match } from "./key-index.ts";
 import { createVectorTable, matchesOf, searchAmong, searchExactly } from "./vector-table.ts";
 
 /** Options of {@link createHnswIndex}. */
@@ -16,17 +17,8 @@ export interface HnswOptions {
   readonly exactUpTo?: number;
 }
 
-/** What the gate of a swap looks at. */
-export interface IndexReport {
-  readonly size: number;
-  /** Of graph search against exact search with a sample of the stored vectors, 0..1; 1 where there are none. */
-  readonly recallAt10: number;
-  /** 1 − ‖mean vector‖² over the distinct vectors: 0 where all are the same, towards 1 where they point everywhere. */
-  readonly spread: number;
-}
-
-/** A {@link VectorIndex} that can report on itself. */
-export interface HnswIndex extends VectorIndex {
+/** A {@link KeyIndex} that can report on itself. */
+export interface HnswIndex extends KeyIndex {
   /** The `k` nearest of `keys`, best first, found exactly. */
   searchAmong(query: Float32Array, keys: Float64Array, k: number): Match[];
   /** @param sample Searches to compare; each costs one pass over all vectors. */
@@ -107,7 +99,6 @@ export function createHnswIndex(
         wanted += exact.length;
       }
       return {
-        size: table.size().keys,
         recallAt10: wanted > 0 ? found / wanted : 1,
         spread: spreadOf(table.vector, labels),
       };

@@ -3,8 +3,8 @@ import { AppError } from "../../../core/errors.ts";
 import { siblingModule } from "../../../core/paths.ts";
 import { startWorker } from "../../../core/processes.ts";
 import { createPendingCalls } from "../../pending-calls.ts";
-import type { IndexReport } from "./hnsw.ts";
-import type { IndexSize } from "./vector-index.ts";
+import type { IndexReport } from "../ports.ts";
+import type { IndexSize } from "./key-index.ts";
 import type { FoundKeys, IndexAnswer, IndexCall, IndexReply, IndexRequest, IndexWorkerData } from "./worker.ts";
 
 /**

@@ -1,7 +1,7 @@
 // Distinct vectors and the keys that have them. Graph indexes break when they hold many identical vectors, so each
 // distinct vector is one node, named by a label 0, 1, 2, …, with a list of keys.
 import { dot, largest, type Neighbour } from "../../../core/vector.ts";
-import type { IndexSize, Match } from "./vector-index.ts";
+import type { IndexSize, Match } from "./key-index.ts";
 
 /** What {@link VectorTable.add} did. */
 export interface AddedVector {

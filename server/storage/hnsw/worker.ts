@@ -1,7 +1,8 @@
 // The thread that an index lives in: lists of calls come in, lists of answers with the same numbers go out.
 import { parentPort, workerData } from "node:worker_threads";
-import { createHnswIndex, type IndexReport } from "./hnsw.ts";
-import type { IndexSize, Match } from "./vector-index.ts";
+import type { IndexReport } from "../ports.ts";
+import { createHnswIndex } from "./hnsw.ts";
+import type { IndexSize, Match } from "./key-index.ts";
 
 /** What the thread is asked. Vectors of several keys stand row by row in one array. */
 export type IndexRequest =

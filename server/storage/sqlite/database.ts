@@ -7,10 +7,7 @@ export type SqliteDatabase = Database.Database;
 /** Name of the database in a data folder. */
 export const DATABASE_FILE = "moco-search.db";
 
-// Each version of the database adds its statements to the one before.
-//
-// A content is one distinct sequence of bytes; an image is one upload of a content. Embeddings belong to contents, so
-// the same bytes uploaded twice share file and embedding. Numbers are never used again after a delete.
+// Each version of the database adds its statements to the one before. Numbers are never used again after a delete.
 const VERSIONS = [
   `
   CREATE TABLE contents (
@@ -83,6 +80,20 @@ const VERSIONS = [
 `,
   // A swap that goes on where the candidate finds less than the active model.
   "ALTER TABLE swaps ADD COLUMN force INTEGER NOT NULL DEFAULT 0",
+  // The number of the last commit that changed vectors. How many embeddings an encoder has, kept by triggers: counting
+  // them at each switch would read the whole table, vectors included.
+  `
+  CREATE TABLE sequence (number INTEGER NOT NULL) STRICT;
+  INSERT INTO sequence VALUES (0);
+  ALTER TABLE encoders ADD COLUMN embedded INTEGER NOT NULL DEFAULT 0;
+  UPDATE encoders SET embedded = (SELECT count(*) FROM embeddings WHERE encoder = encoders.number);
+  CREATE TRIGGER embedding_added AFTER INSERT ON embeddings BEGIN
+    UPDATE encoders SET embedded = embedded + 1 WHERE number = NEW.encoder;
+  END;
+  CREATE TRIGGER embedding_removed AFTER DELETE ON embeddings BEGIN
+    UPDATE encoders SET embedded = embedded - 1 WHERE number = OLD.encoder;
+  END;
+`,
 ];
 
 /**

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { AppError } from "../../../core/errors.ts";
+import { readOnnx } from "../../../core/model-folder.ts";
 import { type EncoderClient, startEncoder } from "../../../server/encoder/client.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { writeTinyModel } from "../../../support/tiny-model.ts";
@@ -17,7 +18,11 @@ describe("the encoder process, seen from the server", () => {
     const model = await writeTinyModel(temporary.folder, "tiny");
     const { height, width } = model.card.input;
     pixels = new Uint8Array(height * width * 3).fill(90);
-    client = await startEncoder(model, { device: "cpu", threads: 1, runSeconds: 30 }, pino({ level: "silent" }));
+    client = await startEncoder(
+      { card: model.card, read: () => readOnnx(model) },
+      { device: "cpu", threads: 1, runSeconds: 30 },
+      pino({ level: "silent" }),
+    );
   });
   after(async () => {
     await client.close();

@@ -225,8 +225,8 @@ function failingApp(code: ErrorCode): Express {
     stopping: new AbortController().signal,
     metrics: createMetrics({
       generation: () => 1,
-      images: () => 0,
-      contents: () => 0,
+      images: async () => 0,
+      contents: async () => 0,
       waiting: () => 0,
       ready: () => true,
     }),

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { readEvents } from "../../../cli/event-stream.ts";
+import { hasEnded, type SwapView } from "../../../server/domain/swap.ts";
 import { swapSchema } from "../../../server/http/responses.ts";
-import { hasEnded } from "../../../server/storage/sqlite/swap-records.ts";
-import type { SwapView } from "../../../server/swap/swaps.ts";
 import { png } from "../../../support/pictures.ts";
 import { startTestServer, type TestServer } from "../../../support/test-server.ts";
 

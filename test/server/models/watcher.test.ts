@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { AppError } from "../../../core/errors.ts";
+import type { SwapView } from "../../../server/domain/swap.ts";
 import { type ModelWatcher, watchModels } from "../../../server/models/watcher.ts";
-import type { SwapView } from "../../../server/swap/swaps.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { writeTinyModel } from "../../../support/tiny-model.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createHttp } from "../../../proof/http.ts";
 import { type ServerHandle, startServer } from "../../../proof/server-handle.ts";
-import { hasEnded, RUNNING_STATES, type SwapState } from "../../../server/storage/sqlite/swap-records.ts";
+import { hasEnded, RUNNING_STATES, type SwapState } from "../../../server/domain/swap.ts";
 import { png } from "../../../support/pictures.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { writeTinyModel } from "../../../support/tiny-model.ts";

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readdir, readFile, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { type Dataset, type DatasetOptions, defaultCacheFolder, openDataset } from "../../../training/data/dataset.ts";
+import { type Dataset, type DatasetOptions, openDataset } from "../../../training/data/dataset.ts";
 import { idx, png, tar, withFolder, writeFiles } from "./fixtures.ts";
 
 const SHAPE = { width: 2, height: 2, fit: "fill" } as const;
@@ -400,9 +400,4 @@ describe("the image cache", () => {
         },
       );
     }));
-
-  it("has a place of its own in the system", () => {
-    assert.match(defaultCacheFolder({ XDG_CACHE_HOME: "/x", LOCALAPPDATA: "/x" }), /moco-search$/);
-    assert.match(defaultCacheFolder({}), /moco-search$/);
-  });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { createRandom } from "../../../training/data/random.ts";
 import { createSampler } from "../../../training/data/sampler.ts";
+import { randomStream } from "../../../training/data/streams.ts";
 import { linearProbe, trainLinear } from "../../../training/evaluate/linear-probe.ts";
 import { randomEmbeddings, unitRows } from "./fixtures.ts";
 
@@ -11,7 +11,7 @@ describe("trainLinear", () => {
     const options = { learningRate: 2, epochs, batchSize: B, seed: 3, threads: 1 };
     const { classes, weight, bias } = await trainLinear(database, options);
 
-    const random = createRandom(3);
+    const random = randomStream(3, "initialValues");
     const w = Array.from({ length: C * D }, () => 0.01 * random.normal());
     const b: number[] = new Array(C).fill(0);
     const velocity: number[] = new Array(C * D + C).fill(0);

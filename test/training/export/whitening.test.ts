@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createRandom } from "../../../training/data/random.ts";
-import { fitWhitening, type Whitening } from "../../../training/export/whitening.ts";
+import { fitWhitening } from "../../../training/export/whitening.ts";
+import type { Whitening } from "../../../training/network/encoder.ts";
 
 const N = 4000;
 const DEVIATIONS = [4, 2, 1, 0.5];

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { createRandom } from "../../../training/data/random.ts";
 import { compile, input, matmul, reshape, type Values } from "../../../training/graph/index.ts";
+import type { Encoder } from "../../../training/moco/encode.ts";
 import { endToEndStep } from "../../../training/moco/end-to-end.ts";
 import { memoryBank, memoryBankStep } from "../../../training/moco/memory-bank.ts";
-import type { Encoder } from "../../../training/moco/query-encoder.ts";
 import { noiseKeys } from "../../../training/moco/queue.ts";
 import type { MocoStep } from "../../../training/moco/step.ts";
 import { sgd } from "../../../training/optimize/optimizer.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { curves } from "../../../training/report/curves.ts";
-import type { Epoch } from "../../../training/run/watch.ts";
+import type { Epoch } from "../../../training/run/log.ts";
 
 describe("the curves of a report", () => {
   const epoch = (at: number, knn: number) => ({ kind: "epoch", epoch: at, knn, spread: 0.9, dimensions: 8 }) as const;

@@ -12,7 +12,7 @@ const checkpoint: Checkpoint = {
   config: settle(recipeOf("auto", { images: 1000, side: 32, device: "cpu", memory: 2 ** 33 }), {}).config,
   progress: { step: 3, totalSteps: null, queuePointer: 24, seconds: 1.5 },
   images: { sources: ["/photos"], count: 1000, fingerprint: "f" },
-  begunFrom: { name: "default", version: "1", imagesSeen: 5, seconds: 2 },
+  parent: { name: "default", version: "1", imagesSeen: 5, seconds: 2 },
   forms: { "conv2d input gradient 2,3,8,8|4,3,3,3|s2p1g1 phases|transposed": "phases" },
   tensors: new Map([["queue", { shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) }]]),
 };

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { createRandom } from "../../../training/data/random.ts";
 import { compile, input } from "../../../training/graph/index.ts";
-import { allocateViewMatrices, drawView, type ViewRecipe } from "../../../training/views/draw.ts";
-import { view, viewFeeds } from "../../../training/views/graph.ts";
+import { allocateViewMatrices, drawView } from "../../../training/views/draw.ts";
+import { viewsOf } from "../../../training/views/graph.ts";
+import type { ViewRecipe } from "../../../training/views/recipe.ts";
 
 const PLAIN: ViewRecipe = {
   cropScale: [1, 1],
@@ -36,13 +37,15 @@ async function computed(
   matrices: ReturnType<typeof allocateViewMatrices>,
 ) {
   const stored = input("images", [1, from, from, 3], "uint8");
-  const graph = await compile({ y: view(stored, "v", to, { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }) });
-  const { y } = await graph.run({ images, ...viewFeeds("v", matrices) });
+  const normalisation = { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] };
+  const graph = await compile(viewsOf(stored, [{ name: "v", size: to }], normalisation));
+  const feeds = Object.fromEntries(Object.entries(matrices).map(([part, values]) => [`v.${part}`, values]));
+  const { v } = await graph.run({ images, ...feeds });
   await graph.release();
-  return y as Float32Array; // [1, 3, to, to]
+  return v as Float32Array; // [1, 3, to, to]
 }
 
-describe("moco/views", () => {
+describe("views in the graph", () => {
   it("mirrors with its probability, columns only", () => {
     const count = 4000;
     const { rows, columns } = drawn({ flip: 0.3 }, count);

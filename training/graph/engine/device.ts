@@ -1,17 +1,17 @@
-// Where a training computes.
+// Which device a training runs on.
 import { existsSync } from "node:fs";
 import { listSupportedBackends } from "onnxruntime-node";
-import type { Device } from "../../../core/encoder-session.ts";
+import { DEVICES, type Device } from "../../../core/device.ts";
 import { AppError } from "../../../core/errors.ts";
 import { compile, filled, input, matmul } from "../index.ts";
 
-/** Names that a user may give; `auto` is the fastest that works. */
-export const DEVICE_NAMES = ["auto", "cpu", "webgpu", "cuda", "coreml", "dml"] as const;
+/** Devices by the names that a user may give; `auto` is the fastest that works. */
+export const DEVICE_NAMES = ["auto", ...DEVICES] as const;
 
 /** One of {@link DEVICE_NAMES}. */
 export type DeviceName = (typeof DEVICE_NAMES)[number];
 
-/** What each device needs, for the message where it is missing. */
+/** What each device needs, for the message where it cannot be used. */
 const NEEDS: Readonly<Record<Device, string>> = {
   cpu: "",
   webgpu: "It needs a GPU with a driver for Vulkan (Linux; libvulkan1), Metal (macOS) or Direct3D 12 (Windows).",
@@ -42,7 +42,7 @@ export async function findDevice(name: DeviceName): Promise<Device> {
 /** Execution providers for a device, in order of preference. */
 export const providersOf = (device: Device): readonly string[] => (device === "cpu" ? ["cpu"] : [device, "cpu"]);
 
-/** Devices worth a try: asking a provider without hardware costs time and fills the terminal with its complaints. */
+/** Devices worth trying: a provider without its hardware costs time and prints errors. */
 function candidates(): Device[] {
   if (process.platform === "darwin") return ["webgpu"]; // Core ML wants fixed weights
   if (process.platform === "win32") return ["dml", "webgpu"];
@@ -52,7 +52,7 @@ function candidates(): Device[] {
   ];
 }
 
-/** Time of a product of two large matrices; a software GPU loses to the processor by it. */
+/** Time of a product of two large matrices: long enough that a GPU emulated in software loses to the processor. */
 async function millisecondsOn(device: Device): Promise<number> {
   const unavailable = (reason: string, cause?: unknown) =>
     new AppError(

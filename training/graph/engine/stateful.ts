@@ -1,9 +1,10 @@
-// State that goes through a graph at every step, so that nothing is allocated: most of it is overwritten where it lies, and
-// the rest, the parameters that the backward pass still reads, has two buffers that exchange roles.
+// State that a graph updates at every step without allocating: most of it is overwritten in place; parameters that the backward
+// pass still reads have two buffers, which swap roles.
 import {
   type CompiledGraph,
   type CompileOptions,
   compile,
+  isView,
   type Node,
   type Tensor,
   topologicalOrder,
@@ -12,9 +13,9 @@ import {
 
 /** A compiled step whose state stays in place. */
 export interface StatefulGraph {
-  /** Current state by name; overwritten or replaced at every step, so read it anew. */
+  /** Current state by name. Every step overwrites or replaces the arrays: do not hold on to them. */
   readonly state: ReadonlyMap<string, Float32Array>;
-  /** Runs one step: state and `feeds` in, the next state kept, the named outputs returned. */
+  /** Runs one step on the state and `feeds`, keeps the next state and returns the outputs. */
   step(feeds: Values): Promise<Record<string, Float32Array>>;
   release(): Promise<void>;
 }
@@ -24,7 +25,7 @@ export interface StatefulGraph {
  *
  * @param outputs What a step returns.
  * @param next State by input name → its value after the step.
- * @param initial State before the first step. The arrays are taken over.
+ * @param initial State before the first step. Its arrays are overwritten later.
  */
 export async function compileStateful(
   outputs: Readonly<Record<string, Tensor>>,
@@ -54,10 +55,7 @@ export async function compileStateful(
   };
 }
 
-/** Operators whose result onnxruntime leaves where their input lies: who reads it reads the input. */
-const VIEWS: ReadonlySet<string> = new Set(["Reshape", "Identity"]);
-
-/** Names of the state whose next value may take its place: whatever reads it is computed before that. */
+/** Names of the state that may be overwritten in place: all that reads it is computed before its next value. */
 function overwritable(
   outputs: Readonly<Record<string, Tensor>>,
   next: ReadonlyMap<string, Tensor>,
@@ -65,7 +63,7 @@ function overwritable(
   const readers = new Map<string, Node[]>();
   for (const node of topologicalOrder([...Object.values(outputs), ...next.values()])) {
     for (let { node: source } of node.inputs) {
-      while (VIEWS.has(source.op)) source = source.inputs[0]!.node;
+      while (isView(source)) source = source.inputs[0]!.node;
       if (source.op === "Input") readers.set(source.name!, [...(readers.get(source.name!) ?? []), node]);
     }
   }

@@ -1,9 +1,10 @@
 // Finds the fastest form of each gradient on this machine, once per shape, and remembers it in a file.
 import { readFile } from "node:fs/promises";
-import { cpus, homedir } from "node:os";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { env } from "onnxruntime-node";
 import { z } from "zod";
+import { defaultCacheFolder } from "../../../core/cache-folder.ts";
 import { replaceFile } from "../../../core/files.ts";
 import {
   type CompiledGraph,
@@ -18,34 +19,34 @@ import {
   type Tensor,
 } from "../index.ts";
 
-/** See {@link Choices}. */
+/** A record of {@link Choices}. */
 export const choicesSchema = z.record(z.string(), z.string());
 
-/** The names of forms, by what a graph asks for: operator, shapes and the forms there are. Where one is missing, the first. */
+/** Signature (operator, shapes, names of the forms) → chosen form. Unknown signatures use the first. */
 export type Choices = Readonly<z.infer<typeof choicesSchema>>;
 
 /** Options of {@link fastestForms}. */
 export interface TuneOptions extends CompileOptions {
-  /** JSON, machine → {@link Choices}. Without it nothing is timed and nothing is chosen. */
+  /** JSON file, machine → {@link Choices}. Without it nothing is timed, and every form is the first. */
   readonly file: string | undefined;
-  /** Called before the forms of so many shapes are timed. */
+  /** Called before timing, with the number of signatures to be timed. */
   readonly onTiming?: (shapes: number) => void;
 }
 
-/** A gradient with several forms, as a graph asked for it. */
+/** An operator or gradient with several forms, as a graph asked for it. */
 interface Question {
   readonly operands: readonly Tensor[];
   readonly forms: Readonly<Record<string, Form>>;
 }
 
-/** Runs of a form that are timed, after one that is not; the fastest counts, since others use the machine too. */
+/** Timed runs of a form, after one that is not timed. The fastest counts: other programs slow some down. */
 const TIMED_RUNS = 4;
 
 /**
- * The fastest form of everything that `build` asks for. What the file does not know is timed, which takes seconds; a form
- * that cannot run is not taken, and where the file cannot be written nothing is kept.
+ * The fastest form of everything that `build` asks for. Signatures that the file does not have are timed, which takes
+ * seconds, and added to it if it can be written.
  *
- * @param build Emits the convolutions and gradients with the given context; its result is not used.
+ * @param build Builds the graph with the given chooser; its result is not used.
  */
 export async function fastestForms(
   build: (chooser: FormChooser) => unknown,
@@ -72,7 +73,7 @@ export async function fastestForms(
   return Object.fromEntries([...questions.keys()].map((asked) => [asked, choices[asked]!]));
 }
 
-/** Builds with the forms of that choice. */
+/** A chooser that takes these forms. */
 export function chosenForms(choices: Choices): FormChooser {
   return {
     choose(signature, operands, forms) {
@@ -82,15 +83,15 @@ export function chosenForms(choices: Choices): FormChooser {
   };
 }
 
-/** What a choice is remembered by: a form that is new is timed beside those that were known. */
+/** Key of a choice. It names the forms, so that a new form is timed against those that were known. */
 const key = (signature: string, forms: Question["forms"]) => `${signature} ${Object.keys(forms).sort().join("|")}`;
 
-/** Where choices are kept: `tuning.json` in the user's cache folder. */
+/** The default file of choices: `tuning.json` in the user's cache folder. */
 export function tuningFile(): string {
-  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "moco-search", "tuning.json");
+  return join(defaultCacheFolder(), "tuning.json");
 }
 
-/** Name of the form with the shortest run. They run in turn: what else the machine does then slows them alike. */
+/** Name of the form with the shortest run. The forms take turns, so that other programs slow all of them alike. */
 async function fastest({ operands, forms }: Question, options: CompileOptions): Promise<string> {
   const names = operands.map((_, i) => `operand${i}`);
   const feeds = Object.fromEntries(operands.map(({ shape }, i) => [names[i]!, noise(sizeOf(shape))]));
@@ -113,7 +114,7 @@ async function fastest({ operands, forms }: Question, options: CompileOptions): 
   return candidates[0]?.name ?? Object.keys(forms)[0]!;
 }
 
-/** What a choice depends on besides the shape. */
+/** What a choice depends on besides its signature. */
 function machineName({ providers = ["cpu"], threads = 0 }: CompileOptions): string {
   const processors = cpus();
   return [
@@ -132,7 +133,7 @@ async function readChoices(file: string): Promise<Record<string, Choices>> {
   }
 }
 
-/** Values in −1..1 of no particular meaning: zeros might be skipped. */
+/** Arbitrary values in −1..1: kernels might skip zeros. */
 function noise(size: number): Float32Array {
   return Float32Array.from({ length: size }, (_, i) => Math.sin(i));
 }

@@ -1,17 +1,12 @@
 // Forms of a convolution's input gradient. All give the same values; which is fastest depends on the shape.
 import { apply, type Form, integers, type Shape, type Tensor } from "../tensor.ts";
+import type { ConvGeometry } from "./conv-geometry.ts";
 import { convTranspose2d } from "./conv-transpose.ts";
 import { pad, reshape, slice, transpose } from "./shape.ts";
 import { fitsWinograd, winogradBeside, winogradInputGradient } from "./winograd.ts";
 
-interface ConvShape {
-  readonly stride: number;
-  readonly padding: number;
-  readonly groups: number;
-}
-
 /** The gradient with respect to x of `xShape` [N, C, H, W], of the weight and g [N, O, h, w]; the generally best form first. */
-export function inputGradientForms(xShape: Shape, wShape: Shape, conv: ConvShape): Record<string, Form> {
+export function inputGradientForms(xShape: Shape, wShape: Shape, conv: ConvGeometry): Record<string, Form> {
   const [, , height, width] = xShape as [number, number, number, number];
   const [, , kh, kw] = wShape as [number, number, number, number];
   const transposed: Form = (weight, g) => convTranspose2d(g!, weight!, { ...conv, height, width });
@@ -27,7 +22,7 @@ export function inputGradientForms(xShape: Shape, wShape: Shape, conv: ConvShape
 }
 
 /** At stride 1 the input gradient is itself a convolution: of g with the weights flipped and their channels exchanged. */
-function flippedConv(xShape: Shape, weight: Tensor, g: Tensor, { padding, groups }: ConvShape): Tensor {
+function flippedConv(xShape: Shape, weight: Tensor, g: Tensor, { padding, groups }: ConvGeometry): Tensor {
   const [o, cPerGroup, kh, kw] = weight.shape as [number, number, number, number];
   const byGroup = reshape(weight, [groups, o / groups, cPerGroup, kh * kw]);
   const exchanged = transpose(byGroup, [0, 2, 1, 3]);
@@ -44,7 +39,7 @@ function flippedConv(xShape: Shape, weight: Tensor, g: Tensor, { padding, groups
  * At stride s the pixels of each phase (row mod s, column mod s) take from taps of their own, at stride 1. One convolution
  * computes all phases as channels, over taps filled up with zeros; then they are dealt out in space.
  */
-function phases(xShape: Shape, weight: Tensor, g: Tensor, { stride, padding }: ConvShape): Tensor {
+function phases(xShape: Shape, weight: Tensor, g: Tensor, { stride, padding }: ConvGeometry): Tensor {
   const [n, c, height, width] = xShape as [number, number, number, number];
   const [o, , kh, kw] = weight.shape as [number, number, number, number];
   const rows = phaseTaps(kh, stride, padding, height, g.shape[2]!);

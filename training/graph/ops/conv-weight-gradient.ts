@@ -1,18 +1,13 @@
 // Forms of a convolution's weight gradient. All give the same values; which is fastest depends on the shape.
 import { apply, type Form, type Shape, type Tensor } from "../tensor.ts";
 import { reduceSum } from "./broadcast.ts";
+import type { ConvGeometry } from "./conv-geometry.ts";
 import { matmul, transposed } from "./matmul.ts";
 import { concat, pad, reshape, slice, transpose } from "./shape.ts";
 import { fitsWinograd, winogradBeside, winogradWeightGradient } from "./winograd.ts";
 
-interface ConvShape {
-  readonly stride: number;
-  readonly padding: number;
-  readonly groups: number;
-}
-
 /** The gradient with respect to the weight of `wShape` [O, C/groups, kH, kW], of x [N, C, H, W] and g [N, O, h, w]. */
-export function weightGradientForms(wShape: Shape, conv: ConvShape): Record<string, Form> {
+export function weightGradientForms(wShape: Shape, conv: ConvGeometry): Record<string, Form> {
   const convolution: Form = (x, g) => asConvolution(x!, wShape, g!, conv);
   const products: Form = (x, g) => asProducts(x!, wShape, g!, conv);
   if (fitsWinograd(wShape, conv)) {
@@ -26,7 +21,7 @@ export function weightGradientForms(wShape: Shape, conv: ConvShape): Record<stri
  * A convolution with images as channels: x as [C/groups, groups·N, H, W], g as its weights [O, N, h, w], the stride as
  * dilation. Rows and columns that a strided convolution left unread are cut off.
  */
-function asConvolution(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, groups }: ConvShape): Tensor {
+function asConvolution(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, groups }: ConvGeometry): Tensor {
   const [n, c, height, width] = x.shape as [number, number, number, number];
   const [, o, h, w] = g.shape as [number, number, number, number];
   const [, cPerGroup, kh, kw] = wShape as [number, number, number, number];
@@ -54,7 +49,7 @@ function asConvolution(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, g
 }
 
 /** Of each image one product of g [O, h·w] with what every tap of the kernel reads [C·kH·kW, h·w]; then the sum. */
-function asProducts(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, groups }: ConvShape): Tensor {
+function asProducts(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, groups }: ConvGeometry): Tensor {
   const [n, c] = x.shape as [number, number];
   const [, o, h, w] = g.shape as [number, number, number, number];
   const [, cPerGroup, kh, kw] = wShape as [number, number, number, number];

@@ -1,6 +1,7 @@
 // Two-dimensional convolution (cross-correlation, as in every framework) over images [N, C, H, W].
 import { apply, type Form, type FormChooser, firstForm, type Tensor } from "../tensor.ts";
 import { reduceSum } from "./broadcast.ts";
+import type { ConvGeometry } from "./conv-geometry.ts";
 import { inputGradientForms } from "./conv-input-gradient.ts";
 import { weightGradientForms } from "./conv-weight-gradient.ts";
 import { fitsWinograd, winogradBeside, winogradConv } from "./winograd.ts";
@@ -13,7 +14,7 @@ export interface ConvOptions {
   readonly padding?: number;
   /** @default 1 */
   readonly groups?: number;
-  /** Chooses among its forms, with those of its gradients. @default the operator itself, with the first of each gradient */
+  /** Chooses its form and those of its gradients. @default the operator itself, and the first form of each gradient */
   readonly chooser?: FormChooser;
 }
 
@@ -41,7 +42,7 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}, bia
   if (bias && (bias.shape.length !== 1 || bias.shape[0] !== o)) {
     throw new RangeError(`conv2d: bias [${bias.shape}] must have one value for each of ${o} output channels`);
   }
-  const shape = { stride, padding, groups };
+  const geometry: ConvGeometry = { stride, padding, groups };
   const signature = `${[n, c, h, w]}|${weight.shape}|s${stride}p${padding}g${groups}`;
   const operator: Form = (...operands) =>
     apply("Conv", operands, {
@@ -56,7 +57,7 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}, bia
   const winograd: Form = (x, weight) => winogradConv(x!, weight!, padding);
   const operands = bias ? [x, weight, bias] : [x, weight];
   const { node, shape: outputShape } =
-    chooser && !bias && fitsWinograd(weight.shape, shape)
+    chooser && !bias && fitsWinograd(weight.shape, geometry)
       ? chooser.choose(`conv2d ${signature}`, operands, winogradBeside({ operator }, winograd, weight.shape))
       : operator(...operands);
   const { choose } = chooser ?? firstForm;
@@ -65,8 +66,8 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}, bia
     attributes: node.attributes,
     parents: operands,
     gradient: ([g]) => [
-      choose(`conv2d input gradient ${signature}`, [weight, g!], inputGradientForms(x.shape, weight.shape, shape)),
-      choose(`conv2d weight gradient ${signature}`, [x, g!], weightGradientForms(weight.shape, shape)),
+      choose(`conv2d input gradient ${signature}`, [weight, g!], inputGradientForms(x.shape, weight.shape, geometry)),
+      choose(`conv2d weight gradient ${signature}`, [x, g!], weightGradientForms(weight.shape, geometry)),
       bias && reduceSum(g!, [0, 2, 3]),
     ],
   });

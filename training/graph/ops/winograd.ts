@@ -3,11 +3,12 @@
 // transposition also moves the layout on, so that nothing is copied between them.
 import { constant, type Form, type Shape, type Tensor } from "../tensor.ts";
 import { reduceSum } from "./broadcast.ts";
+import type { ConvGeometry } from "./conv-geometry.ts";
 import { gemm, matmul, transposed } from "./matmul.ts";
 import { reshape } from "./shape.ts";
 
 const KERNEL = 3;
-/** Where polynomials are evaluated besides at infinity; of several sets tried the one with the smallest rounding errors. */
+/** Where polynomials are evaluated, besides at infinity: the set with the smallest rounding errors of several tried. */
 const POINTS = [0, 1, -1, 0.5, -2];
 /** α: values a side that a tile is made from. */
 const ALPHA = POINTS.length + 1;
@@ -16,16 +17,14 @@ const TILE = ALPHA - KERNEL + 1;
 
 type Matrix = readonly (readonly number[])[];
 
-/** Whether a convolution can be computed so. */
-export const fitsWinograd = (
-  [, , kh, kw]: Shape,
-  { stride, padding, groups }: { stride: number; padding: number; groups: number },
-): boolean => kh === KERNEL && kw === KERNEL && stride === 1 && padding < KERNEL && groups === 1;
+/** Whether a convolution can be computed this way. */
+export const fitsWinograd = ([, , kh, kw]: Shape, { stride, padding, groups }: ConvGeometry): boolean =>
+  kh === KERNEL && kw === KERNEL && stride === 1 && padding < KERNEL && groups === 1;
 
-/** Channels on both sides from which on it is faster than other forms on most machines. */
+/** From this many input and output channels on, it is the fastest form on most machines. */
 const MANY_CHANNELS = 128;
 
-/** The forms with Winograd's as `winograd`: first where there are many channels, so that the transforms weigh little. */
+/** Adds Winograd's form to `forms`: as the first where there are many channels, beside which its transforms cost little. */
 export function winogradBeside(
   forms: Readonly<Record<string, Form>>,
   winograd: Form,

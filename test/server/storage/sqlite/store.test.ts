@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import Database from "better-sqlite3";
+import { pino } from "pino";
 import { sha256 } from "../../../../core/model-folder.ts";
-import { openStore } from "../../../../server/storage/open.ts";
+import { openStorage } from "../../../../server/storage/open.ts";
+import { DATABASE_FILE } from "../../../../server/storage/sqlite/database.ts";
 import { temporaryFolder } from "../../../../support/temporary-folder.ts";
+import { cardOf } from "../../../../support/tiny-model.ts";
+import { collect } from "../contract/storages.ts";
 
 const bytes = Buffer.from("bytes of an image");
 const image = {
@@ -15,69 +20,70 @@ const image = {
   metadata: { a: 1 },
 } as const;
 
-describe("store", () => {
+describe("data folder", () => {
   let folder: string;
   let remove: () => Promise<void>;
   beforeEach(async () => {
     ({ folder, remove } = await temporaryFolder());
   });
   afterEach(() => remove());
+  const open = () => openStorage(folder, pino({ level: "silent" }));
 
-  it("keeps images, embeddings and files over a restart", async () => {
-    const before = await openStore(folder);
-    await before.files.put(image.sha256, bytes);
+  it("keeps images, embeddings, files and the sequence number over a restart", async () => {
+    const before = await open();
+    const { encoder } = await before.catalogue.generations.addFirst(cardOf({}));
+    const model = Buffer.from("a model");
+    await before.models.put(sha256("1"), model); // the SHA-256 of the card
+    await before.images.put(image.sha256, bytes);
     const vector = Float32Array.of(0.6, 0.8);
-    const { record, content } = await before.write(() => {
-      const added = before.images.add(image);
-      before.embeddings.add(before.embeddings.encoderNumber("key"), { content: added.content, vector });
-      return added;
+    const added = await before.catalogue.images.add(image, new Map([[encoder, vector]]));
+    assert.ok("image" in added);
+    await before.close();
+    const after = await open();
+    assert.deepEqual(await after.catalogue.images.get(added.image.id), added.image);
+    assert.deepEqual(await collect(after.catalogue.embeddings.list(encoder, 10)), [{ content: added.content, vector }]);
+    assert.deepEqual(await after.images.get(image.sha256), bytes);
+    assert.deepEqual(await after.models.get(sha256("1")), model);
+    assert.equal((await after.catalogue.embeddings.tally(encoder)).sequence, added.sequence);
+    await after.close();
+  });
+
+  it("removes what a crash left: files without a record, temporary files, models that nothing uses", async () => {
+    await (await open()).close();
+    const orphan = `ab${"0".repeat(62)}`;
+    await writeFile(join(folder, "files", "ab", orphan), "x");
+    await writeFile(join(folder, "files", "ab", `${orphan}.123.tmp`), "x");
+    await writeFile(join(folder, "models", `${orphan}.onnx`), "x");
+    const storage = await open();
+    assert.equal(await storage.images.get(orphan), undefined);
+    assert.equal(await storage.models.get(orphan), undefined);
+    await assert.rejects(writeFile(join(folder, "files", "ab", `${orphan}.123.tmp`), "x", { flag: "r+" }), {
+      code: "ENOENT",
     });
-    before.close();
-    const after = await openStore(folder);
-    assert.deepEqual(after.images.get(record.id), record);
-    assert.deepEqual(after.embeddings.after(after.embeddings.encoderNumber("key"), 0, 10), [{ content, vector }]);
-    assert.deepEqual(await after.files.read(image.sha256), bytes);
-    after.close();
-  });
-
-  it("shares content between uploads of the same bytes, names the oldest, and removes it with the last", async () => {
-    const store = await openStore(folder);
-    const add = () => store.write(() => store.images.add(image));
-    const [first, second, third] = [await add(), await add(), await add()];
-    assert.equal(first.record.duplicateOf, undefined);
-    assert.equal(third.record.duplicateOf, first.record.id);
-    assert.equal(second.content, first.content);
-    assert.equal(await store.write(() => store.images.remove(first.record.id)), "kept");
-    assert.equal(store.images.get(third.record.id)?.duplicateOf, second.record.id);
-    await store.write(() => store.images.remove(second.record.id));
-    const gone = await store.write(() => store.images.remove(third.record.id));
-    assert.deepEqual(gone, { number: first.content, sha256: image.sha256 });
-    assert.equal(store.images.countContents(), 0);
-    store.close();
-  });
-
-  it("never writes an embedding of a content that is gone", async () => {
-    const store = await openStore(folder);
-    const encoder = await store.write(() => store.embeddings.encoderNumber("key"));
-    const written = await store.write(() => store.embeddings.add(encoder, { content: 7, vector: Float32Array.of(1) }));
-    assert.equal(written, false);
-    store.close();
-  });
-
-  it("removes what a crash left: files without a record and temporary files", async () => {
-    (await openStore(folder)).close();
-    const orphan = join(folder, "files", "ab", `ab${"0".repeat(62)}`);
-    await writeFile(orphan, "x");
-    await writeFile(`${orphan}.123.tmp`, "x");
-    const store = await openStore(folder);
-    await assert.rejects(store.files.read(`ab${"0".repeat(62)}`), { code: "ENOENT" });
-    store.close();
+    await storage.close();
   });
 
   it("belongs to one server at a time", async () => {
-    const store = await openStore(folder);
-    await assert.rejects(openStore(folder), { code: "invalid_configuration", message: /Another server uses/ });
-    store.close();
-    (await openStore(folder)).close();
+    const storage = await open();
+    await assert.rejects(open(), { code: "invalid_configuration", message: /Another server uses/ });
+    await storage.close();
+    await (await open()).close();
+  });
+
+  it("of an older version is counted: the switch is refused for embeddings that its encoder lacks", async () => {
+    const before = await open();
+    const { encoder } = await before.catalogue.generations.addFirst(cardOf({}));
+    const vector = Float32Array.of(0.6, 0.8);
+    await before.catalogue.images.add(image, new Map([[encoder, vector]]));
+    await before.catalogue.images.add({ ...image, sha256: "other" }, new Map([[encoder, vector]]));
+    await before.close();
+    const database = new Database(join(folder, DATABASE_FILE));
+    database.exec(`
+      DROP TRIGGER embedding_added; DROP TRIGGER embedding_removed; DROP TABLE sequence;
+      ALTER TABLE encoders DROP COLUMN embedded; PRAGMA user_version = 3;`);
+    database.close();
+    const after = await open();
+    assert.deepEqual(await after.catalogue.embeddings.tally(encoder), { sequence: 0, contents: 2, embedded: 2 });
+    await after.close();
   });
 });

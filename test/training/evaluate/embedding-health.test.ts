@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { alignment, effectiveRank, spread, uniformity } from "../../../training/evaluate/health.ts";
+import { alignment, effectiveRank, spread, uniformity } from "../../../training/evaluate/embedding-health.ts";
 import { randomEmbeddings, unitRows } from "./fixtures.ts";
 
 const close = (actual: number, expected: number, tolerance = 1e-6) =>

@@ -16,7 +16,7 @@ export interface IndexSize {
 }
 
 /** Vectors of unit norm by key (the number of a content), searched by inner product. */
-export interface VectorIndex {
+export interface KeyIndex {
   size(): IndexSize;
   /** Adds a key; a key that is in the index already stays as it is. */
   add(key: number, vector: Float32Array): void;

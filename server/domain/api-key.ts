@@ -1,0 +1,18 @@
+// API keys: who may do what.
+import { z } from "zod";
+
+/** What a key allows, each with all before it: to search, to change images, to change the model. */
+export const ROLES = ["read", "write", "admin"] as const;
+
+export const apiKeySchema = z.strictObject({
+  id: z.string(),
+  role: z.enum(ROLES),
+  /** What the user calls it. */
+  name: z.string(),
+  createdAt: z.iso.datetime(),
+});
+
+export type Role = (typeof ROLES)[number];
+
+/** A key as it is listed: never the key itself. */
+export type ApiKeyRecord = Readonly<z.infer<typeof apiKeySchema>>;

@@ -1,0 +1,88 @@
+// From the contents that an index finds to the images that are wanted.
+
+import { type Filter, matchesFilter } from "../../domain/filter.ts";
+import type { ImageMatch } from "../../domain/image.ts";
+import type { Catalogue, Wanted } from "../ports.ts";
+import type { IndexThread } from "./thread.ts";
+import type { FoundKeys } from "./worker.ts";
+
+/** Searches for one query, where images are deleted meanwhile. */
+const MAX_ATTEMPTS = 5;
+/** Neighbours asked for, for each image wanted, before a filter is taken to be selective. */
+const FILTER_REACH = 4;
+
+/**
+ * The images nearest to a vector, best first; see `VectorIndex.search`.
+ *
+ * A filter is tried on the nearest neighbours first. Where it leaves too few of them, the contents that it fits are
+ * compared with the query one by one: the result is exact.
+ */
+export async function searchImages(
+  query: Float32Array,
+  wanted: Wanted,
+  { index, catalogue }: { index: Pick<IndexThread, "search" | "searchAmong">; catalogue: Pick<Catalogue, "images"> },
+): Promise<ImageMatch[]> {
+  const { limit, minScore, leftOut, filter, own } = wanted;
+  // Images may be deleted between the index's answer and the catalogue's. Then the index is asked again, so that the next
+  // nearest take their places.
+  for (let attempt = 1; ; attempt++) {
+    const reach = (filter ? FILTER_REACH : 1) * limit + leftOut.size;
+    let found = await index.search(query, reach);
+    const mayHaveMore = found.keys.length === reach && (found.scores.at(-1) ?? -1) >= minScore;
+    if (own !== undefined && !found.keys.includes(own)) {
+      found = merged(await index.searchAmong(query, Float64Array.of(own), 1), found);
+    }
+    let { matches, vanished } = await imagesOf(found, wanted, catalogue);
+    if (filter && matches.length < limit && mayHaveMore) {
+      const contents = await contentsThatFit(filter, catalogue);
+      found = await index.searchAmong(query, contents, limit + leftOut.size);
+      ({ matches, vanished } = await imagesOf(found, wanted, catalogue));
+    }
+    if (!vanished || attempt === MAX_ATTEMPTS) return matches;
+  }
+}
+
+/** Two lists of matches as one, best first. */
+function merged(some: FoundKeys, others: FoundKeys): FoundKeys {
+  const keys = [...some.keys, ...others.keys];
+  const scores = [...some.scores, ...others.scores];
+  const order = Array.from(keys.keys()).sort((a, b) => scores[b]! - scores[a]!);
+  return {
+    keys: Float64Array.from(order, (i) => keys[i]!),
+    scores: Float32Array.from(order, (i) => scores[i]!),
+  };
+}
+
+/** The images of found contents, and whether a content has none any more. */
+async function imagesOf(
+  { keys, scores }: FoundKeys,
+  { limit, minScore, leftOut, filter }: Wanted,
+  { images: catalogue }: Pick<Catalogue, "images">,
+): Promise<{ matches: ImageMatch[]; vanished: boolean }> {
+  const matches: ImageMatch[] = [];
+  let vanished = false;
+  const imagesWith = await catalogue.withContents(keys);
+  for (const [i, content] of keys.entries()) {
+    const score = scores[i]!;
+    if (score < minScore || matches.length === limit) break;
+    const images = imagesWith.get(content) ?? [];
+    if (images.length === 0) vanished = true;
+    for (const { id, metadata } of images) {
+      const fits = !leftOut.has(id) && (!filter || matchesFilter(filter, metadata));
+      if (fits && matches.length < limit) matches.push({ id, score, metadata });
+    }
+  }
+  return { matches, vanished };
+}
+
+/** Numbers of the contents that have an image which fits. */
+async function contentsThatFit(
+  filter: Filter,
+  { images }: Pick<Catalogue, "images">,
+): Promise<Float64Array<ArrayBuffer>> {
+  const contents = new Set<number>();
+  for await (const batch of images.metadata()) {
+    for (const { content, metadata } of batch) if (matchesFilter(filter, metadata)) contents.add(content);
+  }
+  return Float64Array.from(contents);
+}

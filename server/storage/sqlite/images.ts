@@ -1,0 +1,194 @@
+// Images and the contents that they share.
+import { randomBytes } from "node:crypto";
+import type { ImageType } from "../../../core/decode.ts";
+import type { Content } from "../../domain/content.ts";
+import type { Image, NewImage, UploadKey } from "../../domain/image.ts";
+import type { Contents, Images } from "../ports.ts";
+import type { CommitQueue } from "./commit-queue.ts";
+import type { SqliteDatabase } from "./database.ts";
+import type { EmbeddingRows } from "./embeddings.ts";
+import type { GenerationRows } from "./generations.ts";
+import { pages } from "./pages.ts";
+
+interface ImageRow {
+  number: number;
+  id: string;
+  sha256: string;
+  type: ImageType;
+  width: number;
+  height: number;
+  bytes: number;
+  metadata: string;
+  created_at: string;
+  oldest: string;
+}
+
+const SELECT_IMAGE = `
+  SELECT i.number, i.id, c.sha256, c.type, c.width, c.height, c.bytes, i.metadata, i.created_at,
+    (SELECT o.id FROM images o WHERE o.content = i.content ORDER BY o.number LIMIT 1) AS oldest
+  FROM images i JOIN contents c ON c.number = i.content`;
+
+/** Hours that the key of an upload is remembered. */
+const KEY_HOURS = 24;
+/** Images whose metadata is read in one turn of the event loop. */
+const METADATA_PAGE = 1000;
+
+function asImage(row: ImageRow): Image {
+  const { id, sha256, type, width, height, bytes, metadata, created_at, oldest } = row;
+  const image = { id, sha256, type, width, height, bytes, metadata: JSON.parse(metadata), createdAt: created_at };
+  return oldest === id ? image : { ...image, duplicateOf: oldest };
+}
+
+/** Makes the images of a catalogue. */
+export function createImages(
+  database: SqliteDatabase,
+  { commit }: CommitQueue,
+  { embeddings, generations }: { embeddings: EmbeddingRows; generations: GenerationRows },
+): Images {
+  const one = database.prepare<[string], ImageRow>(`${SELECT_IMAGE} WHERE i.id = ?`);
+  const before = database.prepare<[number, number], ImageRow>(
+    `${SELECT_IMAGE} WHERE i.number < ? ORDER BY i.number DESC LIMIT ?`,
+  );
+  const ofContents = database.prepare<[string], { id: string; content: number; metadata: string }>(
+    "SELECT id, content, metadata FROM images WHERE content IN (SELECT value FROM json_each(?)) ORDER BY content, number",
+  );
+  const metadataAfter = database.prepare<[number, number], { number: number; content: number; metadata: string }>(
+    "SELECT number, content, metadata FROM images WHERE number > ? ORDER BY number LIMIT ?",
+  );
+  const count = database.prepare<[], number>("SELECT count(*) FROM images").pluck();
+  const contentNumber = database.prepare<[string], number>("SELECT number FROM contents WHERE sha256 = ?").pluck();
+  const insertContent = database.prepare(
+    "INSERT INTO contents (sha256, type, width, height, bytes) VALUES (@sha256, @type, @width, @height, @bytes)",
+  );
+  const insertImage = database.prepare<[string, number, string, string]>(
+    "INSERT INTO images (id, content, metadata, created_at) VALUES (?, ?, ?, ?)",
+  );
+  const setMetadata = database.prepare<[string, string]>("UPDATE images SET metadata = ? WHERE id = ?");
+  const contentOfImage = database.prepare<[string], Content>(
+    "SELECT c.number, c.sha256, c.bytes FROM images i JOIN contents c ON c.number = i.content WHERE i.id = ?",
+  );
+  const isUsed = database.prepare<[number], number>("SELECT 1 FROM images WHERE content = ? LIMIT 1").pluck();
+  const deleteImage = database.prepare<[string]>("DELETE FROM images WHERE id = ?");
+  const deleteEmbeddings = database.prepare<[number]>("DELETE FROM embeddings WHERE content = ?");
+  const deleteContent = database.prepare<[number]>("DELETE FROM contents WHERE number = ?");
+  const upload = database.prepare<[string, number], { content: string; record: string }>(
+    "SELECT content, record FROM keyed_uploads WHERE key = ? AND position = ?",
+  );
+  const insertUpload = database.prepare<[string, number, string, string, string]>(
+    "INSERT INTO keyed_uploads (key, position, content, record, created_at) VALUES (?, ?, ?, ?, ?)",
+  );
+  const forgetUploads = database.prepare<[string]>("DELETE FROM keyed_uploads WHERE created_at < ?");
+
+  const insert = ({ metadata, ...content }: NewImage): { image: Image; content: number } => {
+    const number = contentNumber.get(content.sha256) ?? Number(insertContent.run(content).lastInsertRowid);
+    const id = randomBytes(12).toString("base64url");
+    insertImage.run(id, number, JSON.stringify(metadata), new Date().toISOString());
+    return { image: asImage(one.get(id)!), content: number };
+  };
+  const remember = ({ key, position, content }: UploadKey, image: Image): void => {
+    forgetUploads.run(new Date(Date.now() - KEY_HOURS * 3_600_000).toISOString());
+    insertUpload.run(key, position, content, JSON.stringify(image), new Date().toISOString());
+  };
+
+  return {
+    async get(id) {
+      const row = one.get(id);
+      return row && asImage(row);
+    },
+    async *list({ before: from = Number.MAX_SAFE_INTEGER, batch }) {
+      for await (const rows of pages((number, limit) => before.all(number, limit), batch, from)) {
+        yield rows.map((row) => ({ number: row.number, image: asImage(row) }));
+      }
+    },
+    async *metadata() {
+      for await (const rows of pages((number, limit) => metadataAfter.all(number, limit), METADATA_PAGE)) {
+        yield rows.map(({ content, metadata }) => ({ content, metadata: JSON.parse(metadata) }));
+      }
+    },
+    async withContents(contents) {
+      const images: Awaited<ReturnType<Images["withContents"]>> = new Map();
+      for (const { id, content, metadata } of ofContents.all(JSON.stringify([...contents]))) {
+        const image = { id, metadata: JSON.parse(metadata) };
+        const others = images.get(content);
+        if (others) others.push(image);
+        else images.set(content, [image]);
+      }
+      return images;
+    },
+    count: async () => count.get()!,
+    async uploaded({ key, position }) {
+      const row = upload.get(key, position);
+      return row && { content: row.content, image: JSON.parse(row.record) };
+    },
+
+    async add(image, vectors, key) {
+      const { value, sequence } = await commit(({ added }) => {
+        const active = generations.active();
+        const known = contentNumber.get(image.sha256);
+        if (active && !vectors.has(active.encoder) && !(known && embeddings.has(active.encoder, known))) {
+          return { lacking: generations.get(active.number)! };
+        }
+        const written = insert(image);
+        for (const [encoder, vector] of vectors) {
+          const embedding = { content: written.content, vector };
+          if (embeddings.add(encoder, embedding)) added.push({ encoder, ...embedding });
+        }
+        if (key) remember(key, written.image);
+        return { added: { ...written, generation: active?.number } };
+      });
+      if (value.lacking) return { lacking: value.lacking };
+      return { ...value.added, sequence };
+    },
+    async changeMetadata(id, change) {
+      const { value } = await commit(() => {
+        const row = one.get(id);
+        if (!row) return undefined;
+        setMetadata.run(JSON.stringify(change(JSON.parse(row.metadata))), id);
+        return asImage(one.get(id)!);
+      });
+      return value;
+    },
+    async remove(id) {
+      const { value, sequence } = await commit(({ removed }) => {
+        const content = contentOfImage.get(id);
+        if (!content) return undefined;
+        deleteImage.run(id);
+        if (isUsed.get(content.number)) return {};
+        deleteEmbeddings.run(content.number);
+        deleteContent.run(content.number);
+        removed.push(content.number);
+        return { content };
+      });
+      return value && { ...value, sequence };
+    },
+  };
+}
+
+/** Makes the contents of a catalogue. */
+export function createContents(database: SqliteDatabase): Contents {
+  const ofImage = database.prepare<[string], Content>(
+    "SELECT c.number, c.sha256, c.bytes FROM images i JOIN contents c ON c.number = i.content WHERE i.id = ?",
+  );
+  const number = database.prepare<[string], number>("SELECT number FROM contents WHERE sha256 = ?").pluck();
+  const sha256s = database.prepare<[string], { number: number; sha256: string }>(
+    "SELECT number, sha256 FROM contents WHERE number IN (SELECT value FROM json_each(?))",
+  );
+  const ofSeveralImages = database
+    .prepare<[], number>("SELECT content FROM images GROUP BY content HAVING count(*) > 1 ORDER BY content")
+    .pluck();
+  // Multiplied by 2^32 over the golden ratio (Knuth), consecutive numbers scatter evenly: the same sample every time.
+  const sample = database
+    .prepare<[number], number>("SELECT number FROM contents ORDER BY (number * 2654435769) % 4294967296 LIMIT ?")
+    .pluck();
+  const count = database.prepare<[], number>("SELECT count(*) FROM contents").pluck();
+  return {
+    ofImage: async (id) => ofImage.get(id),
+    number: async (sha256) => number.get(sha256),
+    known: async (hashes) => hashes.filter((sha256) => number.get(sha256) !== undefined),
+    sha256s: async (numbers) =>
+      new Map(sha256s.all(JSON.stringify([...numbers])).map((row) => [row.number, row.sha256])),
+    ofSeveralImages: async () => ofSeveralImages.all(),
+    sample: async (limit) => sample.all(limit),
+    count: async () => count.get()!,
+  };
+}

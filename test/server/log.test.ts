@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import express from "express";
+import { pinoHttp } from "pino-http";
+import request from "supertest";
+import { createLogger } from "../../server/log.ts";
+
+describe("the log", () => {
+  it("keeps neither keys nor cookies, whatever the answer", async () => {
+    const lines: string[] = [];
+    const logger = createLogger("trace", { write: (line) => void lines.push(line) });
+    const app = express()
+      .use(pinoHttp({ logger }))
+      .get("/:status", (request, response) => {
+        request.log.warn("on the way");
+        response.status(Number(request.params.status)).end();
+      });
+    for (const status of [200, 401, 503]) {
+      await request(app)
+        .get(`/${status}`)
+        .set({ Authorization: "Bearer secret-1", Cookie: "session=secret-2", "Proxy-Authorization": "Basic secret-3" });
+    }
+    const log = lines.join("");
+    assert.match(log, /on the way/);
+    assert.match(log, /"statusCode":503/);
+    assert.doesNotMatch(log, /secret/);
+  });
+});

@@ -1,0 +1,64 @@
+// The step of a run made ready: its graph with the fastest forms, its state, and the keys that it is compared with.
+import type { TrainingConfig } from "../config/schema.ts";
+import type { StoredTensor } from "../data/safetensors.ts";
+import { compileStateful, type StatefulGraph } from "../graph/engine/stateful.ts";
+import { type Choices, chosenForms, fastestForms } from "../graph/engine/tune.ts";
+import type { CompileOptions } from "../graph/index.ts";
+import { createDictionary, type Dictionary, dictionaryRows } from "../moco/dictionary.ts";
+import { trainingStep } from "../moco/mechanism.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { newRunState, resumedRunState, warmRunState } from "./state.ts";
+import type { WarmStart } from "./warm-start.ts";
+
+/** What a step begins from and how it computes. */
+export interface CompileStepOptions extends CompileOptions {
+  /** Images of the collection. */
+  readonly images: number;
+  /** The checkpoint to go on from. */
+  readonly resumed?: Checkpoint | undefined;
+  /** The model to begin from. */
+  readonly init?: WarmStart | undefined;
+  readonly tuningFile?: string | undefined;
+  readonly recompute?: boolean | undefined;
+  readonly onTuning: (shapes: number) => void;
+}
+
+/** The step of a run, ready to be repeated. */
+export interface CompiledStep {
+  /** Outputs of a step: `loss` [], `accuracy` [], `keys` [B, D]. */
+  readonly graph: StatefulGraph;
+  readonly dictionary: Dictionary;
+  /** The forms of convolutions that it computes with. */
+  readonly forms: Choices;
+  /** State and dictionary as they are now, for a checkpoint: no copies. */
+  tensors(): Map<string, StoredTensor>;
+}
+
+/** Builds and compiles the step of a run. Its graph is the caller's to release. */
+export async function compileStep(config: TrainingConfig, options: CompileStepOptions): Promise<CompiledStep> {
+  const { images, resumed, init, tuningFile: file, recompute = false, onTuning: onTiming, ...engine } = options;
+  // A resumed run keeps its forms: others round differently.
+  const forms = resumed
+    ? resumed.forms
+    : await fastestForms((chooser) => trainingStep(config, chooser), { ...engine, file, onTiming });
+  const step = trainingStep(config, chosenForms(forms), { recompute });
+  const rows = dictionaryRows(config, images);
+  const state = resumed
+    ? resumedRunState(step, config, rows, resumed.tensors)
+    : init
+      ? warmRunState(step, config, rows, init.weights)
+      : newRunState(step, config, rows);
+  const { loss, accuracy, keys } = step.outputs;
+  const graph = await compileStateful({ loss, accuracy, keys }, step.next, state.tensors, engine);
+  const dictionary = createDictionary(config, state.keys, resumed?.progress.queuePointer);
+  return {
+    graph,
+    dictionary,
+    forms,
+    tensors: () =>
+      new Map<string, StoredTensor>([
+        ...[...step.next].map(([name, { shape }]) => [name, { shape, data: graph.state.get(name)! }] as const),
+        ["queue", { shape: [rows, config.dim], data: dictionary.keys }],
+      ]),
+  };
+}
