@@ -20,7 +20,7 @@ export interface Snapshots {
   replace(write: (path: string) => Promise<unknown>): Promise<void>;
 }
 
-export type SnapshotFiles = ReturnType<typeof createSnapshotFiles>;
+type SnapshotFiles = ReturnType<typeof createSnapshotFiles>;
 
 /** Opens the folder of snapshots; it is made with the first one. */
 export function createSnapshotFiles(folder: string) {
