@@ -20,8 +20,6 @@ export interface Snapshots {
   replace(write: (path: string) => Promise<unknown>): Promise<void>;
 }
 
-type SnapshotFiles = ReturnType<typeof createSnapshotFiles>;
-
 /** Opens the folder of snapshots; it is made with the first one. */
 export function createSnapshotFiles(folder: string) {
   const namesOf = async (encoder: number): Promise<string[]> => {
