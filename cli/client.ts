@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { InvalidArgumentError, Option } from "commander";
 import { AppError, ERRORS, type ErrorCode } from "../core/errors.ts";
 import { hasEnded, type SwapView } from "../server/domain/swap.ts";
+import type { ModelCatalogue } from "../server/models/catalogue.ts";
 import { readEvents } from "./event-stream.ts";
 
 /** A stored image that a search found. */
@@ -33,12 +34,39 @@ export interface UploadAnswer {
   readonly errors: ReadonlyArray<{ readonly index: number; readonly code: string; readonly detail: string }>;
 }
 
+/** A stored image. */
+export interface ImageView {
+  readonly id: string;
+  readonly sha256: string;
+  readonly width: number;
+  readonly height: number;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly createdAt: string;
+}
+
+/** Images linked by similarities of at least a threshold. */
+export interface DuplicateGroup {
+  readonly similarity: number;
+  /** All have the same bytes. */
+  readonly exact: boolean;
+  readonly images: ReadonlyArray<{ readonly id: string; readonly sha256: string }>;
+}
+
 /** What narrows a search. */
 export interface SearchOptions {
   readonly minScore?: number | undefined;
   /** A filter as JSON. */
   readonly filter?: string | undefined;
 }
+
+/** Groups of duplicates, the most similar first; `total` counts those beyond the limit too. */
+export interface DuplicateAnswer {
+  readonly total: number;
+  readonly groups: readonly DuplicateGroup[];
+}
+
+/** What answers, what a rollback goes back to, the swap that runs, and every model. */
+export type ModelList = Awaited<ReturnType<ModelCatalogue["list"]>>;
 
 /** A server by its address. Every call rejects with an AppError that carries the server's own words. */
 export interface Client {
@@ -50,6 +78,14 @@ export interface Client {
   /** @param options.force Activates a model that finds less than the active one. */
   activate(model: string, options?: { readonly force?: boolean | undefined }): Promise<SwapView>;
   rollback(): Promise<SwapView>;
+  /** Stored images, newest first, a page at a time; `filter` is JSON. */
+  images(options?: { readonly limit?: number; readonly filter?: string | undefined }): AsyncGenerator<ImageView>;
+  deleteImage(id: string): Promise<void>;
+  duplicates(options: { readonly threshold: number; readonly limit: number }): Promise<DuplicateAnswer>;
+  models(): Promise<ModelList>;
+  swaps(limit: number): Promise<readonly SwapView[]>;
+  /** Number of stored images. */
+  countImages(): Promise<number>;
   swap(id: string): Promise<SwapView>;
   /** A swap whenever it has changed, up to its end; follows it through restarts of the server. */
   follow(id: string): AsyncGenerator<SwapView>;
@@ -142,6 +178,25 @@ export function createClient(url: string, key?: string): Client {
       return ((await call("POST", path)) as { swap: SwapView }).swap;
     },
     rollback: async () => ((await call("POST", "/v1/rollback")) as { swap: SwapView }).swap,
+    async *images({ limit = Number.POSITIVE_INFINITY, filter } = {}) {
+      let left = limit;
+      for (let cursor: string | undefined; left > 0; ) {
+        const query = queryOf({ limit: Math.min(left, 1000), filter, cursor });
+        const page = (await call("GET", `/v1/images?${query}`)) as { images: ImageView[]; nextCursor?: string };
+        yield* page.images;
+        left -= page.images.length;
+        cursor = page.nextCursor;
+        if (!cursor) return;
+      }
+    },
+    deleteImage: async (id) => void (await call("DELETE", `/v1/images/${encodeURIComponent(id)}`)),
+    duplicates: async (options) => (await call("GET", `/v1/duplicates?${queryOf(options)}`)) as DuplicateAnswer,
+    models: async () => (await call("GET", "/v1/models")) as ModelList,
+    swaps: async (limit) => ((await call("GET", `/v1/swaps?${queryOf({ limit })}`)) as { swaps: SwapView[] }).swaps,
+    async countImages() {
+      const metrics = await (await ask("GET", "/metrics")).text();
+      return Number(/^moco_search_images (\d+)$/m.exec(metrics)?.[1] ?? Number.NaN);
+    },
     swap: getSwap,
     async *follow(id) {
       for (let attempt = 1; ; attempt++) {
@@ -161,6 +216,12 @@ export function createClient(url: string, key?: string): Client {
       }
     },
   };
+}
+
+function queryOf(values: Readonly<Record<string, string | number | undefined>>): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) query.append(name, `${value}`);
+  return query;
 }
 
 function multipart(files: readonly ImageFile[]): FormData {

@@ -56,6 +56,26 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "move a running server back to the model before",
     load: () => import("./commands/rollback.ts"),
   },
+  status: {
+    summary: "what a running server has and does",
+    load: () => import("./commands/status.ts"),
+  },
+  models: {
+    summary: "list the models of a running server",
+    load: () => import("./commands/models.ts"),
+  },
+  swaps: {
+    summary: "list the swaps of a running server",
+    load: () => import("./commands/swaps.ts"),
+  },
+  images: {
+    summary: "list and delete the images of a running server",
+    load: () => import("./commands/images.ts"),
+  },
+  duplicates: {
+    summary: "find groups of near and exact duplicates on a running server",
+    load: () => import("./commands/duplicates.ts"),
+  },
   keys: {
     summary: "make, list and revoke API keys",
     load: () => import("./commands/keys.ts"),

@@ -1,8 +1,8 @@
 // What `activate` and `rollback` share: a swap begun and followed to its end.
 import { AppError } from "../core/errors.ts";
+import { percent } from "../core/percent.ts";
 import type { SwapReport, SwapView } from "../server/domain/swap.ts";
 import type { Client } from "./client.ts";
-import { percent } from "./numbers.ts";
 import { showProgress } from "./progress.ts";
 
 /**

@@ -1,4 +1,4 @@
-// Numbers as options take them and as people read them.
+// Numbers as options take them.
 import { InvalidArgumentError } from "commander";
 
 /** A number above 0, as commander parses options. */
@@ -23,9 +23,4 @@ export function three(text: string): [number, number, number] {
     throw new InvalidArgumentError("Expected three numbers such as 0.485,0.456,0.406.");
   }
   return [r, g, b];
-}
-
-/** A share of 1 in percent, such as 12.5 %. */
-export function percent(share: number, digits = 1): string {
-  return `${(100 * share).toFixed(digits)} %`;
 }

@@ -1,7 +1,17 @@
-// Every failure a user can meet: its stable code, HTTP status and title in one table.
+// Every failure a user can meet in one table: its stable code, HTTP status, title, and after how long to try again.
 // The message of a thrown AppError says what was expected, what came and what to do.
 
-/** Stable code → HTTP status and title (RFC 9457). The command line prints the same codes. */
+/** What is said of every failure with the same code. */
+export interface ErrorKind {
+  readonly status: number;
+  readonly title: string;
+  readonly retryAfter?: number;
+}
+
+/**
+ * Stable code → HTTP status and title (RFC 9457), and `retryAfter`, in seconds, where the same request may soon succeed.
+ * The command line prints the same codes.
+ */
 export const ERRORS = {
   invalid_request: { status: 400, title: "The request is not valid" },
   invalid_vector: { status: 400, title: "The vector is not valid" },
@@ -30,17 +40,17 @@ export const ERRORS = {
   swap_in_progress: { status: 409, title: "Another swap is running" },
   swap_finished: { status: 409, title: "The swap has ended" },
   no_previous_generation: { status: 409, title: "There is nothing to roll back to" },
-  not_ready: { status: 503, title: "The server is not ready" },
-  overloaded: { status: 503, title: "The server is busy" },
-  index_unavailable: { status: 503, title: "The index is not available" },
-  encoder_unavailable: { status: 503, title: "The encoder is not available" },
+  not_ready: { status: 503, title: "The server is not ready", retryAfter: 2 },
+  overloaded: { status: 503, title: "The server is busy", retryAfter: 1 },
+  index_unavailable: { status: 503, title: "The index is not available", retryAfter: 2 },
+  encoder_unavailable: { status: 503, title: "The encoder is not available", retryAfter: 2 },
   storage_full: { status: 507, title: "The disk is full" },
   invalid_configuration: { status: 500, title: "The configuration is not valid" },
   invalid_dataset: { status: 422, title: "The images cannot be trained on" },
   invalid_checkpoint: { status: 422, title: "The checkpoint cannot be used" },
   device_unavailable: { status: 500, title: "The device is not available" },
   internal: { status: 500, title: "Something went wrong inside the server" },
-} as const satisfies Record<string, { status: number; title: string }>;
+} as const satisfies Record<string, ErrorKind>;
 
 /** One of the stable codes of {@link ERRORS}. */
 export type ErrorCode = keyof typeof ERRORS;

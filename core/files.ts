@@ -48,6 +48,11 @@ export function temporaryName(path: string): string {
   return `${path}.${randomBytes(6).toString("hex")}.tmp`;
 }
 
+/** True where a file system or SQLite has no room left, or the user's quota is used up. */
+export function isDiskFull(error: unknown): boolean {
+  return ["ENOSPC", "EDQUOT", "SQLITE_FULL"].some((code) => hasErrno(error, code));
+}
+
 /**
  * A failure to write as one that the user can mend: `storage_full` where the disk or the quota is used up,
  * `invalid_configuration` where the place cannot be written to; anything else as it was.
@@ -56,13 +61,12 @@ export function temporaryName(path: string): string {
  * @param remedy A sentence that says what to do where the place is at fault.
  */
 export function asWriteFailure(error: unknown, what: string, remedy: string): unknown {
-  const hasOneOf = (...codes: string[]) => codes.some((code) => hasErrno(error, code));
-  if (hasOneOf("ENOSPC", "EDQUOT")) {
+  if (isDiskFull(error)) {
     return new AppError("storage_full", `Expected room for ${what} but the disk is full. Make room, or: ${remedy}`, {
       cause: error,
     });
   }
-  if (hasOneOf("EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST")) {
+  if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST"].some((code) => hasErrno(error, code))) {
     return new AppError(
       "invalid_configuration",
       `Expected to write ${what} but cannot: ${(error as Error).message}. ${remedy}`,

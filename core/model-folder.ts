@@ -1,14 +1,20 @@
 // models/: the hand-over between offline training and the server. A model appears whole or not at all.
-import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError, hasErrno } from "./errors.ts";
 import { replaceFile, sync, temporaryName, writeDurably } from "./files.ts";
+import { sha256 } from "./hash.ts";
 import { type KeptEvaluation, type ModelCard, modelCardSchema, modelNameSchema } from "./model-card.ts";
 import { packageRoot } from "./paths.ts";
+import { readRegularFile } from "./regular-file.ts";
 
 /** Beside encoder.onnx: the encoder's trainable tensors, from which another training can start. Not every model has it. */
 export const WEIGHTS_FILE = "weights.safetensors";
+
+/** Bytes of model.json. */
+const MAX_CARD_BYTES = 4 * 1024 * 1024;
+/** Bytes of encoder.onnx: what protobuf allows. */
+const MAX_ONNX_BYTES = 2 ** 31 - 1;
 
 /** A model on disk whose card has been read; the ONNX file is checked when it is opened. */
 export interface Model {
@@ -21,11 +27,6 @@ export interface Model {
 export interface LoadedModel {
   readonly card: ModelCard;
   readonly onnx: Uint8Array;
-}
-
-/** SHA-256 in lower-case hex. */
-export function sha256(bytes: Uint8Array | string): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }
 
 /** The folder of models that come with the package: the default model. */
@@ -44,10 +45,13 @@ export async function readModel(modelsFolder: string, name: string): Promise<Mod
     throw new AppError("model_not_found", `Expected the name of a model but received ${JSON.stringify(name)}.`);
   }
   for (const folder of [modelsFolder, packagedModels()]) {
-    const text = await readFile(join(folder, name, "model.json"), "utf8").catch((error) => {
-      if (!hasErrno(error, "ENOENT") && !hasErrno(error, "ENOTDIR")) throw error;
+    const text = await readRegularFile(join(folder, name, "model.json"), MAX_CARD_BYTES).catch((error: Error) => {
+      if (hasErrno(error, "ENOENT") || hasErrno(error, "ENOTDIR")) return undefined;
+      throw new AppError("invalid_model", `The card of model "${name}" cannot be read: ${error.message}.`, {
+        cause: error,
+      });
     });
-    if (text !== undefined) return { card: parseCard(text, name), onnxPath: join(folder, name, "encoder.onnx") };
+    if (text) return { card: parseCard(text.toString(), name), onnxPath: join(folder, name, "encoder.onnx") };
   }
   throw new AppError("model_not_found", `There is no model "${name}" in ${modelsFolder}. Train one or add one first.`);
 }
@@ -86,7 +90,12 @@ export async function listModels(
     for (const entry of entries) {
       const { name } = entry;
       const mayBeModel = !name.endsWith(".tmp") && modelNameSchema.safeParse(name).success;
-      if (entry.isDirectory() && mayBeModel) names.add(name);
+      if (
+        mayBeModel &&
+        (entry.isDirectory() || (entry.isSymbolicLink() && (await leadsToFolder(join(folder, name)))))
+      ) {
+        names.add(name);
+      }
     }
   }
   return Promise.all(
@@ -107,7 +116,7 @@ export async function listModels(
  * @throws AppError `invalid_model` where the file is missing or is not the one that the card describes.
  */
 export async function readOnnx(model: Model): Promise<Buffer> {
-  const bytes = await readFile(model.onnxPath).catch((error) => {
+  const bytes = await readRegularFile(model.onnxPath, MAX_ONNX_BYTES).catch((error) => {
     throw new AppError("invalid_model", `Model "${model.card.name}" has no readable encoder.onnx.`, { cause: error });
   });
   checkSha256(bytes, model.card);
@@ -168,6 +177,12 @@ export async function keepEvaluation({ card, onnxPath }: Model, evaluation: Kept
   const changed = checkCard({ ...card, evaluations: [...others, evaluation] }, card.name);
   await replaceFile(join(dirname(onnxPath), "model.json"), `${JSON.stringify(changed, null, 2)}\n`);
 }
+
+const leadsToFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
 
 function ignoreMissing(error: unknown): void {
   if (!hasErrno(error, "ENOENT")) throw error;

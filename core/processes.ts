@@ -13,10 +13,17 @@ export function startWorker(module: URL, options: WorkerOptions = {}): Worker {
   return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), options);
 }
 
-/** Starts `module` as a child process with a message channel that carries typed arrays. */
-export function startProcess(module: URL, options: ForkOptions = {}): ChildProcess {
-  const execArgv = module.pathname.endsWith(".ts") ? ["--import", tsxLoader()] : [];
-  return fork(fileURLToPath(module), { serialization: "advanced", execArgv, ...options });
+/** Starts `module` as a child process with a message channel that carries typed arrays; `args` are its arguments. */
+export function startProcess(
+  module: URL,
+  { args = [], ...options }: ForkOptions & { args?: readonly string[] } = {},
+): ChildProcess {
+  return fork(fileURLToPath(module), args, { serialization: "advanced", execArgv: loaderFlags(module), ...options });
+}
+
+/** Flags of `node` that `module` needs: tsx for TypeScript, none for JavaScript. */
+export function loaderFlags(module: URL): string[] {
+  return module.pathname.endsWith(".ts") ? ["--import", tsxLoader()] : [];
 }
 
 /** The end of a process. Unlike `events.once` it does not reject where a message could not be sent to it. */

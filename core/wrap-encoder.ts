@@ -12,8 +12,41 @@ export interface EncoderNames {
   readonly output?: string | undefined;
 }
 
+/** What an encoder's file says of itself. */
+export interface DeclaredEncoder {
+  /** Names of the input and the output that are used. */
+  readonly input: string;
+  readonly output: string;
+  /** Size of the input in pixels, where the file fixes it. */
+  readonly size: { readonly width: number; readonly height: number } | undefined;
+}
+
+/** How an output is made one vector an image: as it is, or the mean over its positions, [N, C, …] or [N, tokens, C]. */
+export type Pooling = "none" | "positions" | "tokens";
+
 /**
- * Wraps an encoder. Its output, [N, D] or [N, D, 1, 1], is flattened and brought to unit norm.
+ * Reads what an encoder's file says of itself.
+ *
+ * @throws AppError `invalid_model` where the file is no encoder of images, which says what it has.
+ */
+export function readDeclaration(bytes: Uint8Array, name: string, names: EncoderNames = {}): DeclaredEncoder {
+  const { input, output } = portsOf(decode(bytes, name), names);
+  expectType(input, "input", ["FLOAT"]);
+  expectType(output, "output", ["FLOAT", "FLOAT16"]);
+  const dims = (input.type?.tensorType?.shape?.dim ?? []).map(({ dimValue }) => Number(dimValue ?? 0));
+  const [, channels, height, width] = dims;
+  if (dims.length > 0 && (dims.length !== 4 || (channels && channels !== 3))) {
+    throw new AppError(
+      "invalid_model",
+      `Expected an input [N, 3, H, W] but "${input.name}" is [${dims.map((size) => size || "N").join(", ")}]. Export the model with the colours first.`,
+    );
+  }
+  const size = width && height ? { width, height } : undefined;
+  return { input: input.name!, output: output.name!, size };
+}
+
+/**
+ * Wraps an encoder. Its output is pooled where that is asked for, flattened, and brought to unit norm in float32.
  *
  * @param name For messages.
  * @throws AppError `invalid_model` where the file cannot be wrapped, which says what it has.
@@ -21,22 +54,16 @@ export interface EncoderNames {
 export function wrapEncoder(
   bytes: Uint8Array,
   name: string,
-  { width, height, ...names }: EncoderNames & { readonly width: number; readonly height: number },
+  {
+    width,
+    height,
+    pooling = "none",
+    ...names
+  }: EncoderNames & { readonly width: number; readonly height: number; readonly pooling?: Pooling },
 ): Uint8Array {
-  refuseExternalData(bytes, name);
-  const model = ModelProto.decode(bytes);
+  const model = decode(bytes, name);
   const { graph } = model;
-  if (!graph) throw new AppError("invalid_model", `Model "${name}" has no graph.`);
-  const constants = new Set((graph.initializer ?? []).map((tensor) => tensor.name));
-  const input = choose(
-    (graph.input ?? []).filter((value) => !constants.has(value.name)),
-    "input",
-    names.input,
-  );
-  const output = choose(graph.output ?? [], "output", names.output);
-  if (input.type?.tensorType?.elemType !== TensorProto.DataType.FLOAT) {
-    throw new AppError("invalid_model", `Expected the input "${input.name}" to be float32. Export the model so.`);
-  }
+  const { input, output } = portsOf(model, names);
   const before = distinct("pixels", input.name!);
   const after = distinct("embedding", output.name!);
   // Where the graph's own name is ours already, the inner tensor gets another.
@@ -44,23 +71,53 @@ export function wrapEncoder(
     node.input = (node.input ?? []).map((one) => (one === input.name ? before : one === output.name ? after : one));
     node.output = (node.output ?? []).map((one) => (one === output.name ? after : one));
   }
+  const chain: Array<Pick<onnx.INodeProto, "opType" | "attribute">> = [
+    { opType: "Cast", attribute: [int("to", TensorProto.DataType.FLOAT)] },
+    ...(pooling === "tokens" ? [{ opType: "Transpose", attribute: [ints("perm", [0, 2, 1])] }] : []),
+    ...(pooling === "none" ? [] : [{ opType: "GlobalAveragePool" }]),
+    { opType: "Flatten", attribute: [int("axis", 1)] },
+    { opType: "LpNormalization", attribute: [int("axis", 1), int("p", 2)] },
+  ];
   graph.node = [
     { opType: "Identity", name: "moco_pixels", input: ["pixels"], output: [before] },
     ...(graph.node ?? []),
-    { opType: "Flatten", name: "moco_flatten", input: [after], output: ["moco_flat"], attribute: [int("axis", 1)] },
-    {
-      opType: "LpNormalization",
-      name: "moco_unit_norm",
-      input: ["moco_flat"],
-      output: ["embedding"],
-      attribute: [int("axis", 1), int("p", 2)],
-    },
+    ...chain.map((node, i) => ({
+      ...node,
+      name: `moco_${node.opType}`,
+      input: [i === 0 ? after : `moco_${i}`],
+      output: [i === chain.length - 1 ? "embedding" : `moco_${i + 1}`],
+    })),
   ];
   graph.input = (graph.input ?? []).map((value) =>
-    value === input ? floats("pixels", ["N", 3, height, width]) : value,
+    value.name === input.name ? floats("pixels", ["N", 3, height, width]) : value,
   );
   graph.output = [floats("embedding", ["N", "D"])];
   return ModelProto.encode(model).finish();
+}
+
+function decode(bytes: Uint8Array, name: string): onnx.ModelProto & { graph: onnx.IGraphProto } {
+  refuseExternalData(bytes, name);
+  const model = ModelProto.decode(bytes);
+  if (!model.graph) throw new AppError("invalid_model", `Model "${name}" has no graph.`);
+  return model as onnx.ModelProto & { graph: onnx.IGraphProto };
+}
+
+function portsOf({ graph }: { graph: onnx.IGraphProto }, names: EncoderNames) {
+  const constants = new Set((graph.initializer ?? []).map((tensor) => tensor.name));
+  const inputs = (graph.input ?? []).filter((value) => !constants.has(value.name));
+  return { input: choose(inputs, "input", names.input), output: choose(graph.output ?? [], "output", names.output) };
+}
+
+type ElementType = keyof typeof TensorProto.DataType;
+
+function expectType(value: onnx.IValueInfoProto, what: string, allowed: readonly ElementType[]): void {
+  const type = value.type?.tensorType?.elemType ?? 0;
+  if (allowed.some((one) => TensorProto.DataType[one] === type)) return;
+  const words = (name: string) => name.toLowerCase().replace(/^float$/, "float32");
+  throw new AppError(
+    "invalid_model",
+    `Expected the ${what} "${value.name}" to be ${allowed.map(words).join(" or ")} but it is ${words(TensorProto.DataType[type] ?? "unknown")}. Export the model so; its weights may stay float16 (keep_io_types=True in onnxconverter-common).`,
+  );
 }
 
 /** The one that is meant. */
@@ -79,6 +136,10 @@ const distinct = (ours: string, theirs: string) => (theirs === ours ? `moco_inne
 
 function int(name: string, i: number): onnx.IAttributeProto {
   return { name, type: AttributeProto.AttributeType.INT, i };
+}
+
+function ints(name: string, values: number[]): onnx.IAttributeProto {
+  return { name, type: AttributeProto.AttributeType.INTS, ints: values };
 }
 
 function floats(name: string, shape: ReadonlyArray<string | number>): onnx.IValueInfoProto {

@@ -1,4 +1,5 @@
 // The audit: what was acknowledged against what is there.
+import pMap from "p-map";
 import type { Findings } from "./findings.ts";
 import type { Http, Match } from "./http.ts";
 import type { Ledger } from "./ledger.ts";
@@ -49,22 +50,18 @@ export async function audit(
   const step = whole ? 1 : Math.max(1, Math.floor(ids.length / SAMPLE));
   const asked = [...new Set([...ledger.takeRecent(), ...ids.filter((_, i) => i % step === 0)])];
   let passedOver = 0;
-  const lane = async (first: number) => {
-    for (let i = first; i < asked.length; i += PARALLEL) {
-      const id = asked[i]!;
-      const vector = [...oracle.embedding(ledger.stored.get(id)!)];
-      const isIt = (match: Match) => match.id === id;
-      let match = (await http.searchJson({ vector }, 20)).matches.find(isIt);
-      if (!match) {
-        // Graph search finds almost all; what it passes over, exact search over the same index tells from what is lost.
-        match = (await http.searchPicture(vector, ledger.stored.get(id)!)).matches.find(isIt);
-        if (match) passedOver++;
-      }
-      if (!match) findings.found("lostImages", `image ${id} is stored but is not found`);
-      else if (match.score < 1 - 1e-3)
-        findings.found("wrongEmbeddings", `image ${id} scores ${match.score} with itself`);
+  const audit = async (id: string) => {
+    const vector = [...oracle.embedding(ledger.stored.get(id)!)];
+    const isIt = (match: Match) => match.id === id;
+    let match = (await http.searchJson({ vector }, 20)).matches.find(isIt);
+    if (!match) {
+      // Graph search finds almost all; what it passes over, exact search over the same index tells from what is lost.
+      match = (await http.searchPicture(vector, ledger.stored.get(id)!)).matches.find(isIt);
+      if (match) passedOver++;
     }
+    if (!match) findings.found("lostImages", `image ${id} is stored but is not found`);
+    else if (match.score < 1 - 1e-3) findings.found("wrongEmbeddings", `image ${id} scores ${match.score} with itself`);
   };
-  await Promise.all(Array.from({ length: PARALLEL }, (_, i) => lane(i)));
+  await pMap(asked, audit, { concurrency: PARALLEL });
   if (passedOver > 0) tell(`graph search passed over ${passedOver} of ${asked.length} images`);
 }

@@ -1,8 +1,10 @@
 // The proof from its first step to its last: swaps under traffic, kills in every state, and the audit.
+
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Model } from "../core/model-folder.ts";
 import { readOnnx, writeModel } from "../core/model-folder.ts";
+import { untilEnded } from "../support/swaps.ts";
 import { audit } from "./audit.ts";
 import { createFindings } from "./findings.ts";
 import type { Guard } from "./guards.ts";
@@ -180,14 +182,8 @@ async function swapTo(http: ReturnType<typeof createHttp>, name: string) {
 }
 
 /** Follows a swap to its end, through restarts of the server. */
-async function swapEnd(http: ReturnType<typeof createHttp>, id: string) {
-  const deadline = Date.now() + 10 * 60_000;
-  for (;;) {
-    const swap = await http.swap(id).catch(() => undefined);
-    if (swap && ["active", "retired", "failed", "cancelled"].includes(swap.state)) return swap;
-    if (Date.now() > deadline) throw new Error(`Swap ${id} does not end; it is ${swap?.state}`);
-    await sleep(20);
-  }
+function swapEnd(http: ReturnType<typeof createHttp>, id: string) {
+  return untilEnded(() => http.swap(id).catch(() => undefined), 10 * 60_000);
 }
 
 /** A mid-backfill kill comes this much after the backfill began. */

@@ -1,6 +1,7 @@
 // docs/images/retrieval.png: queries that the model never saw, each with its nearest images, from the best found to the worst.
 //
 //   npx tsx scripts/retrieval-picture.ts --train cifar-10.tar.gz#train --test cifar-10.tar.gz#test
+
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -8,6 +9,7 @@ import sharp from "sharp";
 import { openEncoder } from "../core/encoder-session.ts";
 import { MODELS_FOLDER, readModel } from "../core/model-folder.ts";
 import { packageRoot } from "../core/paths.ts";
+import { percent } from "../core/percent.ts";
 import { largest } from "../core/vector.ts";
 import { openDataset } from "../training/data/dataset.ts";
 import { embedDataset } from "../training/evaluate/embed-dataset.ts";
@@ -58,7 +60,7 @@ await writeFile(flags.out, await picture.composite(tiles).png({ palette: true })
 await Promise.all([database.dataset.close(), queries.dataset.close()]);
 
 const share = found.reduce((sum, { right }) => sum + right, 0) / (found.length * NEIGHBOURS);
-console.log(`${flags.out}: ${(100 * share).toFixed(1)} % of all ${NEIGHBOURS} nearest have the query's label.`);
+console.log(`${flags.out}: ${percent(share)} of all ${NEIGHBOURS} nearest have the query's label.`);
 console.log(shown.map(({ query, right }) => `${queries.labels[query]} ${right}/${NEIGHBOURS}`).join(", "));
 
 /** Images with their embeddings and labels. */

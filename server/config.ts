@@ -51,13 +51,13 @@ export const configSchema = z.strictObject({
   requireKeys: flag.default(false),
   /** Key of the metadata that says which images belong together: a swap must not find less of them. */
   goldenKey: z.string().min(1, "expected a key").optional(),
-  /** Mean average precision on those images may drop by so much in a swap. */
+  /** How much the mean average precision on those images may drop in a swap, 0..1. */
   allowedDrop: number.min(0, "expected 0 to 1").max(1, "expected 0 to 1").default(0.02),
   /** Activates each model that appears in the models folder. */
   autoActivate: flag.default(false),
   /** Requests a minute from one client where API keys are demanded; 0 for no limit. */
   rateLimit: number.int("expected a whole number").min(0, "expected 0 or more").default(6000),
-  /** Reverse proxies in front, whose word for a client's address is taken. */
+  /** Number of trusted reverse proxies in front (X-Forwarded-For). */
   trustProxies: number.int("expected a whole number").min(0, "expected 0 or more").default(0),
   /** Seconds in which a client must have sent a whole request. */
   requestSeconds: number.gt(0, "expected more than 0").default(300),
@@ -67,7 +67,7 @@ export const configSchema = z.strictObject({
   runSeconds: number.gt(0, "expected more than 0").default(60),
   /** Seconds that requests under way get when the server stops. */
   drainSeconds: number.min(0, "expected 0 or more").default(10),
-  /** What is written to the log: JSON lines on stderr. */
+  /** Least severity that is logged, as JSON lines on stderr. */
   logLevel: z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("warn"),
 });
 

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import type { Logger } from "pino";
 import { AppError, hasErrno } from "../core/errors.ts";
 import { readModel, readOnnx } from "../core/model-folder.ts";
@@ -14,6 +15,7 @@ import { createGenerations, type Generations } from "./generation/generations.ts
 import { isLoopback } from "./http/access.ts";
 import { createApp } from "./http/app.ts";
 import { createConnections } from "./http/connections.ts";
+import { openUploadSpace } from "./http/upload-space.ts";
 import { createLogger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createModelCatalogue } from "./models/catalogue.ts";
@@ -53,6 +55,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
   const logger = createLogger(config.logLevel);
   const storage = await parts.openStorage(config.data, logger);
   const { catalogue } = storage;
+  const space = await openUploadSpace(join(config.data, "uploads"), { maxOnDisk: 4 * config.maxRequestBytes });
   const generations = parts.createGenerations();
   const metrics = createMetrics({
     generation: () => generations.serving?.number,
@@ -76,7 +79,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     notReadyReason: () => (stopping.signal.aborted ? "The server is stopping." : notReadyReason(generations)),
     stopping: stopping.signal,
     metrics,
-    limits: config,
+    limits: { ...config, space },
     ...(demandsKeys(config) ? { apiKeys: catalogue.apiKeys, rateLimit: config.rateLimit } : { rateLimit: 0 }),
     trustProxies: config.trustProxies,
     logger,
@@ -142,7 +145,7 @@ async function firstGeneration(storage: Storage, { models, model }: Config, logg
   return generations.addFirst(found.card);
 }
 
-/** The model of a data folder only changes by a swap; who asks for another one at the start must hear that. */
+/** The model of a data folder only changes by a swap: warns where the start asks for another one. */
 async function warnOfOther({ card }: GenerationRecord, models: string, model: string, logger: Logger): Promise<void> {
   const asked = await readModel(models, model).catch(() => undefined);
   if (asked && encoderKey(asked.card) === encoderKey(card)) return;

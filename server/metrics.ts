@@ -4,7 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 /** Where the time of a request goes. */
 export type Stage = "decode" | "queue" | "encode" | "search";
 
-/** What is told while the server works. */
+/** Measures that the server records while it works. */
 export interface Metrics {
   request(method: string, route: string, status: number, seconds: number): void;
   stage(stage: Stage, seconds: number): void;
@@ -14,7 +14,7 @@ export interface Metrics {
   readonly contentType: string;
 }
 
-/** What is asked for whenever metrics are read. */
+/** Values that are read whenever the metrics are. */
 export interface Gauges {
   /** Number of the active generation; undefined before the first. */
   readonly generation: () => number | undefined;

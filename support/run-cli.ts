@@ -1,22 +1,35 @@
-import { spawn } from "node:child_process";
+// The command `moco-search` in a process of its own.
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { pathToFileURL } from "node:url";
-import { packageRoot } from "../core/paths.ts";
+import { fileURLToPath } from "node:url";
+import { packageRoot, siblingModule } from "../core/paths.ts";
+import { loaderFlags } from "../core/processes.ts";
 
-/** Runs `moco-search` with arguments to its end. */
+/** Starts `moco-search` with arguments: the TypeScript source under tsx, or the compiled one, as this module is. */
+export function startCli(args: readonly string[], options: SpawnOptions = {}): ChildProcess {
+  const main = siblingModule(import.meta.url, "../cli/main");
+  return spawn(process.execPath, [...loaderFlags(main), fileURLToPath(main), ...args], options);
+}
+
+/** How a command ended. */
+export interface EndedCli {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs `moco-search` with arguments to its end.
+ *
+ * @param options.env More environment variables.
+ * @param options.timeout Milliseconds after which it is ended by SIGTERM.
+ */
 export async function runCli(
   args: readonly string[],
-  { cwd = packageRoot(), signal }: { cwd?: string; signal?: AbortSignal } = {},
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
-  const child = spawn(process.execPath, ["--import", tsx, join(packageRoot(), "cli", "main.ts"), ...args], {
-    cwd,
-    env: { ...process.env, MOCO_SEARCH_KEY: "" },
-  });
-  signal?.addEventListener("abort", () => child.kill("SIGINT"));
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
+  { cwd = packageRoot(), env = {}, timeout }: { cwd?: string; env?: NodeJS.ProcessEnv; timeout?: number } = {},
+): Promise<EndedCli> {
+  const child = startCli(args, { cwd, timeout, env: { ...process.env, MOCO_SEARCH_KEY: "", ...env } });
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout!), text(child.stderr!), once(child, "exit")]);
   return { code, stdout, stderr };
 }

@@ -1,11 +1,9 @@
 // The real command `moco-search serve` in a process of its own.
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { pathToFileURL } from "node:url";
-import { packageRoot } from "../core/paths.ts";
+import { startCli } from "./run-cli.ts";
 
 export interface ServerProcess {
   readonly child: ChildProcess;
@@ -16,16 +14,16 @@ export interface ServerProcess {
 
 /** Starts the server on a free port, with data and models in `folder`; resolves when it is ready. */
 export async function startServerProcess(folder: string, flags: readonly string[] = []): Promise<ServerProcess> {
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
-  const serve = ["--import", tsx, join(packageRoot(), "cli", "main.ts"), "serve", "--json", "--port", "0"];
   const folders = ["--data", join(folder, "data"), "--models", join(folder, "models")];
-  const child = spawn(process.execPath, [...serve, ...folders, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = startCli(["serve", "--json", "--port", "0", ...folders, ...flags], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const exited = once(child, "exit");
   const ended = exited.then(([code]) => {
     throw new Error(`the server ended with ${code} before it was ready`);
   });
   ended.catch(() => {});
-  const [line] = await Promise.race([once(createInterface(child.stdout), "line"), ended]);
+  const [line] = await Promise.race([once(createInterface(child.stdout!), "line"), ended]);
   return {
     child,
     url: JSON.parse(String(line)).url,

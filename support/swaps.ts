@@ -1,17 +1,30 @@
-import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { hasEnded, type SwapView } from "../server/domain/swap.ts";
+import { hasEnded, type SwapState, type SwapView } from "../server/domain/swap.ts";
 import type { TestServer } from "./test-server.ts";
 
-/** Waits until a swap has ended and returns how. */
-export async function swapEnd(server: TestServer, id: string): Promise<SwapView> {
-  const deadline = Date.now() + 60_000;
+/**
+ * Reads a swap until it has ended.
+ *
+ * @param read The swap as it is now; undefined where the server cannot say at the moment.
+ * @param timeout Milliseconds. @default 60 000
+ * @throws Error where it has not ended by then.
+ */
+export async function untilEnded<T extends { readonly state: string }>(
+  read: () => Promise<T | undefined>,
+  timeout = 60_000,
+): Promise<T> {
+  const deadline = Date.now() + timeout;
   for (;;) {
-    const { body } = await server.http.get(`/v1/swaps/${id}`).expect(200);
-    if (hasEnded(body)) return body;
-    assert.ok(Date.now() < deadline, `swap is still ${body.state}`);
+    const swap = await read();
+    if (swap && hasEnded({ state: swap.state as SwapState })) return swap;
+    if (Date.now() > deadline) throw new Error(`The swap does not end; it is ${swap?.state}.`);
     await sleep(20);
   }
+}
+
+/** Waits until a swap has ended and returns how. */
+export function swapEnd(server: TestServer, id: string): Promise<SwapView> {
+  return untilEnded<SwapView>(async () => (await server.http.get(`/v1/swaps/${id}`).expect(200)).body);
 }
 
 /** Activates a model and returns how the swap ended. */

@@ -157,6 +157,7 @@ async function run(options: TrainOptions, opened: Closeable[]): Promise<TrainRes
   if (!metrics)
     throw new AppError("invalid_configuration", "Expected at least one step to train. Ask for more epochs or minutes.");
   const trained = { config, dataset, state: graph.state, metrics, epochs: watch.epochs, parent };
+  onEvent({ kind: "exporting" });
   const model = await publish({ ...options, ...trained, threads });
   return { model, metrics, checkpoint: checkpointPath };
 }

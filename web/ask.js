@@ -1,5 +1,4 @@
-// A search as the server takes it: by id, by file, or by a vector that examples have moved.
-import { combine, createEmbedder } from "./refine.js";
+// A search as the server takes it: a stored image or an image file, with the examples that matches should be like and unlike.
 
 /**
  * @typedef {object} Question
@@ -8,33 +7,27 @@ import { combine, createEmbedder } from "./refine.js";
  * @property {number} k
  * @property {object | undefined} filter
  * @property {string[]} more Ids of examples of "more like".
- * @property {string[]} less
+ * @property {string[]} less Ids of examples of "less like".
  * @property {AbortSignal} signal
  */
 
-/** Makes what asks the server; it remembers embeddings, so a change of model needs a new one. */
-export function createAsker(api) {
-  const embed = createEmbedder(api);
-
-  /**
-   * @param {Question} question
-   * @returns The server's answer; with examples also `embeddedBy`, the SHA-256 of the model that embedded them.
-   */
-  return async function ask({ query, part, k, filter, more, less, signal }) {
-    const file = async () => (part ? part() : (query.file ?? api.content(query.id)));
-    if (more.length + less.length > 0) {
-      const example = (id) => ({ key: id, file: () => api.content(id) });
-      const key = part ? `part ${performance.now()}` : (query.id ?? "query");
-      const { sha256, embeddings } = await embed([{ key, file }, ...more.map(example), ...less.map(example)]);
-      const [first, ...others] = embeddings;
-      const vector = combine(first, others.slice(0, more.length), others.slice(more.length));
-      return { ...(await api.post("/v1/search", { json: { vector, k, filter }, signal })), embeddedBy: sha256 };
-    }
-    if (query.id && !part) return api.post("/v1/search", { json: { id: query.id, k, filter }, signal });
-    const form = new FormData();
-    form.append("image", await file(), "query");
-    form.append("k", String(k));
-    if (filter) form.append("filter", JSON.stringify(filter));
-    return api.post("/v1/search", { form, signal });
-  };
+/**
+ * Asks the server.
+ *
+ * @param {Question} question
+ * @returns The server's answer.
+ */
+export async function ask(api, { query, part, k, filter, more, less, signal }) {
+  if (query.id && !part) {
+    const hasExamples = more.length + less.length > 0;
+    const like = hasExamples ? { positive: [query.id, ...more], negative: less } : { id: query.id };
+    return api.post("/v1/search", { json: { ...like, k, filter }, signal });
+  }
+  const form = new FormData();
+  form.append("image", part ? await part() : query.file, "query");
+  form.append("k", String(k));
+  if (filter) form.append("filter", JSON.stringify(filter));
+  if (more.length > 0) form.append("positive", JSON.stringify(more));
+  if (less.length > 0) form.append("negative", JSON.stringify(less));
+  return api.post("/v1/search", { form, signal });
 }

@@ -1,6 +1,6 @@
 // Search: a query on the one side, its matches on the other.
 
-import { createAsker } from "./ask.js";
+import { ask } from "./ask.js";
 import { button, el } from "./dom.js";
 import { createExamples } from "./examples.js";
 import { createFacets } from "./facets.js";
@@ -26,7 +26,6 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
   let running;
   /** Shown again where the user comes back to the search without naming an image. */
   let lastFile;
-  let ask = createAsker(api);
 
   const canvas = createQueryCanvas(() => run());
   const clearRegion = button("Search the whole image", () => canvas.clear(), { hidden: true });
@@ -76,7 +75,6 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
   const element = el("div", {}, start.element, search);
 
   status.onChange(() => {
-    ask = createAsker(api);
     threshold.reset();
     if (query && element.isConnected) run();
   });
@@ -127,11 +125,7 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
       const began = performance.now();
       const part = clearRegion.hidden ? undefined : () => canvas.crop();
       const question = { query, part, k, filter: facets.filter(), ...examples.chosen(), signal: abort.signal };
-      let found = await ask(question);
-      if (found.embeddedBy && found.embeddedBy !== found.model.sha256) {
-        ask = createAsker(api); // the model changed between the two requests
-        found = await ask(question);
-      }
+      const found = await ask(api, question);
       if (abort.signal.aborted) return;
       const milliseconds = performance.now() - began;
       const complete = found.matches.length < k || k >= MOST;

@@ -1,7 +1,7 @@
 // A data folder with many stored embeddings and no image files: what searching and starting need.
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { pino } from "pino";
+import { sha256 } from "../../core/hash.ts";
 import { readModel, readOnnx } from "../../core/model-folder.ts";
 import { normalised } from "../../core/vector.ts";
 import { openStorage } from "../../server/storage/open.ts";
@@ -47,10 +47,14 @@ export async function writeSyntheticData(folder: string, count: number): Promise
   const vectors = syntheticEmbeddings(count, 1);
   for (let from = 0; from < count; from += IMAGES) {
     const added = Array.from({ length: Math.min(IMAGES, count - from) }, (_, i) => {
-      const sha256 = createHash("sha256")
-        .update(String(from + i))
-        .digest("hex");
-      const image = { sha256, bytes: 1, type: "png", width: 1, height: 1, metadata: { place: from + i } } as const;
+      const image = {
+        sha256: sha256(String(from + i)),
+        bytes: 1,
+        type: "png",
+        width: 1,
+        height: 1,
+        metadata: { place: from + i },
+      } as const;
       return storage.catalogue.images.add(image, new Map([[encoder, vectors.next().value as Float32Array]]));
     });
     await Promise.all(added);

@@ -9,14 +9,18 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { openEncoder } from "../../core/encoder-session.ts";
 import { AppError } from "../../core/errors.ts";
 import { FITS } from "../../core/fit.ts";
+import { sha256 } from "../../core/hash.ts";
 import type { EncoderInput, ModelCard } from "../../core/model-card.ts";
-import { MODELS_FOLDER, sha256, writeModel } from "../../core/model-folder.ts";
-import { wrapEncoder } from "../../core/wrap-encoder.ts";
+import { MODELS_FOLDER, writeModel } from "../../core/model-folder.ts";
+import { type DeclaredEncoder, type Pooling, readDeclaration, wrapEncoder } from "../../core/wrap-encoder.ts";
 import { three } from "../numbers.ts";
+
+type Size = { readonly width: number; readonly height: number };
 
 interface Flags extends Omit<EncoderInput, "width" | "height"> {
   readonly name: string;
-  readonly size: { readonly width: number; readonly height: number };
+  readonly size?: Size;
+  readonly pool?: "mean";
   readonly input?: string;
   readonly output?: string;
   readonly licence: string;
@@ -28,15 +32,16 @@ interface Flags extends Omit<EncoderInput, "width" | "height"> {
 /** `moco-search add`. */
 export const command = new Command("add")
   .description(
-    "Puts an ONNX image encoder, one exported from PyTorch say, into the models folder with a card, so that a server can activate it. The file must have a float32 input [N, 3, H, W] and an output [N, D] (or [N, D, 1, 1]); embeddings are brought to unit norm. It is checked as a swap would before anything is written.",
+    "Puts an ONNX image encoder, one exported from PyTorch say, into the models folder with a card, so that a server can activate it. The file must have a float32 input [N, 3, H, W] and an output [N, D] in float32 or float16; of a feature map [N, C, H, W] or tokens [N, T, C], --pool mean takes the mean. Embeddings are brought to unit norm. It is checked as a swap would before anything is written.",
   )
   .argument("<encoder.onnx>", "the encoder, as one file")
   .requiredOption("--name <name>", "name of the model to write")
-  .addOption(
-    new Option("--size <pixels>", "side of its input, or width x height as in 320x240")
-      .argParser(size)
-      .default({ width: 224, height: 224 }, "224"),
+  .option(
+    "--size <pixels>",
+    "side of its input, or width x height as in 320x240 (default: what the file says, else 224)",
+    size,
   )
+  .addOption(new Option("--pool <rule>", "how a feature map or tokens become one vector").choices(["mean"]))
   .addOption(
     new Option("--fit <rule>", "how other shapes are brought to it: cut, padded or squashed")
       .choices(FITS)
@@ -51,11 +56,16 @@ export const command = new Command("add")
   .option("--models <folder>", "folder that the model is written to", MODELS_FOLDER)
   .option("--json", "print the card as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search add resnet50.onnx --name resnet50 --size 224")
-  .action(async (path: string, { size, fit, mean, std, ...flags }: Flags) => {
+  .action(async (path: string, { fit, mean, std, ...flags }: Flags) => {
     const original = await readFile(path).catch((error) => {
       throw new AppError("invalid_model", `Expected an ONNX file but ${path} cannot be read.`, { cause: error });
     });
-    const onnx = wrapEncoder(original, flags.name, { ...size, input: flags.input, output: flags.output });
+    const declared = readDeclaration(original, flags.name, flags);
+    const size = sizeOf(declared, flags.size);
+    const dims = await outputOf(original, flags.name, declared, size);
+    const pooling = poolingOf(dims, flags.pool);
+    const { input, output } = declared;
+    const onnx = wrapEncoder(original, flags.name, { ...size, input, output, pooling });
     const card: ModelCard = {
       format: "moco-search-model",
       formatVersion: 1,
@@ -63,7 +73,7 @@ export const command = new Command("add")
       version: new Date().toISOString(),
       sha256: sha256(onnx),
       input: { ...size, fit, mean, std },
-      dimensions: await dimensionsOf(onnx, flags.name, size),
+      dimensions: dimensionsOf(dims, pooling),
       architecture: "added from an ONNX file",
       licence: flags.licence,
       createdAt: new Date().toISOString(),
@@ -77,24 +87,61 @@ export const command = new Command("add")
     }
   });
 
-/** Length of an embedding. */
-async function dimensionsOf(onnx: Uint8Array, name: string, { width, height }: Flags["size"]): Promise<number> {
+/** The size of the input: what the file fixes, what the user says, or 224. */
+function sizeOf({ input, size: fixed }: DeclaredEncoder, asked: Size | undefined): Size {
+  if (fixed && asked && (fixed.width !== asked.width || fixed.height !== asked.height)) {
+    throw new AppError(
+      "invalid_model",
+      `Expected images of ${fixed.width}×${fixed.height} pixels, which the input "${input}" is fixed to, but --size says ${asked.width}×${asked.height}. Leave --size out, or export the model with that size.`,
+    );
+  }
+  return fixed ?? asked ?? { width: 224, height: 224 };
+}
+
+/** The shape of the output for one image. */
+async function outputOf(
+  onnx: Uint8Array,
+  name: string,
+  { input, output }: DeclaredEncoder,
+  { width, height }: Size,
+): Promise<readonly number[]> {
   try {
     const session = await InferenceSession.create(onnx, { logSeverityLevel: 3 });
     const pixels = new Tensor("float32", new Float32Array(3 * width * height).fill(0.1), [1, 3, height, width]);
-    const { embedding } = await session.run({ pixels });
+    const { [output]: embedding } = await session.run({ [input]: pixels }, [output]);
     await session.release();
-    return embedding!.dims.at(-1)!;
+    return embedding!.dims;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new AppError(
       "invalid_model",
       `Model "${name}" cannot embed an image of ${width}×${height} pixels: ${reason}`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
+}
+
+/**
+ * How the output becomes one vector an image.
+ *
+ * @throws AppError `invalid_model` where it has several positions and the user does not say to pool them.
+ */
+function poolingOf(dims: readonly number[], pool: "mean" | undefined): Pooling {
+  const positions = dims.length === 3 ? dims[1]! : dims.slice(2).reduce((a, b) => a * b, 1);
+  if (dims.length < 2 || positions <= 1) return "none";
+  const [what, pooling] =
+    dims.length === 3 ? (["tokens", "tokens"] as const) : (["a feature map", "positions"] as const);
+  if (pool) return pooling;
+  throw new AppError(
+    "invalid_model",
+    `Expected one vector for each image but the output is ${what}, [N, ${dims.slice(1).join(", ")}]. Take the mean with --pool mean, or another output with --output.`,
+  );
+}
+
+/** Length of an embedding. */
+function dimensionsOf(dims: readonly number[], pooling: Pooling): number {
+  if (pooling === "none") return dims.slice(1).reduce((a, b) => a * b, 1);
+  return pooling === "tokens" ? dims[2]! : dims[1]!;
 }
 
 /** Opens the model as a server would and embeds several images at once. */

@@ -26,10 +26,11 @@ export const command = new Command("demo")
     "Starts a server in a temporary folder, stores the sample images, searches, trains on them, swaps the new model in under traffic and searches again.",
   )
   .option("--minutes <number>", "how long to train", "1")
+  .option("--samples <folder>", "collection/<label>/*.png and queries/<label>/*.png (default: the package's own)")
   .option("--json", "print the outcome as one line of JSON at the end of stdout")
   .addHelpText("after", "\nExample:\n  $ moco-search demo")
-  .action(async ({ json, minutes }: { json?: true; minutes: string }) => {
-    const outcome = await runDemo(Number(minutes));
+  .action(async ({ json, minutes, samples }: { json?: true; minutes: string; samples?: string }) => {
+    const outcome = await runDemo(Number(minutes), samples ?? join(packageRoot(), "samples"));
     if (!json) return console.log(report(outcome));
     const { precision, ...rest } = outcome;
     const { pixels, before, after } = precision;
@@ -37,10 +38,9 @@ export const command = new Command("demo")
     console.log(JSON.stringify({ ...rest, precisionAt10 }));
   });
 
-async function runDemo(minutes: number): Promise<DemoOutcome> {
+async function runDemo(minutes: number, samples: string): Promise<DemoOutcome> {
   if (!(minutes > 0))
     throw new AppError("invalid_configuration", `Expected --minutes above 0 but received ${minutes}.`);
-  const samples = join(packageRoot(), "samples");
   const folder = await mkdtemp(join(tmpdir(), "moco-search-demo-"));
   const models = join(folder, "models");
   let server: Server | undefined;

@@ -6,7 +6,7 @@ import { Command, InvalidArgumentError } from "commander";
 import pMap from "p-map";
 import { AppError, type ErrorCode } from "../../core/errors.ts";
 import { describeLeftOut, type FoundFile, type LeftOut, labelOf } from "../../core/find-images.ts";
-import { sha256 } from "../../core/model-folder.ts";
+import { sha256 } from "../../core/hash.ts";
 import { type Client, createClient, type ServerFlags, serverOptions } from "../client.ts";
 import { findImageFiles, nameEach, readImageFile } from "../image-files.ts";
 import { positiveInteger } from "../numbers.ts";

@@ -64,7 +64,7 @@ command.action(async (images: string[], flags: Flags & Record<string, unknown>) 
     process.once("SIGINT", () => process.exit(130));
   });
   const runFolder = resolve(flags.run ?? join("runs", name));
-  const display = trainingDisplay();
+  const display = trainingDisplay(flags.minutes);
   const result = await runTraining({
     ...settings,
     ...exportOptionsOf(flags),
@@ -90,7 +90,9 @@ command.action(async (images: string[], flags: Flags & Record<string, unknown>) 
     console.log(
       `Wrote ${join(flags.models, card.name)}: ${card.dimensions} dimensions, ${card.input.width}×${card.input.height} pixels.`,
     );
-    console.log(`Serve it from a running server:  curl -X POST http://127.0.0.1:3000/v1/models/${card.name}/activate`);
+    const models = flags.models === MODELS_FOLDER ? "" : ` --models ${flags.models}`;
+    console.log(`Serve it:                          moco-search serve --model ${card.name}${models}`);
+    console.log(`Or move a running server to it:    moco-search activate ${card.name}`);
   }
 });
 

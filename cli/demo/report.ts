@@ -1,5 +1,5 @@
 // The demo's outcome as people read it.
-import { percent } from "../numbers.ts";
+import { percent } from "../../core/percent.ts";
 import type { Precision } from "./precision.ts";
 
 /** What the demo measured; `--json` prints it with the overall precisions only. */

@@ -1,11 +1,11 @@
 import { describeLeftOut } from "../../core/find-images.ts";
+import { percent } from "../../core/percent.ts";
 import type { TrainEvent } from "../../training/index.ts";
 import { nameEach } from "../image-files.ts";
-import { percent } from "../numbers.ts";
 import { showProgress } from "../progress.ts";
 
 /** What a training shows on stderr while it runs. */
-export function trainingDisplay(): { show: (event: TrainEvent) => void; stop: () => void } {
+export function trainingDisplay(minutes?: number): { show: (event: TrainEvent) => void; stop: () => void } {
   const reading = showProgress("reading images", "images");
   const training = showProgress("training", "images");
   let batch = 1;
@@ -21,10 +21,17 @@ export function trainingDisplay(): { show: (event: TrainEvent) => void; stop: ()
           `${entries} entries: ${count} images to train on, ${corrupt.length} that cannot be decoded, ${describeLeftOut(leftOut)}.`,
         );
         nameEach([...corrupt, ...leftOut]);
+        if (minutes) console.error(`The ${minutes} minutes of training begin now; reading images came before them.`);
         for (const reason of event.reasons) console.error(`- ${reason}`);
       }
       if (event.kind === "tuning") {
-        console.error(`Timing ${event.shapes} kinds of convolution on this machine, once …`);
+        console.error(
+          `Timing ${event.shapes} kinds of convolution on this machine, once${minutes ? `, beside the ${minutes} minutes` : ""} …`,
+        );
+      }
+      if (event.kind === "exporting") {
+        training.stop();
+        console.error(`Writing and checking the model${minutes ? `; the ${minutes} minutes are over` : ""} …`);
       }
       if (event.kind === "epoch") {
         training.say(`epoch ${event.epoch.epoch.toFixed(1)}  ${event.epoch.verdict.message}`);

@@ -18,13 +18,18 @@ export interface ImagePage {
   readonly next?: number;
 }
 
+/** An image whose bytes are in memory only while they are used. */
+export interface ImageToEmbed {
+  use<T>(action: (bytes: Uint8Array) => Promise<T>): Promise<T>;
+}
+
 export interface Collection {
   /**
    * Embeds images without storing them: one row of unit norm each.
    *
    * @throws AppError of the first image that cannot be embedded.
    */
-  embed(images: readonly Uint8Array[]): Promise<AnsweredBy & { dimensions: number; embeddings: Float32Array[] }>;
+  embed(images: readonly ImageToEmbed[]): Promise<AnsweredBy & { dimensions: number; embeddings: Float32Array[] }>;
   /**
    * Stores an image: when this returns, file, records and embeddings are on disk and the image can be found.
    *
@@ -92,7 +97,9 @@ export function createCollection({ storage, generations }: CollectionDeps): Coll
   return {
     embed: (images) =>
       generations.use(async (generation) => {
-        const embeddings = await Promise.all(images.map((bytes) => generation.embed(createPreparer(bytes))));
+        const embeddings = await Promise.all(
+          images.map((image) => image.use((bytes) => generation.embed(createPreparer(bytes)))),
+        );
         return { ...answeredBy(generation), dimensions: generation.card.dimensions, embeddings };
       }),
     add: (bytes, metadata, place) => generations.use(() => writer.add(bytes, metadata, place)),

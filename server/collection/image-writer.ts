@@ -1,7 +1,7 @@
 // Adds and removes images: file, records, embeddings and indexes together, or not at all.
 import { readImageInfo } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
-import { sha256 } from "../../core/model-folder.ts";
+import { sha256 } from "../../core/hash.ts";
 import type { Image, Metadata, NewImage, UploadKey } from "../domain/image.ts";
 import { createPreparer } from "../encoder/preparer.ts";
 import type { Generation } from "../generation/generation.ts";

@@ -1,7 +1,7 @@
 // From a query to the images that it finds.
 import { type Region, readImageInfo } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
-import { sha256 } from "../../core/model-folder.ts";
+import { sha256 } from "../../core/hash.ts";
 import { normalised } from "../../core/vector.ts";
 import type { Filter } from "../domain/filter.ts";
 import type { ImageMatch } from "../domain/image.ts";
@@ -9,15 +9,21 @@ import { createPreparer } from "../encoder/preparer.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Storage } from "../storage/ports.ts";
 
+/** Ids of stored images that matches should be like and unlike. They are left out of the matches. */
+export interface Examples {
+  readonly positive: readonly string[];
+  readonly negative: readonly string[];
+}
+
 /**
- * What to search with: an image file or a region of it, a stored image, a vector of any norm, or stored images that
- * matches should be like (`positive`) and unlike (`negative`). Stored images of the query are left out of the matches.
+ * What to search with: an image file or a region of it, a stored image (which is left out of the matches), a vector of
+ * any norm, or examples. Examples beside an image: the image is one more of the positive ones.
  */
 export type Query =
-  | { readonly image: Uint8Array; readonly region?: Region | undefined }
+  | ({ readonly image: Uint8Array; readonly region?: Region | undefined } & Partial<Examples>)
   | { readonly id: string }
   | { readonly vector: readonly number[] }
-  | { readonly positive: readonly string[]; readonly negative: readonly string[] };
+  | Examples;
 
 export interface SearchOptions {
   /** Matches at most, 1..1000. */
@@ -50,34 +56,53 @@ export async function search(
   { generation, storage }: SearchDeps,
 ): Promise<{ matches: ImageMatch[]; hasMore: boolean }> {
   const vector = await embedQuery(query, generation, storage);
-  const leftOut = new Set(
-    "id" in query ? [query.id] : "positive" in query ? [...query.positive, ...query.negative] : [],
-  );
+  const { positive, negative } = examplesOf(query);
+  const leftOut = new Set("id" in query ? [query.id] : [...positive, ...negative]);
   const limit = offset + k + 1;
-  const isWhole = "image" in query && !query.region;
-  const own = isWhole ? await storage.catalogue.contents.number(sha256(query.image)) : undefined;
+  const isImageAlone = "image" in query && !query.region && leftOut.size === 0;
+  const own = isImageAlone ? await storage.catalogue.contents.number(sha256(query.image)) : undefined;
   const matches = await generation.search(vector, { limit, minScore, leftOut, filter, own });
   return { matches: matches.slice(offset, offset + k), hasMore: matches.length === limit };
 }
 
+function examplesOf(query: Query): Examples {
+  const { positive = [], negative = [] } = "id" in query || "vector" in query ? {} : query;
+  return { positive, negative };
+}
+
 /** The query as a vector of unit norm. */
 async function embedQuery(query: Query, generation: Generation, storage: SearchDeps["storage"]): Promise<Float32Array> {
-  if ("image" in query) {
-    if (query.region) await checkRegion(query.image, query.region);
-    return generation.embed(createPreparer(query.image, query.region));
-  }
   if ("vector" in query) return checkVector(query.vector, generation.card.dimensions);
   if ("id" in query) return embeddingOf(query.id, generation, storage);
-  const meanOf = async (ids: readonly string[]) => {
-    const vectors = await Promise.all(ids.map((id) => embeddingOf(id, generation, storage)));
-    return new Float32Array(generation.card.dimensions).map(
-      (_, i) => vectors.reduce((sum, vector) => sum + vector[i]!, 0) / Math.max(1, vectors.length),
-    );
-  };
-  const [positive, negative] = await Promise.all([meanOf(query.positive), meanOf(query.negative)]);
-  // As far beyond the mean of the positive ones as that is away from the negative ones.
-  const target = query.negative.length === 0 ? positive : positive.map((value, i) => 2 * value - negative[i]!);
-  return checkVector([...target], generation.card.dimensions);
+  const embeddingsOf = (ids: readonly string[]) => Promise.all(ids.map((id) => embeddingOf(id, generation, storage)));
+  const examples = examplesOf(query);
+  const [given, more, negative] = await Promise.all([
+    "image" in query ? [await embedGiven(query.image, query.region, generation)] : [],
+    embeddingsOf(examples.positive),
+    embeddingsOf(examples.negative),
+  ]);
+  const positive = [...given, ...more];
+  if (positive.length === 1 && negative.length === 0) return positive[0]!;
+  return checkVector(moreLike(positive, negative), generation.card.dimensions);
+}
+
+/** positive + (positive − negative), each the mean of its vectors; without negative ones the mean of the positive ones. */
+function moreLike(positive: readonly Float32Array[], negative: readonly Float32Array[]): number[] {
+  const meanAt = (vectors: readonly Float32Array[], i: number) =>
+    vectors.reduce((sum, vector) => sum + vector[i]!, 0) / vectors.length;
+  return Array.from(positive[0]!, (_, i) => {
+    const towards = meanAt(positive, i);
+    return negative.length === 0 ? towards : towards + (towards - meanAt(negative, i));
+  });
+}
+
+async function embedGiven(
+  image: Uint8Array,
+  region: Region | undefined,
+  generation: Generation,
+): Promise<Float32Array> {
+  if (region) await checkRegion(image, region);
+  return generation.embed(createPreparer(image, region));
 }
 
 async function embeddingOf(id: string, generation: Generation, storage: SearchDeps["storage"]): Promise<Float32Array> {

@@ -1,8 +1,8 @@
 // A generation: one encoder and the index of its embeddings.
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
+import { sha256 } from "../../core/hash.ts";
 import { type ModelCard, modelCardSchema } from "../../core/model-card.ts";
-import { sha256 } from "../../core/model-folder.ts";
 
 /**
  * `candidate` until the switch; `active` serves (exactly one); `retired` served before and can be rolled back to (at

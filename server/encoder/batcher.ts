@@ -14,7 +14,7 @@ export interface BatcherOptions {
   readonly maxBatch: number;
   /** Images that may wait, in decoding or in the queue, before more are refused. */
   readonly maxWaiting: number;
-  /** Told how long each image waited for its batch. */
+  /** Called with the time that each image waited for its batch. */
   readonly onQueued?: (seconds: number) => void;
 }
 

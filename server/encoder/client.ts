@@ -61,8 +61,8 @@ export async function startEncoder(
   const open = async (): Promise<void> => {
     const onnx = await read();
     const process = startProcess(siblingModule(import.meta.url, "process"));
-    // At once: threads inherit the priority of the thread that starts them. It can be lowered, but not raised again
-    // without privileges, which is why a background encoder never becomes the one that serves.
+    // Before the process starts threads, which inherit its priority. It can be lowered, but not raised again without
+    // privileges, which is why a background encoder never becomes the one that serves.
     if (options.background && process.pid) setPriority(process.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     const say = (message: ToEncoder) => process.send(message);
     const exited = exitOf(process);

@@ -12,7 +12,7 @@ import type { Prepare } from "../encoder/preparer.ts";
 import type { Metrics, Stage } from "../metrics.ts";
 import type { Storage, VectorIndex, Wanted } from "../storage/ports.ts";
 
-/** A second process of an encoder, for work that nobody waits for. */
+/** A second process of an encoder, for background work. */
 export type BackgroundEncoder = Pick<EncoderClient, "embedFiles" | "close">;
 
 export interface Generation {
@@ -35,7 +35,7 @@ export interface Generation {
   warm(): Promise<void>;
   /** Keeps the generation open until `action` ends. */
   use<T>(action: (generation: Generation) => Promise<T>): Promise<T>;
-  /** Ends the encoder process and the index thread once nobody uses the generation. */
+  /** Ends the encoder process and the index once no request uses the generation. */
   close(): Promise<void>;
 }
 

@@ -3,35 +3,45 @@ import type { Request, RequestHandler } from "express";
 import multer from "multer";
 import { AppError } from "../../core/errors.ts";
 import type { Config } from "../config.ts";
+import { closeAfterAnswer } from "./problem.ts";
+import type { ReceivedFile, UploadSpace } from "./upload-space.ts";
 
-/** Limits on one request's body. */
-export type UploadLimits = Pick<Config, "maxImageBytes" | "maxRequestBytes" | "maxImages">;
-
-/** One uploaded file. The name is only ever shown, never used as a path. */
-export interface UploadedImage {
-  readonly name: string;
-  readonly bytes: Buffer;
+/** Limits on one request's body, and the space that the bodies of all requests share. */
+export interface UploadLimits extends Pick<Config, "maxImageBytes" | "maxRequestBytes" | "maxImages"> {
+  readonly space: UploadSpace;
 }
 
-/** Time to read the answer, for a client that is still sending a body that was refused. */
-const LINGER_MS = 1000;
+/** One uploaded file; its bytes are there until the request is answered. The name is only ever shown, never used as a path. */
+export interface UploadedImage extends Pick<ReceivedFile, "use"> {
+  readonly name: string;
+}
+
+/** Fields beside the files; the largest form that is meant has six. */
+const MAX_FIELDS = 16;
+const MAX_FIELD_BYTES = 1024 * 1024;
 
 /**
- * Reads a multipart body into memory; {@link uploadedImages} and `request.body` have it then.
+ * Reads a multipart body; {@link uploadedImages} and `request.body` have it then.
  *
  * Refuses with `unsupported_media_type` another content type, with `missing_image` a file in another field, with
- * `payload_too_large` too many or too large files, and with `invalid_request` a body that is cut off or malformed.
+ * `payload_too_large` too many or too large files, with `invalid_request` a body that is cut off or malformed, and with
+ * `overloaded` what is too much for all requests together.
  */
-export function readMultipart({ maxImageBytes, maxRequestBytes, maxImages }: UploadLimits): RequestHandler {
+export function readMultipart({ maxImageBytes, maxRequestBytes, maxImages, space }: UploadLimits): RequestHandler {
+  const fileBytes = new WeakMap<Request, number>();
   const receive = multer({
-    storage: memoryWithin(maxRequestBytes),
+    storage: storageOf(space, (request, bytes) => {
+      const total = (fileBytes.get(request) ?? 0) + bytes;
+      fileBytes.set(request, total);
+      if (total > maxRequestBytes) throw tooLarge(maxRequestBytes);
+    }),
     limits: {
       fileSize: maxImageBytes,
       files: maxImages,
-      fields: 16,
-      parts: maxImages + 16,
+      fields: MAX_FIELDS,
+      parts: maxImages + MAX_FIELDS,
       fieldNameSize: 100,
-      fieldSize: 1024 * 1024,
+      fieldSize: MAX_FIELD_BYTES,
       fieldNestingDepth: 1,
       fieldArrayIndexLimit: 0,
       headerPairs: 32,
@@ -53,17 +63,28 @@ export function readMultipart({ maxImageBytes, maxRequestBytes, maxImages }: Upl
     const limit = maxRequestBytes + 1024 * 1024;
     if (Number(request.get("content-length") ?? 0) > limit) throw tooLarge(maxRequestBytes);
     let received = 0;
+    let isOver = false;
+    const end = (error: AppError) => {
+      if (isOver) return;
+      isOver = true;
+      closeAfterAnswer(request, response);
+      next(error);
+    };
+    const fields = space.hold();
+    response.once("close", fields.release);
     // multer reads a body that it refuses to its end. A body that does not say its length may have none.
     request.on("data", (chunk: Buffer) => {
-      const before = received;
       received += chunk.length;
-      if (before > limit || received <= limit) return;
-      // Closed at once, the client would meet a reset before the answer.
-      response.once("finish", () => setTimeout(() => request.destroy(), LINGER_MS).unref());
-      next(tooLarge(maxRequestBytes));
+      if (received > limit) return end(tooLarge(maxRequestBytes));
+      try {
+        const others = received - (fileBytes.get(request) ?? 0); // what exceeds the limits of fields is not kept
+        if (!isOver) fields.set(Math.min(others, MAX_FIELDS * MAX_FIELD_BYTES));
+      } catch (error) {
+        end(error as AppError);
+      }
     });
     receive(request, response, (error: unknown) => {
-      if (received > limit) return;
+      if (isOver) return;
       if (!error) return next();
       const isKnown = error instanceof AppError || error instanceof multer.MulterError;
       next(isKnown ? error : new AppError("invalid_request", `The body is not whole multipart: ${String(error)}.`));
@@ -81,27 +102,35 @@ export function uploadedImages(request: Request): UploadedImage[] {
   if (files.length === 0) {
     throw new AppError("missing_image", 'Expected at least one image file in the multipart field "image".');
   }
-  return files.map(({ originalname, buffer }) => ({ name: originalname, bytes: buffer }));
+  return files.map((file) => ({ name: file.originalname, use: receivedFile(file).use }));
 }
 
-/** Keeps files in memory, all files of one request within `limit` bytes. */
-function memoryWithin(limit: number): multer.StorageEngine {
-  const received = new WeakMap<Request, number>();
+/** Keeps files in the space until their request is answered. */
+function storageOf(space: UploadSpace, onBytes: (request: Request, bytes: number) => void): multer.StorageEngine {
   return {
-    _handleFile(request, file, done) {
-      const chunks: Buffer[] = [];
-      file.stream.on("error", done);
-      file.stream.on("data", (chunk: Buffer) => {
-        const total = (received.get(request) ?? 0) + chunk.length;
-        received.set(request, total);
-        if (total <= limit) chunks.push(chunk);
-        else done(tooLarge(limit));
-      });
-      file.stream.on("end", () => done(null, { buffer: Buffer.concat(chunks) }));
+    _handleFile(request, { stream }, done) {
+      const count = (bytes: number) => onBytes(request, bytes);
+      space.receive(stream, count).then(
+        (received) => {
+          const { res } = request;
+          if (!res || res.closed) received.discard();
+          else res.once("close", received.discard);
+          done(null, { received } as Partial<Express.Multer.File>);
+        },
+        (error) => {
+          stream.resume(); // the rest of the body is read to find its end
+          done(error);
+        },
+      );
     },
-    _removeFile: (_request, _file, done) => done(null),
+    _removeFile(_request, file, done) {
+      receivedFile(file).discard();
+      done(null);
+    },
   };
 }
+
+const receivedFile = (file: Express.Multer.File) => (file as unknown as { received: ReceivedFile }).received;
 
 function tooLarge(limit: number): AppError {
   return new AppError("payload_too_large", `Expected at most ${limit} bytes of images in one request.`);

@@ -1,7 +1,7 @@
 // Failures as application/problem+json (RFC 9457).
-import type { ErrorRequestHandler, RequestHandler, Response } from "express";
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
 import multer from "multer";
-import { AppError, ERRORS, type ErrorCode } from "../../core/errors.ts";
+import { AppError, ERRORS, type ErrorCode, type ErrorKind } from "../../core/errors.ts";
 
 /** A failure in the words of RFC 9457; `code` is stable, `detail` is for people. */
 export interface Problem {
@@ -12,24 +12,25 @@ export interface Problem {
   readonly detail: string;
 }
 
-/** Codes after which trying again soon makes sense, and in how many seconds. */
-const RETRY_AFTER: Partial<Record<ErrorCode, number>> = {
-  overloaded: 1,
-  not_ready: 2,
-  index_unavailable: 2,
-  encoder_unavailable: 2,
-};
+/** Time to read the answer, for a client that is still sending a body that was refused. */
+const LINGER_MS = 1000;
 
 /** The problem that an error is shown as; a defect of ours shows nothing of itself. */
 export function toProblem(error: unknown): Problem {
   const { code, message } = asAppError(error);
-  return { type: `urn:moco-search:problem:${code}`, ...ERRORS[code], code, detail: message };
+  const { status, title } = ERRORS[code];
+  return { type: `urn:moco-search:problem:${code}`, title, status, code, detail: message };
 }
 
 export function sendProblem(response: Response, problem: Problem): void {
-  const seconds = RETRY_AFTER[problem.code];
-  if (seconds) response.set("Retry-After", String(seconds));
+  const { retryAfter }: ErrorKind = ERRORS[problem.code];
+  if (retryAfter) response.set("Retry-After", String(retryAfter));
   response.status(problem.status).type("application/problem+json").send(JSON.stringify(problem));
+}
+
+/** Ends a request whose body was refused before its end. Closed at once, the client would meet a reset before the answer. */
+export function closeAfterAnswer(request: Request, response: Response): void {
+  response.once("finish", () => setTimeout(() => request.destroy(), LINGER_MS).unref());
 }
 
 /** The last handler: every error of the handlers before it. */

@@ -80,7 +80,10 @@ const optionsOf = (number: z.ZodNumber) => ({
   cursor: searchCursor.optional(),
 });
 
-// In a multipart body numbers come as text.
+const imageId = z.string().min(1).max(64);
+const exampleIds = z.array(imageId).max(100);
+
+// In a multipart body numbers come as text, and lists and filters as JSON.
 export const imageSearchSchema = z.strictObject({
   ...optionsOf(z.coerce.number()),
   filter: jsonText(filterSchema).optional(),
@@ -93,18 +96,20 @@ export const imageSearchSchema = z.strictObject({
       return { x, y, width, height };
     })
     .optional(),
+  /** Images that matches should also be like, a JSON list of ids. */
+  positive: jsonText(exampleIds).default([]),
+  /** Images that matches should be unlike, a JSON list of ids. */
+  negative: jsonText(exampleIds).default([]),
 });
-
-const imageId = z.string().min(1).max(64);
 
 export const jsonSearchSchema = z
   .strictObject({
     id: imageId.optional(),
     vector: z.array(z.number()).max(65536).optional(),
     /** Images that matches should be like. */
-    positive: z.array(imageId).min(1).max(100).optional(),
+    positive: exampleIds.min(1).optional(),
     /** Images that matches should be unlike; with `positive`. */
-    negative: z.array(imageId).max(100).optional(),
+    negative: exampleIds.optional(),
     ...optionsOf(z.number()),
     filter: filterSchema.optional(),
   })

@@ -3,6 +3,8 @@ import express, { type RequestHandler, Router } from "express";
 import { z } from "zod";
 import { AppError, type ErrorCode } from "../../core/errors.ts";
 import { excessOf } from "../domain/json-limits.ts";
+import { closeAfterAnswer } from "./problem.ts";
+import type { UploadSpace } from "./upload-space.ts";
 
 /** Problems that an answer names, and characters of each. */
 const MAX_PROBLEMS = 5;
@@ -28,10 +30,14 @@ export function parse<T>(
   throw new AppError(codeOf(shown[0]?.path[0]), `${problems.join("; ")}.`);
 }
 
+/** Bytes of a JSON body. */
+const MAX_JSON_BYTES = 2 * 1024 * 1024;
+
 const shorten = (text: string) => (text.length > MAX_PROBLEM_LENGTH ? `${text.slice(0, MAX_PROBLEM_LENGTH)}…` : text);
 
-/** Reads a JSON body of at most 2 MB into `request.body`. Refuses another content type, and more values or levels than are meant. */
-export function readJson(...types: string[]): RequestHandler {
+/**
+ * Reads a JSON body of at most 2 MB into `request.body`. Refuses another content type, and more values or levels than are meant. */
+export function readJson(space: UploadSpace, ...types: string[]): RequestHandler {
   const accepted = ["application/json", ...types];
   return Router().use(
     (request, _response, next) => {
@@ -42,7 +48,24 @@ export function readJson(...types: string[]): RequestHandler {
         `Expected ${accepted.join(" or ")} but the content type is ${type}.`,
       );
     },
-    express.json({ limit: "2mb", type: accepted }),
+    (request, response, next) => {
+      const body = space.hold();
+      response.once("close", body.release);
+      let received = 0;
+      request.on("data", (chunk: Buffer) => {
+        received += chunk.length;
+        try {
+          if (received <= MAX_JSON_BYTES) body.set(received);
+        } catch (error) {
+          request.pause();
+          closeAfterAnswer(request, response);
+          next(error);
+        }
+      });
+      next();
+    },
+    // Packed bodies would hold more than they say.
+    express.json({ limit: MAX_JSON_BYTES, type: accepted, inflate: false }),
     (request, _response, next) => {
       const excess = excessOf(request.body);
       if (excess) throw new AppError("invalid_request", `The JSON is refused: ${excess}.`);

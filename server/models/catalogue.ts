@@ -1,4 +1,4 @@
-// What is in models/, and which of it serves.
+// The models of models/, and which of them serves.
 
 import type { ModelCard } from "../../core/model-card.ts";
 import { listModels, readModel } from "../../core/model-folder.ts";

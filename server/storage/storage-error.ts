@@ -1,18 +1,12 @@
-import Database from "better-sqlite3";
-import { AppError, hasErrno } from "../../core/errors.ts";
+import { AppError } from "../../core/errors.ts";
+import { isDiskFull } from "../../core/files.ts";
 
-/** The failure as `storage_full` where the disk or the quota is used up, and as it was otherwise. */
+/** `error` as AppError `storage_full` where the disk or the quota is full; any other error unchanged. */
 export function asStorageError(error: unknown): unknown {
-  const full =
-    hasErrno(error, "ENOSPC") ||
-    hasErrno(error, "EDQUOT") ||
-    (error instanceof Database.SqliteError && error.code === "SQLITE_FULL");
-  if (!full) return error;
+  if (!isDiskFull(error)) return error;
   return new AppError(
     "storage_full",
     "There is no room left in the data folder. Nothing was stored; free some space.",
-    {
-      cause: error,
-    },
+    { cause: error },
   );
 }

@@ -17,11 +17,17 @@ const LANES = 4;
 /** Retries while the candidate's encoder is being started again, one second apart. */
 const ENCODER_RETRIES = 30;
 
+/**
+ * Passes over what lacks the embedding. Images that come in during one, and that the candidate cannot embed at once, are
+ * left to the next; in the end the switch tells whether that was enough.
+ */
+const PASSES = 3;
+
 type BackfillStorage = Pick<Storage, "catalogue" | "images">;
 
 /**
  * Stores the candidate's embedding of every content that lacks it, until the catalogue says that none does. New images
- * go to the candidate by themselves (dual write); where that failed they are among those that lack it.
+ * are embedded for the candidate as they come (dual write); where that failed they are among those that lack it.
  *
  * @throws the signal's reason when it is aborted; AppError where an image cannot be embedded.
  */
@@ -43,7 +49,7 @@ export async function backfill(
     return contents - embedded;
   };
   try {
-    while ((await tally()) > 0) {
+    for (let pass = 0; pass < PASSES && (await tally()) > 0; pass++) {
       const batches = embeddings.lacking(candidate.encoder, BATCH);
       const lane = async () => {
         for await (const contents of batches) {

@@ -1,5 +1,6 @@
 // The gate of a swap: what a candidate must show before it may answer.
 import { AppError } from "../../core/errors.ts";
+import { percent } from "../../core/percent.ts";
 import type { SwapReport } from "../domain/swap.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Catalogue } from "../storage/ports.ts";
@@ -59,7 +60,7 @@ async function examineIndex(candidate: Generation, catalogue: Catalogue): Promis
   }
   const { recallAt10, spread } = await candidate.index.inspect(SAMPLE);
   if (recallAt10 < MIN_RECALL) {
-    throw refusal(candidate, `its index finds ${percent(recallAt10)} of the nearest images, and 95% are expected`);
+    throw refusal(candidate, `its index finds ${percent(recallAt10)} of the nearest images, and 95 % are expected`);
   }
   if (contents >= CONTENTS_TO_JUDGE_SPREAD && spread < MIN_SPREAD) {
     throw refusal(
@@ -79,8 +80,6 @@ async function countBoth({ encoder, index }: Generation, catalogue: Catalogue) {
     if (at.sequence === sequence || attempt === COUNTS) return { ...counts, indexed: at.contents };
   }
 }
-
-const percent = (part: number) => `${(part * 100).toFixed(1)}%`;
 
 function refusal(candidate: Generation, why: string): AppError {
   return new AppError("invalid_model", `Model "${candidate.card.name}" was not activated: ${why}.`);

@@ -1,8 +1,8 @@
 // The catalogue as maps. A commit is one synchronous function that checks before it writes, so it is whole or nothing.
 import { randomBytes } from "node:crypto";
 import { AppError } from "../../core/errors.ts";
+import { sha256 } from "../../core/hash.ts";
 import type { ModelCard } from "../../core/model-card.ts";
-import { sha256 } from "../../core/model-folder.ts";
 import type { ApiKeyRecord } from "../../server/domain/api-key.ts";
 import type { Content } from "../../server/domain/content.ts";
 import {

@@ -4,7 +4,8 @@ import type { Page } from "playwright-core";
 import { type Generation, openGeneration } from "../../server/generation/generation.ts";
 import { assertAccessible, assertNoSidewaysScroll, type PageTest, pick, preparePage } from "../../support/page.ts";
 
-describe("the page for everyone", () => {
+describe("the page for everyone", function () {
+  this.timeout(120_000);
   let test: PageTest;
   const generations: Generation[] = [];
 

@@ -13,7 +13,8 @@ import {
   preparePage,
 } from "../../support/page.ts";
 
-describe("the page", () => {
+describe("the page", function () {
+  this.timeout(120_000);
   let test: PageTest;
 
   before(async () => {
@@ -84,9 +85,9 @@ describe("the page", () => {
         assert.equal((await searched).status(), 200);
         await page.getByRole("button", { name: "Search the whole image" }).click();
 
-        const embedded = page.waitForResponse("**/v1/embeddings");
+        const moved = page.waitForResponse("**/v1/search");
         await tiles.nth(3).getByRole("button", { name: "More like this" }).click();
-        assert.equal((await embedded).status(), 200);
+        assert.equal((await moved).status(), 200);
         await tiles.nth(5).getByRole("button", { name: "Less like this" }).click();
         await page.getByText("2 examples moved the query.").waitFor();
         await page.locator(".results[aria-busy]").waitFor({ state: "detached" });

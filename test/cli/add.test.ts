@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import onnxProto from "onnx-proto";
+import onnxProto, { type onnx } from "onnx-proto";
 import { openEncoder } from "../../core/encoder-session.ts";
 import { readModel } from "../../core/model-folder.ts";
 import { runCli } from "../../support/run-cli.ts";
@@ -18,6 +18,16 @@ describe("moco-search add", () => {
   });
   after(() => remove());
   const add = (...args: string[]) => runCli(["add", ...args, "--models", join(folder, "models"), "--json"]);
+
+  /** A copy of a model whose graph is changed. */
+  const changed = async (onnxPath: string, change: (graph: onnx.IGraphProto) => void) => {
+    const model = ModelProto.decode(await readFile(onnxPath));
+    change(model.graph!);
+    const file = join(folder, `changed-${files++}.onnx`);
+    await writeFile(file, ModelProto.encode(model).finish());
+    return file;
+  };
+  let files = 0;
 
   it("wraps an encoder of other names and another norm; its embeddings are those of the original, of unit norm", async () => {
     const unit = await writeTinyModel(folder, "unit", { seed: 4, dimensions: 24 });
@@ -47,6 +57,43 @@ describe("moco-search add", () => {
       );
       for (const [i, value] of expected!.entries()) assert.ok(Math.abs(value - actual![i]!) < 1e-5);
     }
+  });
+
+  it("takes the size that the file says, and refuses another", async () => {
+    const { onnxPath } = await writeTinyModel(folder, "sized", { size: 24 });
+    const fixed = await changed(onnxPath, ({ input }) => {
+      input![0]!.type!.tensorType!.shape!.dim = [{ dimParam: "N" }, ...[3, 24, 24].map((dimValue) => ({ dimValue }))];
+    });
+    const { stdout, stderr } = await add(fixed, "--name", "sized-24");
+    const { width, height } = JSON.parse(stdout || assert.fail(stderr)).input;
+    assert.deepEqual([width, height], [24, 24]);
+    const other = await add(fixed, "--name", "sized-48", "--size", "48");
+    assert.match(other.stderr, /Expected images of 24×24 pixels.*--size says 48×48/);
+    const nhwc = await changed(onnxPath, ({ input }) => {
+      input![0]!.type!.tensorType!.shape!.dim = [{ dimParam: "N" }, ...[24, 24, 3].map((dimValue) => ({ dimValue }))];
+    });
+    assert.match((await add(nhwc, "--name", "nhwc")).stderr, /Expected an input \[N, 3, H, W\].*\[N, 24, 24, 3\]/);
+  });
+
+  it("pools a feature map where it is told to, and takes float16", async () => {
+    const { onnxPath } = await writeTinyModel(folder, "map", { size: 16 });
+    // The pixels themselves as a feature map [N, 3, 16, 16], and the same in float16.
+    const map = (to?: number) =>
+      changed(onnxPath, (graph) => {
+        graph.node = [
+          to
+            ? { opType: "Cast", input: ["pixels"], output: ["map"], attribute: [{ name: "to", type: 2, i: to }] }
+            : { opType: "Identity", input: ["pixels"], output: ["map"] },
+        ];
+        graph.output = [{ name: "map", type: { tensorType: { elemType: to ?? 1 } } }];
+      });
+    const refused = await add(await map(), "--name", "map-16", "--size", "16");
+    assert.match(refused.stderr, /feature map, \[N, 3, 16, 16\].*--pool mean/);
+    for (const file of [await map(), await map(10)]) {
+      const { stdout, stderr } = await add(file, "--name", "pooled", "--size", "16", "--pool", "mean", "--replace");
+      assert.equal(JSON.parse(stdout || assert.fail(stderr)).dimensions, 3);
+    }
+    assert.match((await add(await map(7), "--name", "int")).stderr, /float32 or float16 but it is int64/);
   });
 
   it("writes nothing where the encoder cannot be used, and says why", async () => {

@@ -150,6 +150,39 @@ describe("commands that use a running server", () => {
     assert.match(unknown.stderr, /model_not_found/);
   });
 
+  it("status, models, swaps, images and duplicates tell what the server has", async () => {
+    const lines = async (...args: string[]) =>
+      (await run(...args)).stdout
+        .trim()
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => JSON.parse(line));
+    const [status] = await lines("status");
+    assert.deepEqual([status.active.card.name, status.images], ["other", (await stored()).length]);
+    assert.deepEqual(
+      (await lines("models")).map(({ name, state }) => [name, state]),
+      [
+        ["default", "available"],
+        ["other", "active"],
+      ],
+    );
+    const [swap] = await lines("swaps", "--limit", "1");
+    assert.deepEqual([swap.state, swap.model.name], ["active", "other"]);
+
+    const [newest, ...others] = await lines("images", "list", "--limit", "3");
+    assert.equal(others.length, 2);
+    const named = await lines("images", "list", "--filter", `{"field":"name","eq":"${newest.metadata.name}"}`);
+    assert.deepEqual(
+      named.map(({ id }) => id),
+      [newest.id],
+    );
+    const [group] = await lines("duplicates", "--threshold", "0");
+    assert.ok(group.images.length > 1);
+    assert.deepEqual(await lines("images", "delete", newest.id), [{ deleted: [newest.id] }]);
+    assert.match((await run("images", "delete", newest.id)).stderr, /image_not_found/);
+    assert.match((await runCli(["status", "--server", server.url])).stdout, /images +5\nmodel +other, 24 dimensions/);
+  });
+
   it("keys makes, lists and revokes keys", async () => {
     const data = ["--data", join(folder, "data")];
     for (const args of [["list"], ["revoke", "x"]]) {

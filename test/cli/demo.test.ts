@@ -1,13 +1,31 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { readSamples } from "../../cli/demo/samples.ts";
+import { packageRoot } from "../../core/paths.ts";
+import { runCli } from "../../support/run-cli.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
-const run = promisify(execFile);
+/** Writes every fourth sample image to `folder`: all labels, and a quarter of the time. */
+async function writeFewSamples(folder: string): Promise<void> {
+  for (const part of ["collection", "queries"] as const) {
+    for (const [i, { name, bytes }] of (await readSamples(join(packageRoot(), "samples"), part)).entries()) {
+      if (i % 4 > 0) continue;
+      const path = join(folder, part, name);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, bytes);
+    }
+  }
+}
 
 describe("moco-search demo", () => {
   it("does all that the product does and ends with one line of JSON", async () => {
-    const flags = ["--import", "tsx", "cli/main.ts", "demo", "--minutes", "0.1", "--json"];
-    const { stdout } = await run(process.execPath, flags, { timeout: 240_000 });
+    const { folder, remove } = await temporaryFolder();
+    await writeFewSamples(folder);
+    const args = ["demo", "--minutes", "0.1", "--json", "--samples", folder];
+    const { stdout, stderr } = await runCli(args, { timeout: 240_000 });
+    await remove();
+    assert.notEqual(stdout, "", stderr);
     const outcome = JSON.parse(stdout.trim().split("\n").at(-1)!);
     const { precisionAt10, ...rest } = outcome;
     assert.deepEqual(Object.keys(precisionAt10).sort(), ["after", "before", "pixels"]);

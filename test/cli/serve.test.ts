@@ -1,24 +1,16 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { pathToFileURL } from "node:url";
 import { packageRoot } from "../../core/paths.ts";
+import { startCli } from "../../support/run-cli.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { writeTinyModel } from "../../support/tiny-model.ts";
 
-/** Runs `moco-search serve` in a process of its own. */
-function runServe(args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
-  const module = pathToFileURL(join(packageRoot(), "cli", "serve.ts")).href;
-  const code = `import { serve } from ${JSON.stringify(module)};
-    serve.parseAsync(process.argv.slice(1), { from: "user" }).catch((error) => { console.error(error.message); process.exit(1); });`;
-  return spawn(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", code, "--", ...args], {
-    cwd: packageRoot(),
-    env: { ...process.env, ...env },
-  });
-}
+/** Starts `moco-search serve`. */
+const runServe = (args: string[], env: NodeJS.ProcessEnv = {}) =>
+  startCli(["serve", ...args], { cwd: packageRoot(), env: { ...process.env, ...env } });
 
 describe("moco-search serve", () => {
   let folder: string;

@@ -1,20 +1,11 @@
 // Bad input of `moco-search train`, through the command line: a sentence, a code, and an exit code that is not 0.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import sharp from "sharp";
-import { packageRoot } from "../../core/paths.ts";
 import { picture, png } from "../../support/pictures.ts";
+import { type EndedCli, runCli } from "../../support/run-cli.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 describe("moco-search train", function () {
   this.timeout(120_000);
@@ -23,25 +14,14 @@ describe("moco-search train", function () {
   const at = (...parts: string[]) => join(folder, ...parts);
 
   /** Runs the command with the folders of this test. */
-  const train = (...args: string[]): Promise<Ended> =>
-    new Promise((resolve) => {
-      const program = [
-        "--import",
-        pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href,
-        join(packageRoot(), "cli", "main.ts"),
-        "train",
-        "--device",
-        "cpu",
-      ];
-      const folders = ["--models", at("models")];
-      const env = { ...process.env, XDG_CACHE_HOME: at("cache") };
-      execFile(process.execPath, [...program, ...folders, ...args], { cwd: folder, env }, (error, stdout, stderr) => {
-        resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
-      });
+  const train = (...args: string[]): Promise<EndedCli> =>
+    runCli(["train", "--device", "cpu", "--models", at("models"), ...args], {
+      cwd: folder,
+      env: { XDG_CACHE_HOME: at("cache") },
     });
   /** A tiny network and few steps. */
   const tiny = ["--config", "tiny.yaml", "--epochs", "1", "--no-tune"];
-  const refused = ({ code, stderr }: Ended, message: RegExp) => {
+  const refused = ({ code, stderr }: EndedCli, message: RegExp) => {
     assert.notEqual(code, 0);
     assert.match(stderr, message);
     assert.doesNotMatch(stderr, /this should not have happened|\n {4}at /);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { decodeForEncoder, normalisePixels, openEncoder } from "../../core/encoder-session.ts";
+import { sha256 } from "../../core/hash.ts";
 import type { ModelCard } from "../../core/model-card.ts";
-import { type Model, sha256, writeModel } from "../../core/model-folder.ts";
+import { type Model, writeModel } from "../../core/model-folder.ts";
 import { input, l2Normalise, reduceMean, serialize, type Tensor } from "../../training/graph/index.ts";
 import { png, withFolder } from "../training/data/fixtures.ts";
 

@@ -1,16 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, readdir, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { sha256 } from "../../core/hash.ts";
 import type { ModelCard } from "../../core/model-card.ts";
-import {
-  keepEvaluation,
-  listModels,
-  readModel,
-  readOnnx,
-  sha256,
-  WEIGHTS_FILE,
-  writeModel,
-} from "../../core/model-folder.ts";
+import { keepEvaluation, listModels, readModel, readOnnx, WEIGHTS_FILE, writeModel } from "../../core/model-folder.ts";
 import { withFolder, writeFiles } from "../training/data/fixtures.ts";
 
 const onnx = Buffer.from("weights");
@@ -199,5 +193,43 @@ describe("listModels", () => {
         await readFile(join(folder, "clothes/model.json"), "utf8"),
         /^{\n {2}"format": "moco-search-model",\n/,
       );
+    }));
+});
+
+describe("a folder of models that somebody else fills", () => {
+  it("a named pipe, a folder, a device or a huge file in place of a card is refused at once", () =>
+    withFolder(async (folder) => {
+      await writeModel(folder, card(), { onnx });
+      const put: Record<string, (path: string) => unknown> = {
+        pipe: (path) => execFileSync("mkfifo", [path]),
+        folder: (path) => mkdir(path),
+        device: (path) => symlink("/dev/zero", path),
+        huge: (path) => writeFile(path, " ").then(() => truncate(path, 2 ** 33)),
+      };
+      for (const [name, make] of Object.entries(put)) {
+        await mkdir(join(folder, name));
+        await make(join(folder, name, "model.json"));
+        await assert.rejects(readModel(folder, name), { code: "invalid_model" }, name);
+      }
+      const errors = (await listModels(folder)).filter((entry) => "error" in entry).map(({ name }) => name);
+      assert.deepEqual(errors, ["device", "folder", "huge", "pipe"]);
+      await rm(join(folder, "clothes/encoder.onnx"));
+      execFileSync("mkfifo", [join(folder, "clothes/encoder.onnx")]);
+      await assert.rejects(readOnnx(await readModel(folder, "clothes")), { code: "invalid_model" });
+    })).timeout(20_000);
+
+  it("a link to a model's folder is listed, as it can be used; other links are not", () =>
+    withFolder(async (folder) => {
+      const elsewhere = join(folder, "elsewhere");
+      const models = join(folder, "models");
+      await writeModel(elsewhere, card(), { onnx });
+      await mkdir(models);
+      await symlink(join(elsewhere, "clothes"), join(models, "clothes"));
+      await symlink(join(folder, "nowhere"), join(models, "dangling"));
+      await symlink("/dev/zero", join(models, "device"));
+      assert.equal((await readModel(models, "clothes")).card.name, "clothes");
+      const names = (await listModels(models)).map(({ name }) => name);
+      assert.ok(names.includes("clothes"));
+      assert.ok(!names.includes("dangling") && !names.includes("device"));
     }));
 });

@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { png } from "../../support/pictures.ts";
 import { startTestServer } from "../../support/test-server.ts";
 
-describe("the WebGPU provider", () => {
+describe("the WebGPU provider", function () {
+  this.timeout(120_000);
+
   it("embeds as the CPU does, to 1e-3", async () => {
     const embed = async (device: "cpu" | "webgpu") => {
       const server = await startTestServer({ device });

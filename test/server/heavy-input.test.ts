@@ -1,7 +1,9 @@
 // Requests that are large, many or at once.
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readdir } from "node:fs/promises";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { png } from "../../support/pictures.ts";
 import { startTestServer, type TestServer } from "../../support/test-server.ts";
@@ -81,6 +83,36 @@ describe("heavy input", () => {
       assert.ok(sent < 512 * 1024 ** 2, `${sent} bytes were taken`);
       assert.ok(grownMb < 256, `memory grew by ${grownMb} MB`);
     });
+  });
+
+  it("eight uploads of 60 MB each that are never finished: memory stays flat, and they leave nothing", async () => {
+    const { hostname, port } = new URL(server.url);
+    const before = process.memoryUsage().rss;
+    const part = '--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n';
+    const chunk = Buffer.alloc(1024 * 1024);
+    const sockets = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const socket = connect(Number(port), hostname);
+        socket.on("error", () => {});
+        const head =
+          "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n";
+        socket.write(`${head}Content-Length: ${250 * 1024 ** 2}\r\n\r\n`);
+        for (let file = 0; file < 3; file++) {
+          socket.write(part);
+          for (let mb = 0; mb < 20; mb++) await new Promise<void>((sent) => socket.write(chunk, () => sent()));
+          socket.write("\r\n");
+        }
+        return socket;
+      }),
+    );
+    const grownMb = (process.memoryUsage().rss - before) / 1024 ** 2;
+    assert.ok(grownMb < 200, `memory grew by ${grownMb} MB`);
+    for (const socket of sockets) socket.destroy();
+    await server.http
+      .post("/v1/embeddings")
+      .attach("image", await png(9), "a")
+      .expect(200);
+    assert.deepEqual(await readdir(join(server.dataFolder, "uploads")), []);
   });
 
   describe("JSON", () => {

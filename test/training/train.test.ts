@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
-import { fork } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { openEncoder } from "../../core/encoder-session.ts";
 import { AppError, type ErrorCode } from "../../core/errors.ts";
 import { fromHalf } from "../../core/half.ts";
-import { readModel, sha256 } from "../../core/model-folder.ts";
+import { sha256 } from "../../core/hash.ts";
+import { readModel } from "../../core/model-folder.ts";
+import { siblingModule } from "../../core/paths.ts";
+import { startProcess } from "../../core/processes.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { TINY_CONFIG, tinyTraining, writePictures } from "../../support/tiny-training.ts";
 import type { TrainingConfig } from "../../training/config/schema.ts";
@@ -112,7 +113,7 @@ describe("train", () => {
     const whole = { modelsFolder: join(folder, "whole-models"), runFolder: join(folder, "whole"), tuningFile };
     await train(tinyTraining(folder, whole));
     const victim = 1 + Math.floor(Math.random() * (STEPS - 2));
-    const child = fork(fileURLToPath(new URL("../../support/training-process.ts", import.meta.url)), [folder]);
+    const child = startProcess(siblingModule(import.meta.url, "../../support/training-process"), { args: [folder] });
     child.on("message", (step) => step === victim && child.kill("SIGKILL"));
     const [, signal] = await once(child, "exit");
     assert.equal(signal, "SIGKILL", `killed at step ${victim}`);

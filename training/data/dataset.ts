@@ -8,7 +8,7 @@ import { defaultCacheFolder } from "../../core/cache-folder.ts";
 import type { ImageShape } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
 import { describeLeftOut, type LeftOut } from "../../core/find-images.ts";
-import { sha256 } from "../../core/model-folder.ts";
+import { sha256 } from "../../core/hash.ts";
 import {
   buildCache,
   type CacheDescription,

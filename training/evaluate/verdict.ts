@@ -87,10 +87,11 @@ function queueTooLarge({ queueSize, images }: EpochMetrics): Verdict | undefined
 
 function queueFilling(now: EpochMetrics): Verdict | undefined {
   if (now.imagesSeenBefore >= now.queueSize) return undefined;
-  const filled = Math.min(1, now.imagesSeen / now.queueSize);
+  const filled = now.imagesSeen / now.queueSize;
+  const share = filled < 1 ? percent(filled) : "full since this epoch";
   return {
     state: "queue filling",
-    message: `queue filling (${percent(filled)}): noise in it is replaced by real keys, which are harder to tell apart, so a rise of the loss is expected.`,
+    message: `queue filling (${share}): noise in it is replaced by real keys, which are harder to tell apart, so a rise of the loss is expected.`,
   };
 }
 

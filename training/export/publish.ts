@@ -1,8 +1,9 @@
 // The end of a run: exports the encoder, checks it and writes it to models/.
 import { basename } from "node:path";
 import { normalisePixels } from "../../core/encoder-session.ts";
+import { sha256 } from "../../core/hash.ts";
 import type { CurvePoint, ModelCard, ParentModel } from "../../core/model-card.ts";
-import { type Model, sha256, writeModel } from "../../core/model-folder.ts";
+import { type Model, writeModel } from "../../core/model-folder.ts";
 import { machineName } from "../config/machine.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";

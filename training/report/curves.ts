@@ -5,8 +5,19 @@ import { legend, lineChart, type Series } from "./chart.ts";
 /** Most points of a curve. */
 const MOST_POINTS = 300;
 
-/** A figure for each curve. Curves over steps are averaged; those over epochs have a dot for each measurement. */
-export async function curves(lines: readonly LogLine[]): Promise<string> {
+/** What chance alone would reach, by which curves are read. */
+export interface Chance {
+  /** Negative keys of a query. */
+  readonly negatives: number;
+  /** Distinct labels, where there are labels. */
+  readonly labels: number | undefined;
+}
+
+/**
+ * One figure for each curve: those over steps averaged, those over epochs with a dot for each measurement. A dashed line is
+ * chance level; losses and shares begin at 0.
+ */
+export async function curves(lines: readonly LogLine[], { negatives, labels }: Chance): Promise<string> {
   const steps = thinned(lines.filter((line) => line.kind === "step"));
   const epochs = lines.filter((line) => line.kind === "epoch");
   const over = (name: string, value: (epoch: Epoch) => number | undefined): Series => ({
@@ -20,16 +31,24 @@ export async function curves(lines: readonly LogLine[]): Promise<string> {
   });
   const dimensions = epochs.at(-1)?.dimensions ?? 0;
   const figures = [
-    figure("Loss", "rises while noise in the queue is replaced by real keys, then falls", [along("loss", "loss")]),
+    figure(
+      "Loss",
+      `rises while noise in the queue is replaced by real keys, then falls; dashed: chance, ln(1 + ${negatives})`,
+      [along("loss", "loss")],
+      { include: [0, Math.log(1 + negatives)] },
+    ),
     figure(
       "Own key found",
-      "share of the queries whose key scores above all negatives",
+      `share of the queries whose key scores above all negatives; chance: 1 in ${1 + negatives}`,
       [along("while training", "accuracy"), over("with running statistics", (e) => e.evaluationAccuracy)],
       { format: ".0%", include: [0] },
     ),
-    figure("kNN", "share of the images whose neighbours have their label", [over("kNN", (e) => e.knn)], {
-      format: "%",
-    }),
+    figure(
+      "kNN",
+      `share of the images whose neighbours have their label${labels ? `; dashed: chance, 1 of ${labels} labels` : ""}`,
+      [over("kNN", (e) => e.knn)],
+      { format: ".0%", include: [0, ...(labels ? [1 / labels] : [])] },
+    ),
     figure(
       "Spread",
       "near 1 where embeddings fill the sphere, 0 where all are the same",

@@ -7,7 +7,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Neighbourhood } from "../evaluate/monitor.ts";
 import type { Epoch, LogLine } from "../run/log.ts";
 import { neighboursSheet } from "./contact-sheet.ts";
-import { curves } from "./curves.ts";
+import { type Chance, curves } from "./curves.ts";
 import { STYLE } from "./style.ts";
 
 /** Content of a report. */
@@ -55,7 +55,7 @@ export async function reportHtml(content: ReportContent): Promise<string> {
       ],
       ["machine", machineName()],
     ]),
-    last ? `<section class="charts">${await curves(lines)}</section>` : "",
+    last ? `<section class="charts">${await curves(lines, chanceOf(config, dataset))}</section>` : "",
     `<section class="sheets">${sheets.join("")}</section>`,
     last ? `<h2>Verdicts</h2>${verdictTable(epochs)}` : "",
     `<h2>Configuration</h2><ul>${reasons.map((reason) => `<li>${escaped(reason)}</li>`).join("")}</ul>`,
@@ -68,6 +68,10 @@ export async function reportHtml(content: ReportContent): Promise<string> {
 ${sections.join("\n")}
 </main></body></html>
 `;
+}
+
+function chanceOf({ mechanism, queue, batch }: TrainingConfig, { labels }: Dataset): Chance {
+  return { negatives: mechanism === "end-to-end" ? batch - 1 : queue, labels: labels && new Set(labels).size };
 }
 
 function progressFacts(last: Epoch, lines: readonly LogLine[]): Array<[string, string]> {

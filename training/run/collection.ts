@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
-import { sha256 } from "../../core/model-folder.ts";
+import { sha256 } from "../../core/hash.ts";
 import type { Dataset } from "../data/dataset.ts";
 
 export const collectionSchema = z.object({

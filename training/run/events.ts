@@ -16,4 +16,6 @@ export type TrainEvent =
   | { readonly kind: "tuning"; readonly shapes: number }
   | { readonly kind: "step"; readonly metrics: StepMetrics }
   | { readonly kind: "epoch"; readonly epoch: Epoch }
-  | { readonly kind: "checkpoint"; readonly path: string };
+  | { readonly kind: "checkpoint"; readonly path: string }
+  /** Training is over; the encoder is fitted, written and checked. */
+  | { readonly kind: "exporting" };

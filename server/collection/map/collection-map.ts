@@ -32,7 +32,7 @@ export type ReadMap = () => Promise<CollectionMap>;
 
 /** Contents on a map at most: a few seconds of one thread. */
 const MOST_POINTS = 2000;
-/** Of the contents may come or go before the layout is made again. */
+/** Share of the contents that may come or go before the layout is made again. */
 const CHANGE = 0.1;
 
 interface Layout {

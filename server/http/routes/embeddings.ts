@@ -9,7 +9,7 @@ export function embeddingRoutes(collection: Collection, limits: UploadLimits): R
   router
     .route("/v1/embeddings")
     .post(readMultipart(limits), async (request, response) => {
-      const { embeddings, ...rest } = await collection.embed(uploadedImages(request).map(({ bytes }) => bytes));
+      const { embeddings, ...rest } = await collection.embed(uploadedImages(request));
       response.json({ ...rest, embeddings: embeddings.map((embedding) => Array.from(embedding)) });
     })
     .all(onlyMethods("POST"));

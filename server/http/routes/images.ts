@@ -39,8 +39,10 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
       const metadata = metadataOfEach(parse(uploadFieldsSchema, { ...request.body }).metadata ?? {}, files.length);
       const { "idempotency-key": key } = parse(uploadHeadersSchema, request.headers);
       const settled = await Promise.allSettled(
-        files.map(({ bytes }, position) =>
-          collection.add(bytes, metadata[position]!, key ? { key, position, files: files.length } : undefined),
+        files.map((file, position) =>
+          file.use((bytes) =>
+            collection.add(bytes, metadata[position]!, key ? { key, position, files: files.length } : undefined),
+          ),
         ),
       );
       const images: Image[] = [];
@@ -66,7 +68,7 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
 
   router
     .route("/v1/images/known")
-    .post(readJson(), async (request, response) => {
+    .post(readJson(limits.space), async (request, response) => {
       const { sha256 } = parse(knownQuerySchema, request.body);
       response.json({ known: await collection.known(sha256) });
     })
@@ -77,7 +79,7 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
     .get(async (request, response) => {
       response.json(await collection.get(request.params.id));
     })
-    .patch(readJson("application/merge-patch+json"), async (request, response) => {
+    .patch(readJson(limits.space, "application/merge-patch+json"), async (request, response) => {
       const { metadata } = parse(patchSchema, request.body);
       const change = (before: Metadata) => parse(metadataSchema, mergePatch(before, metadata));
       response.json(await collection.changeMetadata(request.params.id!, change));

@@ -25,8 +25,8 @@ export function searchRoutes(collection: Collection, limits: UploadLimits): Rout
     if (images.length > 1) {
       throw new AppError("invalid_request", `Expected one image to search with but received ${images.length}.`);
     }
-    const { region, ...wanted } = parse(imageSearchSchema, { ...request.body });
-    response.json(await answer({ image: images[0]!.bytes, region }, wanted));
+    const { region, positive, negative, ...wanted } = parse(imageSearchSchema, { ...request.body });
+    response.json(await images[0]!.use((image) => answer({ image, region, positive, negative }, wanted)));
   };
 
   const byIdOrVector: RequestHandler = async (request, response) => {
@@ -41,7 +41,7 @@ export function searchRoutes(collection: Collection, limits: UploadLimits): Rout
     .route("/v1/search")
     .post(
       (request, _response, next) => next(request.is("application/json") ? undefined : "route"),
-      readJson(),
+      readJson(limits.space),
       byIdOrVector,
     );
   router.route("/v1/search").post(readMultipart(limits), byImage).all(onlyMethods("POST"));

@@ -1,4 +1,4 @@
-// What an index of embeddings is, whichever way it searches.
+// An index of vectors by key: the interface of the approximate and the exact one.
 
 /** One found content. */
 export interface Match {

@@ -141,7 +141,7 @@ export function createLiveIndex({
     return follower;
   };
 
-  /** Brings a thread the vectors of a snapshot, as dead nodes. What is wrong with a file goes to the log. */
+  /** Loads the vectors of a snapshot into a thread, as dead nodes. A snapshot that cannot be used is logged. */
   const restore = async (thread: IndexThread): Promise<IndexSize> => {
     for (const path of await snapshots.list()) {
       try {

@@ -8,7 +8,7 @@ import { sync, temporaryName } from "../../../core/files.ts";
 
 /** The snapshots of one encoder's index. */
 export interface Snapshots {
-  /** Paths of what there is: usually one, or none. */
+  /** Paths of the snapshots: usually one, or none. */
   list(): Promise<string[]>;
   /** @throws Error where the file is not the one that was written. */
   check(path: string): Promise<void>;
@@ -19,8 +19,6 @@ export interface Snapshots {
    */
   replace(write: (path: string) => Promise<unknown>): Promise<void>;
 }
-
-export type SnapshotFiles = ReturnType<typeof createSnapshotFiles>;
 
 /** Opens the folder of snapshots; it is made with the first one. */
 export function createSnapshotFiles(folder: string) {

@@ -12,16 +12,16 @@ import type { FoundKeys, IndexAnswer, IndexCall, IndexReply, IndexRequest, Index
  * Where the thread has died they reject with AppError `index_unavailable`.
  */
 export interface IndexThread {
-  /** @param vectors [keys, D] row by row. The array is given away: it cannot be used after the call. */
+  /** @param vectors [keys, D] row by row. Transferred to the thread: the array cannot be used after the call. */
   add(keys: readonly number[], vectors: Float32Array<ArrayBuffer>): Promise<IndexSize>;
   remove(keys: readonly number[]): Promise<IndexSize>;
   search(query: Float32Array, k: number): Promise<FoundKeys>;
-  /** Exact search over `keys` alone. The array is given away. */
+  /** Exact search over `keys` alone. The array is transferred to the thread. */
   searchAmong(query: Float32Array, keys: Float64Array<ArrayBuffer>, k: number): Promise<FoundKeys>;
   inspect(sample: number): Promise<IndexReport>;
   /** Writes a snapshot to a new file; see `HnswIndex.write`. */
   write(path: string): Promise<IndexSize>;
-  /** Begins anew from a snapshot: its vectors are dead nodes until they are added. Where it fails nothing changes. */
+  /** Replaces the index by a snapshot, whose vectors are dead nodes until they are added. Where it fails nothing changes. */
   restore(path: string): Promise<IndexSize>;
   /** Ends the thread once the calls under way are answered. */
   close(): Promise<void>;

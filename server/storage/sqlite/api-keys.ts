@@ -1,6 +1,6 @@
 // API keys. Only their SHA-256 is stored: a key has 256 random bits, so a fast hash is enough.
 import { randomBytes } from "node:crypto";
-import { sha256 } from "../../../core/model-folder.ts";
+import { sha256 } from "../../../core/hash.ts";
 import type { ApiKeyRecord, Role } from "../../domain/api-key.ts";
 import type { ApiKeys } from "../ports.ts";
 import type { SqliteDatabase } from "./database.ts";

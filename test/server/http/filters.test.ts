@@ -106,6 +106,34 @@ describe("filters, cursors, examples and regions", () => {
     );
   });
 
+  it("an image with examples: it is one more of the positive ones; the examples are left out of the matches", async () => {
+    const given = await png(50);
+    const embed = server.http.post("/v1/embeddings").attach("image", given, "q");
+    const own: number[] = (await embed.expect(200)).body.embeddings[0];
+    const by = (fields: Record<string, string>) =>
+      server.http
+        .post("/v1/search")
+        .attach("image", given, "q")
+        .field({ k: "5", ...fields });
+    const like = { positive: JSON.stringify([ids[1], ids[2]]), negative: JSON.stringify([ids[9]]) };
+    const query = own.map((value, i) => {
+      const positive = (value + embeddings[1]![i]! + embeddings[2]![i]!) / 3;
+      return positive + (positive - embeddings[9]![i]!);
+    });
+    const { body } = await by(like).expect(200);
+    const expected = ranked(query).filter(({ i }) => ![1, 2, 9].includes(i));
+    assert.deepEqual(
+      body.matches.map(({ id }: { id: string }) => id),
+      expected.slice(0, 5).map(({ id }) => id),
+    );
+    assert.ok(Math.abs(body.matches[0].score - expected[0]!.score) < 1e-5);
+    const unlike = (await by({ negative: like.negative }).expect(200)).body.matches;
+    const away = own.map((value, i) => value + (value - embeddings[9]![i]!));
+    assert.equal(unlike[0].id, ranked(away)[0]!.id);
+    await by({ positive: '["unknown"]' }).expect(404);
+    await by({ positive: ids[1]! }).expect(400);
+  });
+
   it("a region of the query finds what the cut-out finds, and must lie inside", async () => {
     const { default: sharp } = await import("sharp");
     const whole = await png(7, { width: 90, height: 70 });

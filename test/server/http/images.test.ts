@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import sharp from "sharp";
-import { sha256 } from "../../../core/model-folder.ts";
+import { sha256 } from "../../../core/hash.ts";
 import { picture, png } from "../../../support/pictures.ts";
 import { startTestServer, type TestServer } from "../../../support/test-server.ts";
 

@@ -1,5 +1,6 @@
 // Every address and status of the OpenAPI document, asked of the running server, and its answers held against it.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import type { Express } from "express";
 import { pino } from "pino";
 import request, { type Test } from "supertest";
@@ -9,6 +10,7 @@ import { parseConfig } from "../../../server/config.ts";
 import { type AppDeps, createApp } from "../../../server/http/app.ts";
 import { openApiDocument } from "../../../server/http/openapi.ts";
 import * as responses from "../../../server/http/responses.ts";
+import { openUploadSpace, type UploadSpace } from "../../../server/http/upload-space.ts";
 import { createMetrics } from "../../../server/metrics.ts";
 import { png } from "../../../support/pictures.ts";
 import { activate, swapEnd } from "../../../support/swaps.ts";
@@ -24,9 +26,11 @@ describe("the OpenAPI document", () => {
   let file: Buffer;
   let id: string;
   let swapId: string;
+  let space: UploadSpace;
   const text = Buffer.from("no image, but a text that is long enough");
   before(async () => {
     server = await startTestServer({ maxImageBytes: 100_000 });
+    space = await openUploadSpace(join(server.dataFolder, "uploads"), { maxOnDisk: 1e9 });
     file = await png(1);
     id = (await server.http.post("/v1/images").attach("image", file, "a").expect(201)).body.images[0].id;
     await server.http
@@ -200,7 +204,7 @@ describe("the OpenAPI document", () => {
       const [, byStatus] = requests[name]!;
       const ask = byStatus["200"] ?? byStatus["201"] ?? byStatus["202"] ?? byStatus["204"]!;
       for (const code of codes) {
-        const answer = await ask(request(failingApp(code)));
+        const answer = await ask(request(failingApp(code, space)));
         assert.equal(answer.status, ERRORS[code].status);
         assert.equal(answer.body.code, code);
         responses.problemSchema.parse(answer.body);
@@ -211,7 +215,7 @@ describe("the OpenAPI document", () => {
 });
 
 /** An application whose every service fails with `code`. */
-function failingApp(code: ErrorCode): Express {
+function failingApp(code: ErrorCode, space: UploadSpace): Express {
   const fail = async () => {
     throw code === "internal" ? new Error("secret") : new AppError(code, "It fails.");
   };
@@ -230,7 +234,7 @@ function failingApp(code: ErrorCode): Express {
       waiting: () => 0,
       ready: () => true,
     }),
-    limits: parseConfig({}),
+    limits: { ...parseConfig({}), space },
     rateLimit: 0,
     trustProxies: 0,
     logger: pino({ level: "silent" }),

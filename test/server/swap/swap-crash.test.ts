@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createHttp } from "../../../proof/http.ts";
 import { type ServerHandle, startServer } from "../../../proof/server-handle.ts";
-import { hasEnded, RUNNING_STATES, type SwapState } from "../../../server/domain/swap.ts";
+import { RUNNING_STATES } from "../../../server/domain/swap.ts";
 import { png } from "../../../support/pictures.ts";
+import { untilEnded } from "../../../support/swaps.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { writeTinyModel } from "../../../support/tiny-model.ts";
 
@@ -35,16 +36,6 @@ describe("a swap whose server is killed", () => {
     await remove();
   });
 
-  const swapEnd = async (id: string) => {
-    const deadline = Date.now() + 30_000;
-    for (;;) {
-      const swap = await http.swap(id);
-      if (hasEnded({ state: swap.state as SwapState })) return swap;
-      assert.ok(Date.now() < deadline, `swap is still ${swap.state}`);
-      await sleep(20);
-    }
-  };
-
   for (const [i, state] of [...RUNNING_STATES, "active"].entries()) {
     it(`while it is ${state}: goes on and ends as active`, async () => {
       const name = `model-${i + 1}`;
@@ -57,7 +48,7 @@ describe("a swap whose server is killed", () => {
         await sleep(50);
       }
       await server.kill("server");
-      const { state: end, error } = await swapEnd(id);
+      const { state: end, error } = await untilEnded(() => http.swap(id), 30_000);
       assert.equal(end, "active", error?.detail);
       assert.equal(await http.activeModel(), name);
       const found = await http.search(await png(7), IMAGES);

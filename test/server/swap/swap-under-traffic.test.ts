@@ -8,8 +8,8 @@ import { png } from "../../../support/pictures.ts";
 import { activate } from "../../../support/swaps.ts";
 import { startTestServer, type TestServer } from "../../../support/test-server.ts";
 
-const STORED = 300;
-const PICTURES = 500;
+const STORED = 150;
+const PICTURES = 250;
 
 describe("swaps under traffic", () => {
   let server: TestServer;

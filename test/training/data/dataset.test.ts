@@ -3,6 +3,8 @@ import { spawnSync } from "node:child_process";
 import { readdir, readFile, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { siblingModule } from "../../../core/paths.ts";
+import { loaderFlags } from "../../../core/processes.ts";
 import { type Dataset, type DatasetOptions, openDataset } from "../../../training/data/dataset.ts";
 import { idx, png, tar, withFolder, writeFiles } from "./fixtures.ts";
 
@@ -362,9 +364,9 @@ describe("the image cache", () => {
   it("is built again after a run that was killed while it built it", () =>
     withFolder(async (folder) => {
       for (const i of [1, 2, 3]) await writeFiles(folder, { [`images/${i}.png`]: await png(i, i, i) });
-      const module = new URL("../../../training/data/dataset.ts", import.meta.url);
+      const module = siblingModule(import.meta.url, "../../../training/data/dataset");
       const { signal } = spawnSync(process.execPath, [
-        ...["--import", "tsx", "--input-type=module", "--eval"],
+        ...[...loaderFlags(module), "--input-type=module", "--eval"],
         `import { openDataset } from "${module}";
          const options = {
            cacheFolder: ${JSON.stringify(join(folder, "cache"))},

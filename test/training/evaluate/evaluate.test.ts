@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { AppError } from "../../../core/errors.ts";
 import type { Model } from "../../../core/model-folder.ts";
+import { runCli } from "../../../support/run-cli.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { writeTinyModel } from "../../../support/tiny-model.ts";
 import { tinyTraining, writePictures } from "../../../support/tiny-training.ts";
@@ -62,9 +61,10 @@ describe("evaluate", () => {
   it("is a command that prints a table, or JSON", async () => {
     const command = async (...flags: string[]) => {
       const common = ["tiny", "--train", images, "--test", images, "--protocol", "knn,retrieval", "--threads", "1"];
-      const args = ["--import", "tsx", "cli/main.ts", "evaluate", ...common, "--models", join(folder, "models")];
-      const env = { ...process.env, XDG_CACHE_HOME: join(folder, "cache") };
-      return (await promisify(execFile)(process.execPath, [...args, ...flags], { env })).stdout;
+      const args = ["evaluate", ...common, "--models", join(folder, "models"), ...flags];
+      const { code, stdout, stderr } = await runCli(args, { env: { XDG_CACHE_HOME: join(folder, "cache") } });
+      assert.equal(code, 0, stderr);
+      return stdout;
     };
     assert.match(
       await command(),

@@ -34,7 +34,7 @@ describe("verdict", () => {
       imagesSeen,
       imagesSeenBefore: imagesSeen - 5000,
     }));
-    expect(seen, "queue filling", /\(100\.0 %\)/);
+    expect(seen, "queue filling", /\(full since this epoch\)/);
     expect(
       [...seen, { ...healthy, queueSize: 12_000, imagesSeen: 20_000, imagesSeenBefore: 15_000 }],
       "learning",

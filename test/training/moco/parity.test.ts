@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { packageRoot } from "../../../core/paths.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../../training/data/safetensors.ts";
 import type { FormChooser } from "../../../training/graph/index.ts";
 import { replay } from "../../../training/moco/parity.ts";
 
-const fixture = (name: string) => readFileSync(new URL(`../../fixtures/${name}.safetensors`, import.meta.url));
+const fixture = (name: string) => readFileSync(join(packageRoot(), "test", "fixtures", `${name}.safetensors`));
 
 describe("parity with PyTorch", () => {
   // v1: linear head. v2: MLP, 4 BN groups. The last: grouped bottlenecks in 3 stages, 11×11 pixels, AdamW, m = 0, and a

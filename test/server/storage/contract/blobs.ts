@@ -1,7 +1,7 @@
 // What every Blobs does.
 import assert from "node:assert/strict";
 import { buffer } from "node:stream/consumers";
-import { sha256 } from "../../../../core/model-folder.ts";
+import { sha256 } from "../../../../core/hash.ts";
 import type { Blobs, Storage } from "../../../../server/storage/ports.ts";
 import type { OpenEmpty } from "./storages.ts";
 

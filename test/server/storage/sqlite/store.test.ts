@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { pino } from "pino";
-import { sha256 } from "../../../../core/model-folder.ts";
+import { sha256 } from "../../../../core/hash.ts";
 import { openStorage } from "../../../../server/storage/open.ts";
 import { DATABASE_FILE } from "../../../../server/storage/sqlite/database.ts";
 import { temporaryFolder } from "../../../../support/temporary-folder.ts";

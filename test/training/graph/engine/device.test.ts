@@ -3,6 +3,8 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { siblingModule } from "../../../../core/paths.ts";
+import { loaderFlags } from "../../../../core/processes.ts";
 import { type TrainingSteps, trainingSteps } from "../../../../support/training-steps.ts";
 import { findDevice } from "../../../../training/graph/engine/device.ts";
 
@@ -12,8 +14,9 @@ const SWIFTSHADER = `${CHROMIUM}/vk_swiftshader_icd.json`;
 
 describe("device", () => {
   const webGpu = async () => {
-    const program = fileURLToPath(new URL("../../../../support/training-steps.ts", import.meta.url));
-    const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", program, "webgpu"], {
+    const program = siblingModule(import.meta.url, "../../../../support/training-steps");
+    const flags = [...loaderFlags(program), fileURLToPath(program), "webgpu"];
+    const { stdout } = await promisify(execFile)(process.execPath, flags, {
       env: { ...process.env, VK_ICD_FILENAMES: SWIFTSHADER, LD_LIBRARY_PATH: CHROMIUM },
     });
     const theirs = JSON.parse(stdout) as TrainingSteps;

@@ -1,0 +1,23 @@
+// moco-search models: what a server can be moved to.
+import { Command } from "commander";
+import { createClient, type ServerFlags, serverOptions } from "../client.ts";
+
+/** `moco-search models`. */
+export const command = new Command("models")
+  .description("Lists the models that a running server finds: which is active, and why one cannot be used.")
+  .option("--json", "print a line of JSON for each")
+  .addHelpText("after", "\nExample:\n  $ moco-search models");
+for (const option of serverOptions()) command.addOption(option);
+command.action(async ({ server, key, json }: ServerFlags & { json?: true }) => {
+  const { models } = await createClient(server, key).models();
+  for (const model of models) {
+    if (json) console.log(JSON.stringify(model));
+    else if (model.state === "invalid") console.log(`${model.name}  invalid: ${model.reason}`);
+    else {
+      const { dimensions, input, createdAt } = model.card;
+      console.log(
+        `${model.name}  ${model.state}  ${dimensions} dimensions  ${input.width}×${input.height}  ${createdAt}`,
+      );
+    }
+  }
+});

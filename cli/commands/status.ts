@@ -1,0 +1,27 @@
+// moco-search status: is the server ready, with which model, and what does it do?
+import { Command } from "commander";
+import { percent } from "../../core/percent.ts";
+import { createClient, type ServerFlags, serverOptions } from "../client.ts";
+
+/** `moco-search status`. */
+export const command = new Command("status")
+  .description("Says which model of a running server answers, how many images it has, and which swap runs.")
+  .option("--json", "print it as one line of JSON")
+  .addHelpText("after", "\nExample:\n  $ moco-search status");
+for (const option of serverOptions()) command.addOption(option);
+command.action(async ({ server, key, json }: ServerFlags & { json?: true }) => {
+  const client = createClient(server, key);
+  const [{ active, previous, swap }, images] = await Promise.all([client.models(), client.countImages()]);
+  if (json) return console.log(JSON.stringify({ server, active, previous, swap, images }));
+  console.log(`${server}  ${active ? "answers" : "is not ready yet"}`);
+  console.log(`images     ${images}`);
+  if (active)
+    console.log(
+      `model      ${active.card.name}, ${active.card.dimensions} dimensions, generation ${active.generation}`,
+    );
+  if (previous) console.log(`rollback   ${previous.card.name}, generation ${previous.generation}`);
+  if (swap) {
+    const { done, total } = swap.progress ?? { done: 0, total: 0 };
+    console.log(`swap       to ${swap.model.name}: ${swap.state}${total > 0 ? `, ${percent(done / total, 0)}` : ""}`);
+  }
+});
