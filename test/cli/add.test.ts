@@ -101,7 +101,10 @@ describe("moco-search add", () => {
     await writeFile(join(folder, "text.onnx"), "no onnx at all");
     for (const [args, message] of [
       [[join(folder, "text.onnx"), "--name", "bad"], /not an ONNX file/],
-      [[onnxPath, "--name", "bad", "--size", "224"], /cannot embed an image of 224×224/],
+      [
+        [onnxPath, "--name", "bad", "--size", "224"],
+        /16×16 pixels, which the input "pixels" is fixed to, but --size says 224×224/,
+      ],
       [[onnxPath, "--name", "bad", "--size", "16", "--input", "x"], /the model has "pixels"/],
       [[onnxPath, "--name", "../bad", "--size", "16"], /name/],
       [[join(folder, "missing.onnx"), "--name", "bad"], /cannot be read/],

@@ -100,7 +100,7 @@ architecture:
   it("sizes and colour modes of every kind train; what is no image is named; the settings are kept", async () => {
     const ended = await train("mixed", "--name", "mixed", ...tiny, "--temperature", "0.3", "--json");
     assert.equal(ended.code, 0, ended.stderr);
-    assert.match(ended.stderr, /24 images to train on, 1 skipped:\s+broken\.jpg/);
+    assert.match(ended.stderr, /24 images to train on, 1 that cannot be decoded, 0 left out\.\s+broken\.jpg/);
     const { model, run } = JSON.parse(ended.stdout) as {
       model: { training: { recipe: { temperature: number } } };
       run: string;

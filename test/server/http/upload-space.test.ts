@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { openUploadSpace, type UploadSpace } from "../../../server/http/upload-space.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 
@@ -76,14 +77,19 @@ describe("the space of uploads", () => {
     );
     let now = 0;
     let most = 0;
+    let letGo = () => {};
+    const gone = new Promise<void>((resolve) => (letGo = resolve));
     const use = (file: (typeof files)[number]) =>
       file.use(async () => {
         most = Math.max(most, ++now);
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await gone;
         now--;
       });
     const uses = larger.map(use);
     for (const file of larger) file.discard(); // once they are used
+    while (now < 2) await sleep(5);
+    await sleep(100); // a third would have begun by then
+    letGo();
     await Promise.all(uses);
     assert.equal(most, 2);
     await assert.rejects(use(larger[0]!));

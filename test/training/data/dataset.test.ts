@@ -237,7 +237,7 @@ describe("openDataset", () => {
 
   for (const [name, sources, problem] of [
     ["a missing path", ["nowhere"], /there is nothing/],
-    ["an empty folder", ["empty"], /there are none\. Add images/],
+    ["an empty folder", ["empty"], /there are none; 1 left out: 1 hidden\. Add images/],
     ["nothing that can be decoded", ["broken"], /none and 2 that cannot be decoded, such as 1\.png: Expected/],
     ["a file of another kind", ["notes.txt"], /none of these/],
     ["a truncated archive", ["short.tar"], /Expected a whole tar archive/],
