@@ -16,6 +16,13 @@ export interface UploadedImage extends Pick<ReceivedFile, "use"> {
   readonly name: string;
 }
 
+/** What a request has brought so far. */
+interface Upload {
+  fileBytes: number;
+  /** Held until the request is answered. */
+  readonly files: ReceivedFile[];
+}
+
 /** Fields beside the files; the largest form that is meant has six. */
 const MAX_FIELDS = 16;
 const MAX_FIELD_BYTES = 1024 * 1024;
@@ -28,12 +35,15 @@ const MAX_FIELD_BYTES = 1024 * 1024;
  * `overloaded` what is too much for all requests together.
  */
 export function readMultipart({ maxImageBytes, maxRequestBytes, maxImages, space }: UploadLimits): RequestHandler {
-  const fileBytes = new WeakMap<Request, number>();
+  const uploads = new WeakMap<Request, Upload>();
   const receive = multer({
-    storage: storageOf(space, (request, bytes) => {
-      const total = (fileBytes.get(request) ?? 0) + bytes;
-      fileBytes.set(request, total);
-      if (total > maxRequestBytes) throw tooLarge(maxRequestBytes);
+    storage: storageOf(space, {
+      onBytes(request, bytes) {
+        const upload = uploads.get(request)!;
+        upload.fileBytes += bytes;
+        if (upload.fileBytes > maxRequestBytes) throw tooLarge(maxRequestBytes);
+      },
+      onFile: (request, file) => uploads.get(request)!.files.push(file),
     }),
     limits: {
       fileSize: maxImageBytes,
@@ -71,13 +81,18 @@ export function readMultipart({ maxImageBytes, maxRequestBytes, maxImages, space
       next(error);
     };
     const fields = space.hold();
-    response.once("close", fields.release);
+    const upload: Upload = { fileBytes: 0, files: [] };
+    uploads.set(request, upload);
+    response.once("close", () => {
+      fields.release();
+      for (const file of upload.files) file.discard();
+    });
     // multer reads a body that it refuses to its end. A body that does not say its length may have none.
     request.on("data", (chunk: Buffer) => {
       received += chunk.length;
       if (received > limit) return end(tooLarge(maxRequestBytes));
       try {
-        const others = received - (fileBytes.get(request) ?? 0); // what exceeds the limits of fields is not kept
+        const others = received - upload.fileBytes; // what exceeds the limits of fields is not kept
         if (!isOver) fields.set(Math.min(others, MAX_FIELDS * MAX_FIELD_BYTES));
       } catch (error) {
         end(error as AppError);
@@ -105,16 +120,21 @@ export function uploadedImages(request: Request): UploadedImage[] {
   return files.map((file) => ({ name: file.originalname, use: receivedFile(file).use }));
 }
 
-/** Keeps files in the space until their request is answered. */
-function storageOf(space: UploadSpace, onBytes: (request: Request, bytes: number) => void): multer.StorageEngine {
+/** Keeps files in the space; `onFile` is told of each that is there until its request is answered. */
+function storageOf(
+  space: UploadSpace,
+  {
+    onBytes,
+    onFile,
+  }: { onBytes: (request: Request, bytes: number) => void; onFile: (request: Request, file: ReceivedFile) => void },
+): multer.StorageEngine {
   return {
     _handleFile(request, { stream }, done) {
       const count = (bytes: number) => onBytes(request, bytes);
       space.receive(stream, count).then(
         (received) => {
-          const { res } = request;
-          if (!res || res.closed) received.discard();
-          else res.once("close", received.discard);
+          if (request.res?.closed) received.discard();
+          else onFile(request, received);
           done(null, { received } as Partial<Express.Multer.File>);
         },
         (error) => {
