@@ -17,6 +17,12 @@ const MAX_PIPELINED = 32;
 /** Between two looks at what waits to be read. */
 const LOOK_MS = 100;
 
+/** The requests of one connection that are not answered yet, and how to start those that wait for the answers before them. */
+interface Connection {
+  unanswered: number;
+  readonly waiting: Array<() => void>;
+}
+
 /** What keeps the connections of a server within bounds. */
 export interface Connections {
   /**
@@ -29,30 +35,28 @@ export interface Connections {
 }
 
 export function createConnections({ readSeconds, maxUnreadBytes }: ConnectionLimits): Connections {
-  /** Of each open connection: its requests that are not answered yet, and the end of the last of them. */
-  const open = new Map<Socket, { unanswered: number; last: Promise<void> }>();
+  const open = new Map<Socket, Connection>();
 
   return {
     oneAtATime: (answer) => (request, response) => {
       const { socket } = request;
       const connection = open.get(socket);
       if (!connection) return; // closed already
-      const before = connection.last;
-      const waits = connection.unanswered++ > 0;
-      connection.last = new Promise((resolve) =>
+      const start = () => {
         response.once("close", () => {
           connection.unanswered--;
-          resolve();
-        }),
-      );
-      if (!waits) answer(request, response);
+          if (!socket.destroyed) connection.waiting.shift()?.();
+        });
+        answer(request, response);
+      };
+      if (connection.unanswered++ === 0) start();
       else if (connection.unanswered > MAX_PIPELINED) socket.destroy();
-      else void before.then(() => socket.destroyed || answer(request, response));
+      else connection.waiting.push(start);
     },
     guard(server) {
       server.maxConnections = MAX_CONNECTIONS;
       server.on("connection", (socket) => {
-        open.set(socket, { unanswered: 0, last: Promise.resolve() });
+        open.set(socket, { unanswered: 0, waiting: [] });
         socket.once("close", () => open.delete(socket));
       });
       // Nothing was read or written for so long: either the client does not read, or it asks for nothing more. A

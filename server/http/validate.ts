@@ -1,5 +1,5 @@
 // What clients send, checked by zod schemas.
-import express, { type RequestHandler, Router } from "express";
+import express, { type RequestHandler } from "express";
 import { z } from "zod";
 import { AppError, type ErrorCode } from "../../core/errors.ts";
 import { excessOf } from "../domain/json-limits.ts";
@@ -35,11 +35,10 @@ const MAX_JSON_BYTES = 2 * 1024 * 1024;
 
 const shorten = (text: string) => (text.length > MAX_PROBLEM_LENGTH ? `${text.slice(0, MAX_PROBLEM_LENGTH)}…` : text);
 
-/**
- * Reads a JSON body of at most 2 MB into `request.body`. Refuses another content type, and more values or levels than are meant. */
-export function readJson(space: UploadSpace, ...types: string[]): RequestHandler {
+/** Reads a JSON body of at most 2 MB into `request.body`. Refuses another content type, and more values or levels than are meant. */
+export function readJson(space: UploadSpace, ...types: string[]): RequestHandler[] {
   const accepted = ["application/json", ...types];
-  return Router().use(
+  return [
     (request, _response, next) => {
       if (request.is(accepted)) return next();
       const type = request.get("content-type") ?? "none";
@@ -71,7 +70,7 @@ export function readJson(space: UploadSpace, ...types: string[]): RequestHandler
       if (excess) throw new AppError("invalid_request", `The JSON is refused: ${excess}.`);
       next();
     },
-  );
+  ];
 }
 
 /** JSON in a text, such as a query parameter or a field of a form, that fits `schema`. */

@@ -68,7 +68,7 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
 
   router
     .route("/v1/images/known")
-    .post(readJson(limits.space), async (request, response) => {
+    .post(...readJson(limits.space), async (request, response) => {
       const { sha256 } = parse(knownQuerySchema, request.body);
       response.json({ known: await collection.known(sha256) });
     })
@@ -79,7 +79,7 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
     .get(async (request, response) => {
       response.json(await collection.get(request.params.id));
     })
-    .patch(readJson(limits.space, "application/merge-patch+json"), async (request, response) => {
+    .patch(...readJson(limits.space, "application/merge-patch+json"), async (request, response) => {
       const { metadata } = parse(patchSchema, request.body);
       const change = (before: Metadata) => parse(metadataSchema, mergePatch(before, metadata));
       response.json(await collection.changeMetadata(request.params.id!, change));

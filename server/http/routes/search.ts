@@ -41,7 +41,7 @@ export function searchRoutes(collection: Collection, limits: UploadLimits): Rout
     .route("/v1/search")
     .post(
       (request, _response, next) => next(request.is("application/json") ? undefined : "route"),
-      readJson(limits.space),
+      ...readJson(limits.space),
       byIdOrVector,
     );
   router.route("/v1/search").post(readMultipart(limits), byImage).all(onlyMethods("POST"));
