@@ -19,6 +19,7 @@ import { openUploadSpace } from "./http/upload-space.ts";
 import { createLogger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createModelCatalogue } from "./models/catalogue.ts";
+import { createThreshold } from "./models/threshold.ts";
 import { type ModelWatcher, watchModels } from "./models/watcher.ts";
 import { openStorage } from "./storage/open.ts";
 import type { Storage } from "./storage/ports.ts";
@@ -73,6 +74,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     models: createModelCatalogue(config.models, {
       generations,
       swaps,
+      threshold: createThreshold({ generations, catalogue }),
       appearedAt: (card) => watcher?.appearedAt(card),
     }),
     swaps,

@@ -138,10 +138,10 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
     }
   }
 
-  /** Generation → its card with the score statistics, and its threshold. */
+  /** Generation → its card with the score statistics, and its threshold, which is known once two images are stored. */
   const served = new Map();
   const servedBy = async (generation) => {
-    if (!served.has(generation)) {
+    if (served.get(generation)?.threshold === undefined) {
       const { active } = await api.get("/v1/models").catch(() => ({}));
       if (active) served.set(active.generation, active);
     }

@@ -24,7 +24,7 @@ export type ModelView = Readonly<z.infer<typeof modelSchema>>;
 const servedModelSchema = z.strictObject({
   generation: z.int(),
   card: modelCardSchema,
-  /** Two stored images taken at random score higher once in a thousand times; known from the first swap on. */
+  /** Images are alike from this score on, measured on what is stored; of the active model, from two images on. */
   threshold: z.number().optional(),
 });
 

@@ -34,7 +34,10 @@ const scoreDistributionSchema = z.strictObject({
   random: quantilesSchema,
   /** Of an image and the one nearest to it. */
   nearest: quantilesSchema,
-  /** Two images taken at random score higher than this once in a thousand times: from here on images are alike. */
+  /**
+   * From here on images are alike: half of the stored images have ten others that score as much, and of pairs taken at
+   * random at most one in a hundred does.
+   */
   threshold: z.number(),
 });
 

@@ -179,8 +179,6 @@ export interface SwapCatalogue {
   running(): Promise<SwapRecord | undefined>;
   /** Up to `limit` swaps, the newest first. */
   newest(limit: number): Promise<SwapRecord[]>;
-  /** The score from which images are alike to a generation, as the newest report says that compares it with another. */
-  threshold(generation: number): Promise<number | undefined>;
 
   /**
    * Begins a swap from the active generation to a new one of this card, in the state `loading`.

@@ -25,8 +25,6 @@ export interface Swaps {
   list(limit: number): Promise<SwapView[]>;
   /** The generation that a rollback goes back to. */
   previous(): Promise<GenerationRecord | undefined>;
-  /** The score from which images are alike to a generation, where a swap has compared it with another. */
-  threshold(generation: number): Promise<number | undefined>;
   /** The swap that runs. */
   running(): Promise<SwapView | undefined>;
   /**
@@ -134,7 +132,6 @@ export function createSwaps(deps: SwapDeps): Swaps {
     get,
     list: async (limit) => Promise.all((await catalogue.swaps.newest(limit)).map(view)),
     previous: () => catalogue.generations.inState("retired"),
-    threshold: (generation) => catalogue.swaps.threshold(generation),
     async running() {
       const swap = await catalogue.swaps.running();
       return swap && view(swap);

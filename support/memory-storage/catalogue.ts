@@ -238,14 +238,6 @@ export function createMemoryCatalogue(): Catalogue {
       get: async (id) => swaps.find((swap) => swap.id === id),
       running: async () => running(),
       newest: async (limit) => [...swaps].reverse().slice(0, limit),
-      async threshold(generation) {
-        for (const swap of [...swaps].reverse()) {
-          if (swap.generation !== generation && swap.replaces !== generation) continue;
-          const scores = swap.report?.comparison?.scores;
-          if (scores) return scores[swap.generation === generation ? "after" : "before"].threshold;
-        }
-        return undefined;
-      },
       begin: async (card, { force }) =>
         beginSwap("activate", force, () => {
           checkReplaces(card, inState("active")!);

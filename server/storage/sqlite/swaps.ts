@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { AppError } from "../../../core/errors.ts";
 import { checkReplaces } from "../../domain/generation.ts";
-import { RUNNING_STATES, type SwapRecord, type SwapReport, type SwapState } from "../../domain/swap.ts";
+import { RUNNING_STATES, type SwapRecord, type SwapState } from "../../domain/swap.ts";
 import type { SwapCatalogue } from "../ports.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { SqliteDatabase } from "./database.ts";
@@ -56,10 +56,6 @@ export function createSwapCatalogue(
   const retireActive = database.prepare<[string]>(
     "UPDATE swaps SET state = 'retired', updated_at = ? WHERE state = 'active'",
   );
-  const reportsAbout = database.prepare<[number, number], { generation: number; report: string }>(
-    `SELECT generation, report FROM swaps WHERE report IS NOT NULL AND (generation = ? OR replaces = ?)
-     ORDER BY number DESC`,
-  );
   const now = () => new Date().toISOString();
 
   const begin = (
@@ -101,14 +97,6 @@ export function createSwapCatalogue(
     async running() {
       const row = running.get();
       return row && asRecord(row);
-    },
-    async threshold(generation) {
-      for (const row of reportsAbout.all(generation, generation)) {
-        const { comparison } = JSON.parse(row.report) as SwapReport;
-        const scores = comparison?.scores?.[row.generation === generation ? "after" : "before"];
-        if (scores) return scores.threshold;
-      }
-      return undefined;
     },
     newest: async (limit) => newest.all(limit).map(asRecord),
     begin: (card, { force }) =>

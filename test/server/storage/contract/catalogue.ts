@@ -335,9 +335,6 @@ export function describeCatalogue(openEmpty: OpenEmpty): void {
         assert.equal(await catalogue.swaps.running(), undefined);
         assert.equal((await catalogue.generations.inState("active"))?.number, generation);
         assert.equal((await catalogue.generations.inState("retired"))?.number, active.number);
-        assert.equal(await catalogue.swaps.threshold(generation), 0.8);
-        assert.equal(await catalogue.swaps.threshold(active.number), 0.4);
-        assert.equal(await catalogue.swaps.threshold(99), undefined);
 
         const back = await catalogue.swaps.beginRollback();
         assert.deepEqual([back.kind, back.generation, back.replaces], ["rollback", active.number, generation]);
