@@ -21,6 +21,7 @@ import type { TrainEvent } from "./run/events.ts";
 import type { StepMetrics } from "./run/log.ts";
 import { createPace } from "./run/pace.ts";
 import { type PrepareOptions, prepare } from "./run/prepare.ts";
+import { teacherEmbeddings } from "./run/teacher.ts";
 import { watchRun } from "./run/watch.ts";
 
 // --- Options and outcome ---------------------------------------------------------------------------------------------
@@ -98,14 +99,23 @@ async function run(options: TrainOptions, opened: Closeable[]): Promise<TrainRes
   opened.push(dataset);
   const images = collectionOf(options.images, dataset);
   if (resumed) checkSameCollection(resumed.images, images);
+  if (config.teacher && config.teacher.sha256 !== options.teacher?.card.sha256) throw otherTeacher(config.teacher.name);
   const parent = resumed ? resumed.parent : options.init?.parent;
   await mkdir(runFolder, { recursive: true });
   await replaceFile(join(runFolder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   onEvent({ kind: "starting", config, reasons, dataset });
 
+  const teacher =
+    options.teacher && config.teacher
+      ? await teacherEmbeddings(options.teacher, {
+          ...{ runFolder, collection: images, dataset, threads },
+          onProgress: (done, total) => onEvent({ kind: "teaching", done, total }),
+        })
+      : undefined;
+
   // The step, its batches, and what watches over them
   const { graph, dictionary, forms, tensors } = await compileStep(config, {
-    ...{ resumed, init: options.init, tuningFile: options.tuningFile, recompute: options.recompute },
+    ...{ resumed, init: options.init, teacher, tuningFile: options.tuningFile, recompute: options.recompute },
     ...{ images: dataset.count, providers: providersOf(device), threads },
     onTuning: (shapes) => onEvent({ kind: "tuning", shapes }),
   });
@@ -161,6 +171,12 @@ async function run(options: TrainOptions, opened: Closeable[]): Promise<TrainRes
   const model = await publish({ ...options, ...trained, threads });
   return { model, metrics, checkpoint: checkpointPath };
 }
+
+const otherTeacher = (name: string) =>
+  new AppError(
+    "invalid_configuration",
+    `Expected the teacher ${JSON.stringify(name)} that the run began with: --teacher ${name}.`,
+  );
 
 function diverged(step: number, checkpoint: string | undefined): AppError {
   const kept = checkpoint ? ` The last checkpoint, ${checkpoint}, is from before that.` : "";

@@ -18,6 +18,7 @@ interface Flags extends TrainingFlags, ExportFlags {
   readonly name?: string;
   readonly showViews?: string;
   readonly init?: string;
+  readonly teacher?: string;
   readonly resume?: true;
   readonly replace?: true;
   readonly run?: string;
@@ -33,6 +34,7 @@ export const command = new Command("train")
   .argument("<images...>", "folders, archives or files of images")
   .option("--name <name>", "name of the model to write")
   .option("--init <model>", "begin from the weights of this model")
+  .option("--teacher <model>", "learn from this larger encoder, added or trained, instead of from keys of its own")
   .option("--resume", "go on from the last checkpoint of this name")
   .option("--replace", "replace a model of the same name")
   .option("--run <folder>", "folder of config, metrics and checkpoints (default: ./runs/<name>)")
@@ -47,6 +49,7 @@ command.action(async (images: string[], flags: Flags & Record<string, unknown>) 
   const settings: PrepareOptions = {
     ...(await settingsFrom(images, flags)),
     ...(flags.init && { init: await readWeights(await readModel(flags.models, flags.init)) }),
+    ...(flags.teacher && { teacher: await readModel(flags.models, flags.teacher) }),
   };
   if (flags.showViews) return showViews(settings, flags.showViews);
   const name = flags.name;

@@ -22,8 +22,8 @@ const architectureSchema = z.discriminatedUnion("block", [
   z.strictObject({ block: z.literal("regnet"), ...stages, groupWidth: positiveInteger, squeeze: probability }),
 ]);
 
-/** Ways to have negative keys (figure 2 of the paper). */
-export const MECHANISMS = ["moco", "memory-bank", "end-to-end"] as const;
+/** Ways to have negative keys (figure 2 of the paper), and to learn from another encoder. */
+export const MECHANISMS = ["moco", "memory-bank", "end-to-end", "distillation"] as const;
 
 /** config.json of a run. */
 export const trainingConfigSchema = z
@@ -48,6 +48,18 @@ export const trainingConfigSchema = z
     queuePrecision: z.enum(["float32", "float16"]).default("float32"),
     /** Momentum m of the key encoder. */
     keyMomentum: probability,
+    /** With the mechanism distillation: the encoder that is learned from. */
+    teacher: z
+      .strictObject({
+        name: z.string(),
+        /** Of its ONNX file. */
+        sha256: z.string(),
+        /** Length of its embeddings. */
+        dimensions: positiveInteger,
+        /** Temperature of its similarities; that of the student is `temperature`. */
+        temperature: z.number().positive(),
+      })
+      .optional(),
     /** Share of its old content that a slot of the memory bank keeps. */
     bankMomentum: probability.default(0.5),
     /** Temperature T. */
@@ -109,6 +121,16 @@ export const trainingConfigSchema = z
       c.mechanism === "moco" || !c.smallQueries,
       "smallQueries",
       `expected one query of full size with the mechanism ${c.mechanism}: only moco takes several`,
+    );
+    expect(
+      (c.mechanism === "distillation") === (c.teacher !== undefined),
+      "mechanism",
+      `expected a teacher with the mechanism distillation, and with no other: not ${c.teacher?.name ?? "none"} with ${c.mechanism}`,
+    );
+    expect(
+      !c.teacher || c.teacher.dimensions === c.dim,
+      "dim",
+      `expected the ${c.teacher?.dimensions} dimensions of the teacher ${c.teacher?.name}, not ${c.dim}`,
     );
     expect(
       c.storedSize >= c.imageSize,

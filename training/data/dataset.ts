@@ -14,6 +14,7 @@ import {
   type CacheDescription,
   type CacheIndex,
   type CorruptImage,
+  decodeInOrder,
   HEADER_BYTES,
   openCache,
   recordBytes,
@@ -146,6 +147,20 @@ async function readFully(file: number, out: Uint8Array, position: number): Promi
     const { bytesRead } = await readAt(file, out, done, out.length - done, position + done);
     if (bytesRead === 0) throw new Error("The image cache was cut short while it was read. Start again.");
     done += bytesRead;
+  }
+}
+
+/**
+ * Decodes the images at `paths` to `shape` in the order of their data set, those left out that cannot be decoded. Nothing is
+ * kept.
+ */
+export async function* decodeEach(
+  paths: readonly string[],
+  shape: ImageShape,
+): AsyncGenerator<{ readonly name: string; readonly pixels: Uint8Array }> {
+  const sources = paths.map((path) => openSource(path, { named: paths.length > 1 }));
+  for await (const { image, decoded } of decodeInOrder(imagesOf(sources), shape)) {
+    if (!(decoded instanceof Error)) yield { name: image.name, pixels: decoded.pixels };
   }
 }
 

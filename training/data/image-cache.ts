@@ -142,13 +142,13 @@ async function readIndex(path: string): Promise<CacheIndex | undefined> {
   }
 }
 
-interface Decoded {
+export interface Decoded {
   readonly image: SourceImage;
   readonly decoded: DecodedImage | Error;
 }
 
 /** Decodes a few images ahead on all cores and gives them in the order of the source. */
-async function* decodeInOrder(images: AsyncIterable<SourceImage>, shape: ImageShape): AsyncGenerator<Decoded> {
+export async function* decodeInOrder(images: AsyncIterable<SourceImage>, shape: ImageShape): AsyncGenerator<Decoded> {
   const ahead = Math.max(8, 2 * availableParallelism());
   const pending: Promise<Decoded>[] = [];
   for await (const image of images) {

@@ -6,6 +6,7 @@ import { optimizerOf } from "../optimize/optimizer.ts";
 import { viewsOf } from "../views/graph.ts";
 import { IMAGENET_NORMALISATION } from "../views/preprocessing.ts";
 import { runViews } from "../views/recipe.ts";
+import { distillationStep } from "./distillation.ts";
 import type { Encoder } from "./encode.ts";
 import { endToEndStep } from "./end-to-end.ts";
 import { memoryBankStep } from "./memory-bank.ts";
@@ -38,6 +39,8 @@ export function trainingStep(
       return memoryBankStep(f, xq, stepConfig, optimizer, chooser);
     case "end-to-end":
       return endToEndStep(f, xq, xk, stepConfig, optimizer, chooser);
+    case "distillation":
+      return distillationStep(f, xq, { ...stepConfig, teacherT: config.teacher!.temperature }, optimizer, chooser);
   }
 }
 

@@ -18,6 +18,8 @@ export interface CompileStepOptions extends CompileOptions {
   readonly resumed?: Checkpoint | undefined;
   /** The model to begin from. */
   readonly init?: WarmStart | undefined;
+  /** The teacher's embeddings of the collection, [N, D], with the mechanism distillation. */
+  readonly teacher?: Float32Array | undefined;
   readonly tuningFile?: string | undefined;
   readonly recompute?: boolean | undefined;
   readonly onTuning: (shapes: number) => void;
@@ -36,7 +38,16 @@ export interface CompiledStep {
 
 /** Builds and compiles the step of a run. Its graph is the caller's to release. */
 export async function compileStep(config: TrainingConfig, options: CompileStepOptions): Promise<CompiledStep> {
-  const { images, resumed, init, tuningFile: file, recompute = false, onTuning: onTiming, ...engine } = options;
+  const {
+    images,
+    resumed,
+    init,
+    teacher,
+    tuningFile: file,
+    recompute = false,
+    onTuning: onTiming,
+    ...engine
+  } = options;
   // A resumed run keeps its forms: others round differently.
   const forms = resumed
     ? resumed.forms
@@ -50,7 +61,7 @@ export async function compileStep(config: TrainingConfig, options: CompileStepOp
       : newRunState(step, config, rows);
   const { loss, accuracy, keys } = step.outputs;
   const graph = await compileStateful({ loss, accuracy, keys }, step.next, state.tensors, engine);
-  const dictionary = createDictionary(config, state.keys, resumed?.progress.queuePointer);
+  const dictionary = createDictionary(config, state.keys, { pointer: resumed?.progress.queuePointer, teacher });
   return {
     graph,
     dictionary,

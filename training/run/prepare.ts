@@ -1,6 +1,7 @@
 // Before a run: opens the images and settles the configuration.
 import { totalmem } from "node:os";
 import type { Device } from "../../core/device.ts";
+import type { Model } from "../../core/model-folder.ts";
 import { type RecipeName, recipeOf } from "../config/recipes.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import { type Settings, settle, settleResumed } from "../config/settle.ts";
@@ -19,6 +20,8 @@ export interface PrepareOptions {
   readonly config?: Settings;
   /** Model to begin from. Its network is used too, unless `config` sets another. */
   readonly init?: WarmStart;
+  /** Encoder to learn from, of any origin: the mechanism is distillation then. */
+  readonly teacher?: Model;
   /** Device that computes. @default "cpu" */
   readonly device?: Device;
   /** Folder for decoded images. @default the user's cache folder */
@@ -65,13 +68,23 @@ export async function prepare(
 
 /** The configuration for a collection: that of the resumed run, or the recipe's with the user's settings. */
 function settleOptions(
-  { recipe = "auto", config: set = {}, init, device = "cpu" }: PrepareOptions,
+  { recipe = "auto", config: set = {}, init, teacher, device = "cpu" }: PrepareOptions,
   resumed: TrainingConfig | undefined,
   collection: { images: number; side: number },
 ) {
   if (resumed) return { config: settleResumed(resumed, set), reasons: ["everything as in the checkpoint"] };
   const chosen = recipeOf(recipe, { ...collection, device, memory: totalmem() });
-  return settle(chosen, init ? { ...shapeOf(init.config), ...set } : set);
+  return settle(chosen, {
+    ...(init && shapeOf(init.config)),
+    ...(teacher && distillationFrom(teacher)),
+    ...set,
+  });
+}
+
+/** The settings that a teacher dictates, and the temperatures of SEED (arXiv 2101.04731, section 4). */
+function distillationFrom({ card: { name, sha256, dimensions } }: Model): Settings {
+  const teacher = { name, sha256, dimensions, temperature: 0.01 };
+  return { mechanism: "distillation", dim: dimensions, temperature: 0.2, teacher };
 }
 
 /** The settings that the weights of a warm start dictate. The size of the images is not among them. */
