@@ -20,14 +20,17 @@ export interface Snapshots {
   replace(write: (path: string) => Promise<unknown>): Promise<void>;
 }
 
+/** A snapshot, or one half-written. Files of other names are left alone. */
+const OURS = /^(\d+)-(?:[0-9a-f]{64}\.hnsw|\.[0-9a-f]{12}\.tmp)$/;
+
 /** Opens the folder of snapshots; it is made with the first one. */
 export function createSnapshotFiles(folder: string) {
   const namesOf = async (encoder: number): Promise<string[]> => {
     const names = await readdir(folder).catch(() => []);
-    return names.filter((name) => name.startsWith(`${encoder}-`));
+    return names.filter((name) => OURS.exec(name)?.[1] === String(encoder));
   };
   const remove = async (names: readonly string[]) => {
-    for (const name of names) await rm(join(folder, name), { recursive: true, force: true });
+    for (const name of names) await rm(join(folder, name), { force: true });
   };
   return {
     /** The snapshots of an encoder. */
@@ -42,7 +45,7 @@ export function createSnapshotFiles(folder: string) {
         throw new Error(`Expected the file that was written but its SHA-256 is ${sha256}`);
       },
       async replace(write) {
-        await mkdir(folder, { recursive: true });
+        await mkdir(folder, { recursive: true, mode: 0o700 });
         const temporary = temporaryName(join(folder, `${encoder}-`));
         try {
           await write(temporary);
