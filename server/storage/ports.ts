@@ -32,9 +32,13 @@ export interface Blobs {
    * @throws AppError `storage_full`; nothing is left behind.
    */
   put(sha256: string, bytes: Uint8Array): Promise<void>;
-  /** The bytes, or undefined where there are none under this SHA-256. */
+  /**
+   * The bytes, or undefined where there are none under this SHA-256.
+   *
+   * @throws AppError `file_damaged` where they are not those that were put: they are compared with the SHA-256.
+   */
   get(sha256: string): Promise<Uint8Array | undefined>;
-  /** The bytes as a stream, or undefined as {@link Blobs.get}. */
+  /** The bytes as a stream, compared before it begins; undefined and errors as {@link Blobs.get}. */
   open(sha256: string): Promise<Readable | undefined>;
   /** Removing what is not there is harmless. */
   remove(sha256: string): Promise<void>;

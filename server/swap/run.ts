@@ -7,6 +7,7 @@ import type { GenerationRecord } from "../domain/generation.ts";
 import type { Progress, SwapRecord, SwapState } from "../domain/swap.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Generations } from "../generation/generations.ts";
+import { isWhole } from "../storage/is-whole.ts";
 import type { Storage } from "../storage/ports.ts";
 import { removeUnusedBlobs } from "../storage/unused-blobs.ts";
 import { backfill } from "./backfill.ts";
@@ -93,7 +94,7 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
 async function load(record: GenerationRecord, { storage: { models }, generations, modelsFolder, open }: SwapDeps) {
   await generations.closePrevious();
   const { card } = record;
-  if (!(await models.get(card.sha256))) {
+  if (!(await isWhole(models, card.sha256))) {
     const model = await readModel(modelsFolder, card.name);
     await models.put(card.sha256, await readOnnx({ ...model, card }));
   }

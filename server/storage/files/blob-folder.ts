@@ -1,8 +1,9 @@
 // Blobs as files, named by the SHA-256 of their bytes. Only names that were made here are ever touched.
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { hasErrno } from "../../../core/errors.ts";
+import { AppError, hasErrno } from "../../../core/errors.ts";
 import { replaceFile, sync } from "../../../core/files.ts";
+import { sha256, sha256OfStream } from "../../../core/hash.ts";
 import type { Blobs } from "../ports.ts";
 import { asStorageError } from "../storage-error.ts";
 
@@ -60,10 +61,21 @@ export function createBlobFolder(folder: string, { sharded, ending }: BlobLayout
         throw asStorageError(error);
       }
     },
-    get: (sha256) => readFile(pathOf(sha256)).catch(undefinedIfMissing),
-    async open(sha256) {
-      const file = await open(pathOf(sha256)).catch(undefinedIfMissing);
-      return file?.createReadStream();
+    async get(hash) {
+      const bytes = await readFile(pathOf(hash)).catch((error) => undefinedIfMissing(asDamage(error, hash)));
+      if (bytes) check(sha256(bytes), hash);
+      return bytes;
+    },
+    async open(hash) {
+      const file = await open(pathOf(hash)).catch(undefinedIfMissing);
+      if (!file) return undefined;
+      try {
+        check(await sha256OfStream(file.createReadStream({ start: 0, autoClose: false })), hash);
+      } catch (error) {
+        await file.close();
+        throw asDamage(error, hash);
+      }
+      return file.createReadStream({ start: 0 });
     },
     remove: (sha256) => rm(pathOf(sha256), { force: true }),
     async *list() {
@@ -76,6 +88,19 @@ export function createBlobFolder(folder: string, { sharded, ending }: BlobLayout
     },
   };
 }
+
+function check(found: string, expected: string): void {
+  if (found !== expected) throw damaged(expected, `its bytes have the SHA-256 ${found}`);
+}
+
+/** A disk that cannot read a file, or something else in its place, as damage; any other error unchanged. */
+function asDamage(error: unknown, sha256: string): unknown {
+  const isDamage = hasErrno(error, "EIO") || hasErrno(error, "EISDIR");
+  return isDamage ? damaged(sha256, error.message, { cause: error }) : error;
+}
+
+const damaged = (sha256: string, why: string, options?: ErrorOptions) =>
+  new AppError("file_damaged", `The stored file ${sha256} is damaged: ${why}. See: moco-search check`, options);
 
 function undefinedIfMissing(error: unknown): undefined {
   if (!hasErrno(error, "ENOENT")) throw error;

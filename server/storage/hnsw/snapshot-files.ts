@@ -1,10 +1,10 @@
 // Snapshots of indexes: index/<encoder>-<SHA-256>.hnsw in the data folder. The name holds the checksum of what was
 // written, so a file that is damaged, cut off or not ours shows itself. Snapshots only save time: the database is the truth.
-import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { sync, temporaryName } from "../../../core/files.ts";
+import { sha256OfStream } from "../../../core/hash.ts";
 
 /** The snapshots of one encoder's index. */
 export interface Snapshots {
@@ -67,8 +67,4 @@ export function createSnapshotFiles(folder: string) {
   };
 }
 
-async function sha256OfFile(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk);
-  return hash.digest("hex");
-}
+const sha256OfFile = (path: string) => sha256OfStream(createReadStream(path, { highWaterMark: 1024 * 1024 }));

@@ -32,8 +32,8 @@ describe("data folder", () => {
   it("keeps images, embeddings, files and the sequence number over a restart", async () => {
     const before = await open();
     const { encoder } = await before.catalogue.generations.addFirst(cardOf({}));
-    const model = Buffer.from("a model");
-    await before.models.put(sha256("1"), model); // the SHA-256 of the card
+    const model = Buffer.from("1"); // what the card of seed 1 has the SHA-256 of
+    await before.models.put(sha256("1"), model);
     await before.images.put(image.sha256, bytes);
     const vector = Float32Array.of(0.6, 0.8);
     const added = await before.catalogue.images.add(image, new Map([[encoder, vector]]));
