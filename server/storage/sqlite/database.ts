@@ -93,6 +93,8 @@ const VERSIONS = [
     UPDATE encoders SET embedded = embedded - 1 WHERE number = OLD.encoder;
   END;
 `,
+  // A swap that goes on without images whose files are missing or damaged.
+  "ALTER TABLE swaps ADD COLUMN skip_damaged INTEGER NOT NULL DEFAULT 0",
 ];
 
 /**
