@@ -59,6 +59,12 @@ export interface SearchOptions {
   readonly filter?: string | undefined;
 }
 
+/** What an activation may pass over. */
+export interface ActivateOptions {
+  readonly force?: true | undefined;
+  readonly skipDamaged?: true | undefined;
+}
+
 /** Groups of duplicates, the most similar first; `total` counts those beyond the limit too. */
 export interface DuplicateAnswer {
   readonly total: number;
@@ -75,8 +81,11 @@ export interface Client {
   known(sha256: readonly string[]): Promise<readonly string[]>;
   search(file: ImageFile, k: number, options?: SearchOptions): Promise<SearchAnswer>;
   embed(files: readonly ImageFile[]): Promise<EmbedAnswer>;
-  /** @param options.force Activates a model that finds less than the active one. */
-  activate(model: string, options?: { readonly force?: boolean | undefined }): Promise<SwapView>;
+  /**
+   * @param options.force Activates a model that finds less than the active one.
+   * @param options.skipDamaged Goes on without images whose stored files are missing or damaged.
+   */
+  activate(model: string, options?: ActivateOptions): Promise<SwapView>;
   rollback(): Promise<SwapView>;
   /** Stored images, newest first, a page at a time; `filter` is JSON. */
   images(options?: { readonly limit?: number; readonly filter?: string | undefined }): AsyncGenerator<ImageView>;
@@ -173,8 +182,9 @@ export function createClient(url: string, key?: string): Client {
       return (await call("POST", "/v1/search", form)) as SearchAnswer;
     },
     embed: async (files) => (await call("POST", "/v1/embeddings", multipart(files))) as EmbedAnswer,
-    async activate(model, { force = false } = {}) {
-      const path = `/v1/models/${encodeURIComponent(model)}/activate${force ? "?force=true" : ""}`;
+    async activate(model, { force, skipDamaged } = {}) {
+      const query = queryOf({ force: force && "true", skipDamaged: skipDamaged && "true" });
+      const path = `/v1/models/${encodeURIComponent(model)}/activate?${query}`;
       return ((await call("POST", path)) as { swap: SwapView }).swap;
     },
     rollback: async () => ((await call("POST", "/v1/rollback")) as { swap: SwapView }).swap,

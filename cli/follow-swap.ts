@@ -35,9 +35,12 @@ export async function followSwap(
 }
 
 /** A report in a few lines. */
-function describe({ contents, recallAt10, comparison }: SwapReport): string {
+function describe({ contents, recallAt10, comparison, skipped }: SwapReport): string {
   const lines = [`${contents} images; the index finds ${percent(recallAt10)} of the 10 nearest.`];
-  if (!comparison) return lines[0]!;
+  if (skipped) {
+    lines.push(`${skipped.contents} left out, as their files are missing or damaged: ${skipped.images.join(", ")}.`);
+  }
+  if (!comparison) return lines.join("\n");
   const { neighbours, scores, retrieval } = comparison;
   lines.push(`${percent(neighbours.overlapAt10)} of the 10 nearest are the same as before.`);
   const changed = neighbours.changedMost.slice(0, 3).map(({ id, overlapAt10 }) => `${id} (${percent(overlapAt10)})`);

@@ -30,6 +30,7 @@ export const ERRORS = {
   not_found: { status: 404, title: "There is nothing at this address" },
   method_not_allowed: { status: 405, title: "This address does not take that method" },
   image_not_found: { status: 404, title: "There is no such image" },
+  image_deleted: { status: 410, title: "The image was deleted" },
   model_not_found: { status: 404, title: "There is no such model" },
   swap_not_found: { status: 404, title: "There is no such swap" },
   invalid_model: { status: 422, title: "The model cannot be used" },
@@ -44,6 +45,7 @@ export const ERRORS = {
   overloaded: { status: 503, title: "The server is busy", retryAfter: 1 },
   index_unavailable: { status: 503, title: "The index is not available", retryAfter: 2 },
   encoder_unavailable: { status: 503, title: "The encoder is not available", retryAfter: 2 },
+  file_damaged: { status: 500, title: "A stored file is missing or damaged" },
   storage_full: { status: 507, title: "The disk is full" },
   invalid_configuration: { status: 500, title: "The configuration is not valid" },
   invalid_dataset: { status: 422, title: "The images cannot be trained on" },
@@ -64,6 +66,11 @@ export class AppError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/** True where `error` is an {@link AppError} of this code. */
+export function hasCode(error: unknown, code: ErrorCode): error is AppError {
+  return error instanceof AppError && error.code === code;
 }
 
 /** True where `error` is a Node system error with this code, such as `ENOENT`. */

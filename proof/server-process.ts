@@ -53,8 +53,8 @@ function pausing(catalogue: Catalogue, slow: boolean): Catalogue {
         // The swap enters `loading` as soon as it has begun; `openGeneration` pauses there.
         if (state !== "loading") await pauseAt(state, slow);
       },
-      async switchTo(id) {
-        const switched = await catalogue.swaps.switchTo(id);
+      async switchTo(id, without) {
+        const switched = await catalogue.swaps.switchTo(id, without);
         if (switched) void pauseAt("active", slow); // nothing is held: uploads wait for the new generation to answer
         return switched;
       },

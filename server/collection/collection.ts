@@ -1,7 +1,7 @@
 // The collection: what is stored and what is found. The one place that joins decoding, generations and the store; it
 // never sees HTTP.
 import type { Readable } from "node:stream";
-import { AppError } from "../../core/errors.ts";
+import { AppError, hasCode } from "../../core/errors.ts";
 import { type Filter, matchesFilter } from "../domain/filter.ts";
 import { type AnsweredBy, answeredBy } from "../domain/generation.ts";
 import type { Image, ImageMatch, Metadata } from "../domain/image.ts";
@@ -44,8 +44,12 @@ export interface Collection {
   known(sha256s: readonly string[]): Promise<string[]>;
   /** Images older than the cursor `before` that fit the filter, newest first. */
   list(limit: number, options?: { before?: number | undefined; filter?: Filter | undefined }): Promise<ImagePage>;
-  /** The bytes as they were uploaded. */
-  read(id: string): Promise<{ image: Image; bytes: Uint8Array }>;
+  /**
+   * The bytes as they were uploaded.
+   *
+   * @throws AppError `file_damaged` where the file is missing or its bytes are others.
+   */
+  read(id: string): Promise<Uint8Array>;
   /** {@link Collection.read} as a stream: a client that reads slowly holds a part of them only. */
   open(id: string): Promise<Readable>;
   remove(id: string): Promise<void>;
@@ -79,6 +83,19 @@ export function createCollection({ storage, generations }: CollectionDeps): Coll
 
   const get = async (id: string): Promise<Image> => (await catalogue.images.get(id)) ?? throwNotFound(id);
 
+  /** What `read` finds of the file of an image. */
+  const stored = async <T>(id: string, read: (image: Image) => Promise<T | undefined>): Promise<T> => {
+    try {
+      const found = await read(await get(id));
+      if (found !== undefined) return found;
+    } catch (error) {
+      if (!hasCode(error, "file_damaged")) throw error;
+      throw damaged(id, "damaged", { cause: error });
+    }
+    await get(id); // where it was deleted meanwhile, its file went with it
+    throw damaged(id, "missing");
+  };
+
   const list: Collection["list"] = async (limit, { before, filter } = {}) => {
     const images: Image[] = [];
     let next: number | undefined;
@@ -106,13 +123,8 @@ export function createCollection({ storage, generations }: CollectionDeps): Coll
     get,
     known: (sha256s) => storage.catalogue.contents.known(sha256s),
     list,
-    async read(id) {
-      const image = await get(id);
-      return { image, bytes: (await storage.images.get(image.sha256)) ?? throwNotFound(id) };
-    },
-    async open(id) {
-      return (await storage.images.open((await get(id)).sha256)) ?? throwNotFound(id);
-    },
+    read: (id) => stored(id, ({ sha256 }) => storage.images.get(sha256)),
+    open: (id) => stored(id, ({ sha256 }) => storage.images.open(sha256)),
     remove: (id) =>
       generations.use(async () => {
         if (!(await writer.remove(id))) throwNotFound(id);
@@ -135,6 +147,13 @@ export function createCollection({ storage, generations }: CollectionDeps): Coll
       })),
   };
 }
+
+const damaged = (id: string, how: "missing" | "damaged", options?: ErrorOptions) =>
+  new AppError(
+    "file_damaged",
+    `The stored file of image ${id} is ${how}. Send the same file again to repair it; moco-search check lists all damage.`,
+    options,
+  );
 
 function throwNotFound(id: string): never {
   throw new AppError("image_not_found", `There is no image ${JSON.stringify(id)}.`);

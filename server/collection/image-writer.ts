@@ -6,6 +6,7 @@ import type { Image, Metadata, NewImage, UploadKey } from "../domain/image.ts";
 import { createPreparer } from "../encoder/preparer.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Generations } from "../generation/generations.ts";
+import { isWhole } from "../storage/is-whole.ts";
 import type { AddedImage, Storage } from "../storage/ports.ts";
 import { createKeyedLock } from "./keyed-lock.ts";
 
@@ -37,6 +38,11 @@ export function createImageWriter({ storage: { catalogue, images: files }, gener
   // Uploads and deletes of the same bytes take turns: the file must be there exactly when a record is.
   const lock = createKeyedLock();
 
+  /** Writes the file of a stored content again where it is missing or damaged. */
+  const repair = async (hash: string, bytes: Uint8Array): Promise<void> => {
+    if (!(await isWhole(files, hash))) await files.put(hash, bytes);
+  };
+
   /**
    * Embeds the image with every open generation and commits it. The commit is refused where the embedding of the
    * generation is missing that is active at that moment; then that one embeds the image too.
@@ -58,6 +64,7 @@ export function createImageWriter({ storage: { catalogue, images: files }, gener
       }),
     );
     if (stored === undefined) await files.put(image.sha256, bytes);
+    else await repair(image.sha256, bytes);
     for (;;) {
       const added = await catalogue.images.add(image, embeddings, key);
       if ("image" in added) return added;
@@ -98,11 +105,17 @@ export function createImageWriter({ storage: { catalogue, images: files }, gener
     lock(`key ${key.position} ${key.key}`, async () => {
       const known = await catalogue.images.uploaded(key);
       if (!known) return add(bytes, hash, metadata, key);
-      if (known.content === key.content) return known.image;
-      throw new AppError(
-        "idempotency_key_reused",
-        "Expected the upload that this Idempotency-Key was first sent with but received another. Send it under a new key.",
-      );
+      if (known.content !== key.content) {
+        throw new AppError(
+          "idempotency_key_reused",
+          "Expected the upload that this Idempotency-Key was first sent with but received another. Send it under a new key.",
+        );
+      }
+      return lock(hash, async () => {
+        if (await catalogue.images.get(known.image.id)) await repair(hash, bytes);
+        else throw deleted(known.image.id);
+        return known.image;
+      });
     });
 
   return {
@@ -126,3 +139,9 @@ export function createImageWriter({ storage: { catalogue, images: files }, gener
     },
   };
 }
+
+const deleted = (id: string) =>
+  new AppError(
+    "image_deleted",
+    `The upload of this Idempotency-Key became the image ${id}, which was deleted. Send it under a new key to store it again.`,
+  );

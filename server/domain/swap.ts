@@ -92,6 +92,8 @@ const swapReportSchema = z.strictObject({
   spread: z.number(),
   /** The candidate beside the generation that it replaces. Not for a rollback, which must be quick and is never refused. */
   comparison: comparisonSchema.optional(),
+  /** Contents that were left out, as their stored files are missing or damaged, and up to 100 images that have them. */
+  skipped: z.strictObject({ contents: z.int(), images: z.array(z.string()) }).optional(),
 });
 
 export type SwapReport = Readonly<z.infer<typeof swapReportSchema>>;
@@ -125,6 +127,8 @@ const recordShape = {
   state: swapStateSchema,
   /** Goes on where the candidate finds less than the active model. */
   force: z.boolean(),
+  /** Goes on without images whose stored files are missing or damaged; a rollback always does. */
+  skipDamaged: z.boolean(),
   report: swapReportSchema.optional(),
   error: swapErrorSchema.optional(),
   createdAt: z.iso.datetime(),

@@ -25,7 +25,14 @@ const UPLOAD: ErrorCode[] = [
   "encoder_unavailable",
   "not_ready",
 ];
-const SEARCH: ErrorCode[] = [...UPLOAD, "invalid_vector", "image_not_found", "index_unavailable", "cursor_expired"];
+const SEARCH: ErrorCode[] = [
+  ...UPLOAD,
+  "invalid_vector",
+  "image_not_found",
+  "file_damaged",
+  "index_unavailable",
+  "cursor_expired",
+];
 
 /** The failures of an operation, by status. */
 function problems(codes: readonly ErrorCode[]): ZodOpenApiOperationObject["responses"] {
@@ -67,7 +74,7 @@ const paths: ZodOpenApiPathsObject = {
     post: operation(
       "Store images",
       ["201", responses.uploadedSchema],
-      [...UPLOAD, "idempotency_key_reused", "storage_full"],
+      [...UPLOAD, "idempotency_key_reused", "image_deleted", "storage_full"],
       {
         requestParams: { header: requests.uploadHeadersSchema },
         requestBody: { required: true, content: formOf(requests.uploadFieldsSchema) },
@@ -107,9 +114,12 @@ const paths: ZodOpenApiPathsObject = {
   },
   "/v1/images/{id}/content": {
     get: {
-      ...operation("Read an image's bytes, or a thumbnail", ["200"], ["image_not_found", "invalid_request"], {
-        requestParams: { path: z.object(id), query: requests.contentQuerySchema },
-      }),
+      ...operation(
+        "Read an image's bytes, or a thumbnail",
+        ["200"],
+        ["image_not_found", "invalid_request", "file_damaged"],
+        { requestParams: { path: z.object(id), query: requests.contentQuerySchema } },
+      ),
     },
   },
   "/v1/search": {

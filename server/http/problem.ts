@@ -22,7 +22,9 @@ export function toProblem(error: unknown): Problem {
   return { type: `urn:moco-search:problem:${code}`, title, status, code, detail: message };
 }
 
+/** Answers with a problem, which is nothing of what was asked for: it has neither its ETag nor its time in caches. */
 export function sendProblem(response: Response, problem: Problem): void {
+  for (const header of ["ETag", "Cache-Control"]) response.removeHeader(header);
   const { retryAfter }: ErrorKind = ERRORS[problem.code];
   if (retryAfter) response.set("Retry-After", String(retryAfter));
   response.status(problem.status).type("application/problem+json").send(JSON.stringify(problem));
@@ -36,7 +38,7 @@ export function closeAfterAnswer(request: Request, response: Response): void {
 /** The last handler: every error of the handlers before it. */
 export const problemHandler: ErrorRequestHandler = (error, request, response, next) => {
   const problem = toProblem(error);
-  if (problem.code === "internal") request.log.error({ err: error }, "a request failed");
+  if (problem.status === 500) request.log.error({ err: error }, "a request failed");
   if (response.headersSent) next(error);
   else sendProblem(response, problem);
 };

@@ -64,6 +64,8 @@ export const duplicatesQuerySchema = z.strictObject({
 export const activateQuerySchema = z.strictObject({
   /** Activates a model that finds less than the active one. */
   force: z.stringbool().default(false),
+  /** Goes on without images whose stored files are missing or damaged. */
+  skipDamaged: z.stringbool().default(false),
 });
 
 /** Matches that can be paged through. */

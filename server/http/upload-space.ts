@@ -50,7 +50,7 @@ const noRoom = () => new AppError("overloaded", "Too many uploads are under way.
  * @param maxOnDisk Bytes of all of them.
  */
 export async function openUploadSpace(folder: string, { maxOnDisk }: { maxOnDisk: number }): Promise<UploadSpace> {
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   for (const name of await readdir(folder)) if (PART_NAME.test(name)) await rm(join(folder, name), { force: true });
   let held = 0;
   let onDisk = 0;

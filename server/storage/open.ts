@@ -1,16 +1,15 @@
 // The data folder: SQLite, image files, copies of encoders, and hnswlib's snapshots. What is acknowledged is on disk here.
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
-import { openBlobFolder } from "./files/blob-folder.ts";
+import { DATABASE_FILE, encoderFiles, imageFiles, makeDataFolder } from "./data-folder.ts";
+import type { BlobFolder } from "./files/blob-folder.ts";
 import type { startIndexThread } from "./hnsw/thread.ts";
 import { createHnswSearch } from "./hnsw/vector-search.ts";
 import type { ApiKeys, Catalogue, Storage } from "./ports.ts";
 import { openSqliteCatalogue } from "./sqlite/catalogue.ts";
-import { DATABASE_FILE, lockDataFolder } from "./sqlite/database.ts";
-import { removeUnusedBlobs } from "./unused-blobs.ts";
+import { lockDataFolder } from "./sqlite/database.ts";
 
 /** Options of {@link openStorage} for tests and the proof. */
 export interface StorageOptions {
@@ -21,24 +20,29 @@ export interface StorageOptions {
 }
 
 /**
- * Opens or creates a data folder for this process alone, and removes what a crash left half-written.
+ * Opens or creates a data folder for this process alone. What a crash left half-written is removed; files that the
+ * database does not know are set aside.
  *
- * @throws AppError `invalid_configuration` where another server uses it or a newer version wrote it.
+ * @throws AppError `invalid_configuration` where another server uses it, a newer version wrote it, or it is no data
+ *   folder and holds files.
  */
 export async function openStorage(
   folder: string,
   logger: Logger,
   { startThread, wrapCatalogue = (catalogue) => catalogue }: StorageOptions = {},
 ): Promise<Storage> {
-  await mkdir(folder, { recursive: true });
-  const unlock = lockDataFolder(join(folder, "lock"));
+  await makeDataFolder(folder);
+  const unlock = lockDataFolder(folder);
   try {
     const sqlite = openSqliteCatalogue(join(folder, DATABASE_FILE));
     const catalogue = wrapCatalogue(sqlite.catalogue);
-    const images = await openBlobFolder(join(folder, "files"), { sharded: true, ending: "" });
-    await removeUnusedBlobs(images, async (sha256) => (await catalogue.contents.number(sha256)) !== undefined);
-    const models = await openBlobFolder(join(folder, "models"), { sharded: false, ending: ".onnx" });
-    await removeUnusedBlobs(models, async (sha256) => (await catalogue.generations.modelsInUse()).has(sha256));
+    const images = imageFiles(folder);
+    await images.prepare();
+    await setUnknownAside(images, async (sha256) => (await catalogue.contents.number(sha256)) !== undefined, logger);
+    const models = encoderFiles(folder);
+    await models.prepare();
+    const used = await catalogue.generations.modelsInUse();
+    await setUnknownAside(models, async (sha256) => used.has(sha256), logger);
     const vectors = createHnswSearch(join(folder, "index"), { catalogue, logger, startThread });
     await vectors.removeUnused(await catalogue.generations.unusedEncoders());
     return {
@@ -57,6 +61,22 @@ export async function openStorage(
   }
 }
 
+/** Sets the blobs aside that the database does not know: a crash left them, or the database is not the one of these files. */
+async function setUnknownAside(
+  blobs: BlobFolder,
+  isKnown: (sha256: string) => Promise<boolean>,
+  logger: Logger,
+): Promise<void> {
+  let count = 0;
+  for await (const sha256 of blobs.list()) {
+    if (await isKnown(sha256)) continue;
+    await blobs.setAside(sha256);
+    count++;
+  }
+  if (count === 0) return;
+  logger.warn({ count, folder: blobs.lostAndFound }, "files that the database does not know were set aside");
+}
+
 /**
  * The API keys of a data folder, which a server may be using meanwhile.
  *
@@ -73,7 +93,7 @@ export async function openApiKeys(
       `Expected the data folder of a server at ${folder} but it is none. Name it with --data.`,
     );
   }
-  await mkdir(folder, { recursive: true });
+  await makeDataFolder(folder);
   const { catalogue, close } = openSqliteCatalogue(join(folder, DATABASE_FILE));
   return { keys: catalogue.apiKeys, close };
 }

@@ -32,9 +32,13 @@ export interface Blobs {
    * @throws AppError `storage_full`; nothing is left behind.
    */
   put(sha256: string, bytes: Uint8Array): Promise<void>;
-  /** The bytes, or undefined where there are none under this SHA-256. */
+  /**
+   * The bytes, or undefined where there are none under this SHA-256.
+   *
+   * @throws AppError `file_damaged` where they are not those that were put: they are compared with the SHA-256.
+   */
   get(sha256: string): Promise<Uint8Array | undefined>;
-  /** The bytes as a stream, or undefined as {@link Blobs.get}. */
+  /** The bytes as a stream, compared before it begins; undefined and errors as {@link Blobs.get}. */
   open(sha256: string): Promise<Readable | undefined>;
   /** Removing what is not there is harmless. */
   remove(sha256: string): Promise<void>;
@@ -186,9 +190,12 @@ export interface SwapCatalogue {
    * @throws AppError `swap_in_progress`, `not_ready` where no generation is active, `model_active` where the card is of the
    *   encoder that is active: replaced by itself, it would be what a rollback goes back to.
    */
-  begin(card: ModelCard, options: { readonly force: boolean }): Promise<SwapRecord>;
+  begin(
+    card: ModelCard,
+    options: { readonly force: boolean; readonly skipDamaged?: boolean | undefined },
+  ): Promise<SwapRecord>;
   /**
-   * Begins a swap back to the generation that was active before.
+   * Begins a swap back to the generation that was active before. It goes on without images whose files are damaged.
    *
    * @throws AppError `no_previous_generation`, and as {@link SwapCatalogue.begin}.
    */
@@ -201,8 +208,10 @@ export interface SwapCatalogue {
    * The switch: the swap's generation is active, the one that was retires, the one that had retired is gone.
    *
    * False, with nothing changed, where any content lacks the embedding of the swap's generation.
+   *
+   * @param without Numbers of contents that may lack it. @default none
    */
-  switchTo(id: string): Promise<boolean>;
+  switchTo(id: string, without?: ReadonlySet<number>): Promise<boolean>;
 }
 
 export interface ApiKeys {

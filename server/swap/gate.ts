@@ -54,7 +54,7 @@ export async function examine(
 }
 
 async function examineIndex(candidate: Generation, catalogue: Catalogue): Promise<SwapReport> {
-  const { contents, embedded, indexed } = await countBoth(candidate, catalogue);
+  const { embedded, indexed } = await countBoth(candidate, catalogue);
   if (indexed !== embedded) {
     throw refusal(candidate, `its index has ${indexed} images where ${embedded} are stored with its embedding`);
   }
@@ -62,13 +62,13 @@ async function examineIndex(candidate: Generation, catalogue: Catalogue): Promis
   if (recallAt10 < MIN_RECALL) {
     throw refusal(candidate, `its index finds ${percent(recallAt10)} of the nearest images, and 95 % are expected`);
   }
-  if (contents >= CONTENTS_TO_JUDGE_SPREAD && spread < MIN_SPREAD) {
+  if (indexed >= CONTENTS_TO_JUDGE_SPREAD && spread < MIN_SPREAD) {
     throw refusal(
       candidate,
       `its embeddings have collapsed: they differ by a spread of ${spread.toExponential(1)}, and at least ${MIN_SPREAD} is expected`,
     );
   }
-  return { contents, recallAt10, spread };
+  return { contents: indexed, recallAt10, spread };
 }
 
 /** How many contents catalogue and index have, at one sequence number. */

@@ -7,9 +7,11 @@ import type { GenerationRecord } from "../domain/generation.ts";
 import type { Progress, SwapRecord, SwapState } from "../domain/swap.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Generations } from "../generation/generations.ts";
+import { isWhole } from "../storage/is-whole.ts";
 import type { Storage } from "../storage/ports.ts";
 import { removeUnusedBlobs } from "../storage/unused-blobs.ts";
 import { backfill } from "./backfill.ts";
+import { reportOfSkipped } from "./damaged-files.ts";
 import { examine, type GateOptions } from "./gate.ts";
 
 /** What swaps work on. */
@@ -66,17 +68,18 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
 
     for (let refusals = 0; ; refusals++) {
       if (refusals === REFUSALS) throw neverCaughtUp(candidate);
-      await backfill(candidate, storage, { signal, onProgress });
+      const skipped = await backfill(candidate, storage, { signal, onProgress, skipDamaged: swap.skipDamaged });
       await enter("verifying");
       const replaced = swap.kind === "activate" ? generations.active() : undefined;
       const { report, worse } = await examine(candidate, replaced, catalogue, deps.gate);
       await candidate.warm(); // still alive
-      await catalogue.swaps.report(swap.id, report);
+      const left = await reportOfSkipped(skipped, catalogue);
+      await catalogue.swaps.report(swap.id, { ...report, ...(left && { skipped: left }) });
       if (worse && !swap.force) throw worse;
       await enter("ready");
       signal.throwIfAborted();
       onSwitching(true);
-      if (await catalogue.swaps.switchTo(swap.id)) break;
+      if (await catalogue.swaps.switchTo(swap.id, skipped)) break;
       onSwitching(false);
     }
   } catch (error) {
@@ -93,7 +96,7 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
 async function load(record: GenerationRecord, { storage: { models }, generations, modelsFolder, open }: SwapDeps) {
   await generations.closePrevious();
   const { card } = record;
-  if (!(await models.get(card.sha256))) {
+  if (!(await isWhole(models, card.sha256))) {
     const model = await readModel(modelsFolder, card.name);
     await models.put(card.sha256, await readOnnx({ ...model, card }));
   }

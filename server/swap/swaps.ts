@@ -10,9 +10,10 @@ export interface Swaps {
    * Begins to replace the active generation by one of the model `name`; returns at once.
    *
    * @param options.force Activates it where it finds less than the active model; what is broken stays refused.
+   * @param options.skipDamaged Goes on without images whose stored files are missing or damaged; the report names them.
    * @throws AppError `model_not_found`, `invalid_model`, `model_active`, `swap_in_progress`, `not_ready`.
    */
-  begin(name: string, options?: { force?: boolean }): Promise<SwapView>;
+  begin(name: string, options?: { force?: boolean; skipDamaged?: boolean }): Promise<SwapView>;
   /**
    * Begins to go back to the generation that was active before.
    *
@@ -123,10 +124,10 @@ export function createSwaps(deps: SwapDeps): Swaps {
   };
 
   return {
-    async begin(name, { force = false } = {}) {
+    async begin(name, { force = false, skipDamaged = false } = {}) {
       generations.active();
       const { card } = await readModel(modelsFolder, name);
-      return begin(() => catalogue.swaps.begin(card, { force }));
+      return begin(() => catalogue.swaps.begin(card, { force, skipDamaged }));
     },
     rollback: () => begin(() => catalogue.swaps.beginRollback()),
     get,

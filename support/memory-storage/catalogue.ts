@@ -89,7 +89,10 @@ export function createMemoryCatalogue(): Catalogue {
     swaps[swaps.indexOf(swap)] = changed;
     return changed;
   };
-  const beginSwap = (kind: SwapRecord["kind"], force: boolean, choose: () => number | undefined): SwapRecord => {
+  const beginSwap = (
+    options: Pick<SwapRecord, "kind" | "force" | "skipDamaged">,
+    choose: () => number | undefined,
+  ): SwapRecord => {
     const other = running();
     if (other) throw new AppError("swap_in_progress", `Swap ${other.id} is running.`);
     const replaces = inState("active")?.number;
@@ -98,12 +101,11 @@ export function createMemoryCatalogue(): Catalogue {
     if (generation === undefined) throw new AppError("no_previous_generation", "There is none.");
     const at = now();
     const swap = {
+      ...options,
       id: newId(),
-      kind,
       generation,
       replaces,
       state: "loading",
-      force,
       createdAt: at,
       updatedAt: at,
     } as const;
@@ -238,21 +240,22 @@ export function createMemoryCatalogue(): Catalogue {
       get: async (id) => swaps.find((swap) => swap.id === id),
       running: async () => running(),
       newest: async (limit) => [...swaps].reverse().slice(0, limit),
-      begin: async (card, { force }) =>
-        beginSwap("activate", force, () => {
+      begin: async (card, { force, skipDamaged = false }) =>
+        beginSwap({ kind: "activate", force, skipDamaged }, () => {
           checkReplaces(card, inState("active")!);
           return addGeneration(card, "candidate").number;
         }),
-      beginRollback: async () => beginSwap("rollback", false, () => inState("retired")?.number),
+      beginRollback: async () =>
+        beginSwap({ kind: "rollback", force: false, skipDamaged: true }, () => inState("retired")?.number),
       enter: async (id, state) => void changeSwap(id, { state }),
       report: async (id, report) => void changeSwap(id, { report }),
       async end(id, state, error) {
         const { kind, generation } = changeSwap(id, { state, ...(error && { error }) });
         if (kind === "activate") setState(generation, "failed");
       },
-      async switchTo(id) {
+      async switchTo(id, without) {
         const { generation } = changeSwap(id, {});
-        if (lacking(generations[generation - 1]!.encoder).length > 0) return false;
+        if (lacking(generations[generation - 1]!.encoder).some(({ number }) => !without?.has(number))) return false;
         for (const one of generations) if (one.state === "retired") setState(one.number, "gone");
         setState(inState("active")!.number, "retired");
         setState(generation, "active");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { packageRoot } from "../../core/paths.ts";
@@ -53,6 +53,21 @@ describe("moco-search serve", () => {
   it("says what to do where the model is missing", async () => {
     const child = runServe(["--port", "0", "--data", join(folder, "empty"), "--model", "none"]);
     assert.match(await text(child.stderr!), /There is no model "none".*Train one or add one first/);
+  });
+
+  it("refuses a folder that is somebody else's, and touches nothing in it", async () => {
+    const foreign = join(folder, "home");
+    for (const path of ["models/README.md", "files/ab/thesis.doc"]) {
+      await mkdir(join(foreign, path, ".."), { recursive: true });
+      await writeFile(join(foreign, path), path);
+    }
+    const before = await readdir(foreign, { recursive: true });
+    const child = startCli(["serve", "--port", "0", "--data", "."], { cwd: foreign });
+    assert.match(
+      await text(child.stderr!),
+      /^moco-search: Expected an empty folder .* it holds files \(files, models\)/,
+    );
+    assert.deepEqual(await readdir(foreign, { recursive: true }), before);
   });
 
   it("takes options from a file, and names all bad ones at once", async () => {

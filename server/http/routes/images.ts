@@ -94,23 +94,21 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
     .route("/v1/images/:id/content")
     .get(async (request, response) => {
       const { size } = parse(contentQuerySchema, request.query);
-      const image = await collection.get(request.params.id);
+      const { id, type, sha256, bytes } = await collection.get(request.params.id);
       response.set({
         // The bytes of an id never change.
         "Cache-Control": "private, max-age=31536000, immutable",
-        ETag: `"${image.sha256}${size ? `-${size}` : ""}"`,
+        ETag: `"${sha256}${size ? `-${size}` : ""}"`,
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "default-src 'none'",
       });
       if (request.fresh) return void response.status(304).end();
-      if (size) {
-        return void response
-          .type("image/webp")
-          .send(await makeThumbnail((await collection.read(image.id)).bytes, size));
-      }
-      response.type(MEDIA_TYPES[image.type]).set("Content-Length", String(image.bytes));
-      if (request.method === "HEAD") return void response.end();
-      await pipeline(await collection.open(image.id), response).catch(ignoreClientGone);
+      if (size) return void response.type("image/webp").send(await makeThumbnail(await collection.read(id), size));
+      const file = await collection.open(id);
+      response.type(MEDIA_TYPES[type]).set("Content-Length", String(bytes));
+      if (request.method !== "HEAD") return void (await pipeline(file, response).catch(ignoreClientGone));
+      file.destroy();
+      response.end();
     })
     .all(onlyMethods("GET"));
 

@@ -1,11 +1,10 @@
 // The SQLite database: the truth about images, embeddings, generations and swaps.
+import { closeSync, openSync } from "node:fs";
+import { join } from "node:path";
 import Database from "better-sqlite3";
 import { AppError } from "../../../core/errors.ts";
 
 export type SqliteDatabase = Database.Database;
-
-/** Name of the database in a data folder. */
-export const DATABASE_FILE = "moco-search.db";
 
 // Each version of the database adds its statements to the one before. Numbers are never used again after a delete.
 const VERSIONS = [
@@ -94,6 +93,8 @@ const VERSIONS = [
     UPDATE encoders SET embedded = embedded - 1 WHERE number = OLD.encoder;
   END;
 `,
+  // A swap that goes on without images whose files are missing or damaged.
+  "ALTER TABLE swaps ADD COLUMN skip_damaged INTEGER NOT NULL DEFAULT 0",
 ];
 
 /**
@@ -102,6 +103,7 @@ const VERSIONS = [
  * @throws AppError `invalid_configuration` where a newer version of moco-search wrote the file.
  */
 export function openDatabase(path: string): SqliteDatabase {
+  makePrivate(path);
   const database = new Database(path);
   database.pragma("journal_mode = WAL");
   database.pragma("synchronous = FULL");
@@ -121,13 +123,20 @@ export function openDatabase(path: string): SqliteDatabase {
   return database;
 }
 
+/** Makes a file that only its owner can read, where there is none. SQLite gives the files beside it the same mode. */
+function makePrivate(path: string): void {
+  closeSync(openSync(path, "a", 0o600));
+}
+
 /**
  * Takes the data folder for this process; the operating system frees it when the process ends, however it ends.
  *
  * @returns Frees the folder.
  * @throws AppError `invalid_configuration` where another server uses the folder.
  */
-export function lockDataFolder(path: string): () => void {
+export function lockDataFolder(folder: string): () => void {
+  const path = join(folder, "lock");
+  makePrivate(path);
   const lock = new Database(path, { timeout: 0 });
   try {
     lock.exec("BEGIN EXCLUSIVE");
@@ -136,7 +145,7 @@ export function lockDataFolder(path: string): () => void {
     if (error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY")) {
       throw new AppError(
         "invalid_configuration",
-        `Another server uses the data folder of ${path}. Stop it or choose another data folder.`,
+        `Another server uses the data folder ${folder}. Stop it or choose another data folder.`,
         { cause: error },
       );
     }

@@ -17,16 +17,19 @@ interface SwapRow {
   replaces: number;
   state: SwapState;
   force: number;
+  skip_damaged: number;
   report: string | null;
   error: string | null;
   created_at: string;
   updated_at: string;
 }
 
-function asRecord({ number: _, force, report, error, created_at, updated_at, ...row }: SwapRow): SwapRecord {
+function asRecord({ number: _, ...swap }: SwapRow): SwapRecord {
+  const { force, skip_damaged, report, error, created_at, updated_at, ...row } = swap;
   return {
     ...row,
     force: force === 1,
+    skipDamaged: skip_damaged === 1,
     ...(report ? { report: JSON.parse(report) } : {}),
     ...(error ? { error: JSON.parse(error) } : {}),
     createdAt: created_at,
@@ -45,8 +48,8 @@ export function createSwapCatalogue(
   const running = database.prepare<[], SwapRow>(`SELECT * FROM swaps WHERE ${isRunning}`);
   const newest = database.prepare<[number], SwapRow>("SELECT * FROM swaps ORDER BY number DESC LIMIT ?");
   const insert = database.prepare(
-    `INSERT INTO swaps (id, kind, generation, replaces, force, state, created_at, updated_at)
-     VALUES (@id, @kind, @generation, @replaces, @force, 'loading', @now, @now)`,
+    `INSERT INTO swaps (id, kind, generation, replaces, force, skip_damaged, state, created_at, updated_at)
+     VALUES (@id, @kind, @generation, @replaces, @force, @skipDamaged, 'loading', @now, @now)`,
   );
   const setState = database.prepare<[string, string, string]>(
     "UPDATE swaps SET state = ?, updated_at = ? WHERE id = ?",
@@ -59,8 +62,7 @@ export function createSwapCatalogue(
   const now = () => new Date().toISOString();
 
   const begin = (
-    kind: SwapRecord["kind"],
-    force: boolean,
+    { kind, force, skipDamaged }: Pick<SwapRecord, "kind" | "force" | "skipDamaged">,
     chooseGeneration: () => number | undefined,
   ): Promise<SwapRecord> =>
     commit(() => {
@@ -75,7 +77,8 @@ export function createSwapCatalogue(
         throw new AppError("no_previous_generation", "No other generation has been active before this one.");
       }
       const id = randomBytes(12).toString("base64url");
-      insert.run({ id, kind, generation, replaces, force: Number(force), now: now() });
+      const flags = { force: Number(force), skipDamaged: Number(skipDamaged) };
+      insert.run({ id, kind, generation, replaces, ...flags, now: now() });
       return asRecord(byId.get(id)!);
     }).then(({ value }) => value);
 
@@ -99,12 +102,13 @@ export function createSwapCatalogue(
       return row && asRecord(row);
     },
     newest: async (limit) => newest.all(limit).map(asRecord),
-    begin: (card, { force }) =>
-      begin("activate", force, () => {
+    begin: (card, { force, skipDamaged = false }) =>
+      begin({ kind: "activate", force, skipDamaged }, () => {
         checkReplaces(card, generations.inState("active")!);
         return generations.add(card, "candidate").number;
       }),
-    beginRollback: () => begin("rollback", false, () => generations.inState("retired")?.number),
+    beginRollback: () =>
+      begin({ kind: "rollback", force: false, skipDamaged: true }, () => generations.inState("retired")?.number),
     enter: (id, state) => change(id, () => void setState.run(state, now(), id)),
     report: (id, report) => change(id, () => void setReport.run(JSON.stringify(report), id)),
     end: (id, state, error) =>
@@ -113,9 +117,9 @@ export function createSwapCatalogue(
         if (error) setError.run(JSON.stringify(error), id);
         if (kind === "activate") generations.setState(generation, "failed");
       }),
-    switchTo: (id) =>
+    switchTo: (id, without = new Set()) =>
       change(id, ({ generation }) => {
-        if (embeddings.lacking(generations.get(generation)!.encoder) > 0) return false;
+        if (embeddings.lacking(generations.get(generation)!.encoder, without) > 0) return false;
         generations.switchTo(generation);
         retireActive.run(now());
         setState.run("active", now(), id);

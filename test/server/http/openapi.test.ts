@@ -24,6 +24,7 @@ const NOT_ASKED_FOR = new Set(["401", "403", "429", "500", "503", "507"]);
 describe("the OpenAPI document", () => {
   let server: TestServer;
   let file: Buffer;
+  let third: Buffer;
   let id: string;
   let swapId: string;
   let space: UploadSpace;
@@ -32,11 +33,15 @@ describe("the OpenAPI document", () => {
     server = await startTestServer({ maxImageBytes: 100_000 });
     space = await openUploadSpace(join(server.dataFolder, "uploads"), { maxOnDisk: 1e9 });
     file = await png(1);
+    third = await png(3);
     id = (await server.http.post("/v1/images").attach("image", file, "a").expect(201)).body.images[0].id;
     await server.http
       .post("/v1/images")
       .set("Idempotency-Key", "used")
       .attach("image", await png(2), "a");
+    const upload = server.http.post("/v1/images").set("Idempotency-Key", "deleted");
+    const { body } = await upload.attach("image", third, "a").expect(201);
+    await server.http.delete(`/v1/images/${body.images[0].id}`).expect(204);
     swapId = (await activate(server, "other")).id;
   });
   after(() => server.close());
@@ -59,6 +64,7 @@ describe("the OpenAPI document", () => {
       {
         ...images("/v1/images"),
         "201": (http) => http.post("/v1/images").attach("image", file, "a").attach("image", text, "b"),
+        "410": (http) => http.post("/v1/images").set("Idempotency-Key", "deleted").attach("image", third, "a"),
       },
     ],
     "get /v1/images": [

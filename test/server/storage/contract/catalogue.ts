@@ -366,6 +366,29 @@ export function describeCatalogue(openEmpty: OpenEmpty): void {
         assert.equal(await catalogue.swaps.switchTo(id), true);
       });
 
+      it("may switch without contents that are named, and without no others", async () => {
+        const { encoder } = await first();
+        const [one, two, three] = await addMany(3, encoder);
+        const { id, generation } = await catalogue.swaps.begin(cardOf({ seed: 2 }), { force: true });
+        const candidate = (await catalogue.generations.get(generation))!.encoder;
+        await catalogue.embeddings.add(candidate, [{ content: one!.content, vector: vectorOf(1) }]);
+        const without = new Set([one!.content, two!.content, 999]);
+        assert.equal(await catalogue.swaps.switchTo(id, without), false);
+        await catalogue.images.remove(three!.image.id);
+        assert.equal(await catalogue.swaps.switchTo(id, without), true);
+        assert.equal((await catalogue.generations.inState("active"))?.encoder, candidate);
+      });
+
+      it("keep whether damaged files are to be skipped; a rollback skips them", async () => {
+        await first();
+        for (const [seed, skipDamaged] of [true, false, undefined].entries()) {
+          const { id } = await catalogue.swaps.begin(cardOf({ seed: seed + 2 }), { force: false, skipDamaged });
+          assert.equal((await catalogue.swaps.get(id))?.skipDamaged, skipDamaged ?? false);
+          assert.equal(await catalogue.swaps.switchTo(id), true);
+        }
+        assert.equal((await catalogue.swaps.beginRollback()).skipDamaged, true);
+      });
+
       it("end without a switch, once", async () => {
         await first();
         const { id, generation } = await catalogue.swaps.begin(cardOf({ seed: 2 }), { force: false });
