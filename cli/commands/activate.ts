@@ -10,10 +10,17 @@ export const command = new Command("activate")
   )
   .argument("<model>", "name of a model in the server's models folder")
   .option("--force", "activate it where it finds less than the active model; a broken model stays refused")
+  .option("--review", "wait before the switch, with the comparison shown, until you approve or discard")
+  .option("--no-review", "switch without waiting, also where the server's default is to wait")
   .option("--json", "print the swap's end as one line of JSON")
-  .addHelpText("after", "\nExample:\n  $ moco-search activate photos");
+  .addHelpText("after", "\nExample:\n  $ moco-search activate photos --review");
 for (const option of serverOptions()) command.addOption(option);
-command.action(async (model: string, { server, key, json, force }: ServerFlags & { json?: true; force?: true }) => {
+interface Flags extends ServerFlags {
+  readonly json?: true;
+  readonly force?: true;
+  readonly review?: boolean;
+}
+command.action(async (model: string, { server, key, json, force, review }: Flags) => {
   const client = createClient(server, key);
-  await followSwap(client, await client.activate(model, { force }), { json });
+  await followSwap(client, await client.activate(model, { force, review }), { json });
 });

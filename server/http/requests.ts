@@ -64,6 +64,8 @@ export const duplicatesQuerySchema = z.strictObject({
 export const activateQuerySchema = z.strictObject({
   /** Activates a model that finds less than the active one. */
   force: z.stringbool().default(false),
+  /** Waits before the switch until it is approved or discarded. Default: as the server is configured. */
+  review: z.stringbool().optional(),
 });
 
 /** Matches that can be paged through. */

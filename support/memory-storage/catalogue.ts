@@ -12,7 +12,7 @@ import {
   type GenerationState,
 } from "../../server/domain/generation.ts";
 import type { Image, NewImage } from "../../server/domain/image.ts";
-import { hasEnded, type SwapRecord } from "../../server/domain/swap.ts";
+import { awaitsApproval, hasEnded, type SwapOptions, type SwapRecord } from "../../server/domain/swap.ts";
 import type { Catalogue, Change } from "../../server/storage/ports.ts";
 
 type StoredImage = Pick<Image, "id" | "metadata" | "createdAt"> & { readonly number: number; readonly content: number };
@@ -89,7 +89,7 @@ export function createMemoryCatalogue(): Catalogue {
     swaps[swaps.indexOf(swap)] = changed;
     return changed;
   };
-  const beginSwap = (kind: SwapRecord["kind"], force: boolean, choose: () => number | undefined): SwapRecord => {
+  const beginSwap = (kind: SwapRecord["kind"], options: SwapOptions, choose: () => number | undefined): SwapRecord => {
     const other = running();
     if (other) throw new AppError("swap_in_progress", `Swap ${other.id} is running.`);
     const replaces = inState("active")?.number;
@@ -103,7 +103,8 @@ export function createMemoryCatalogue(): Catalogue {
       generation,
       replaces,
       state: "loading",
-      force,
+      review: false,
+      ...options,
       createdAt: at,
       updatedAt: at,
     } as const;
@@ -246,14 +247,18 @@ export function createMemoryCatalogue(): Catalogue {
         }
         return undefined;
       },
-      begin: async (card, { force }) =>
-        beginSwap("activate", force, () => {
+      begin: async (card, options) =>
+        beginSwap("activate", options, () => {
           checkReplaces(card, inState("active")!);
           return addGeneration(card, "candidate").number;
         }),
-      beginRollback: async () => beginSwap("rollback", false, () => inState("retired")?.number),
+      beginRollback: async () => beginSwap("rollback", { force: false }, () => inState("retired")?.number),
       enter: async (id, state) => void changeSwap(id, { state }),
       report: async (id, report) => void changeSwap(id, { report }),
+      async approve(id) {
+        if (!awaitsApproval(changeSwap(id, {}))) throw new AppError("not_in_review", `Swap ${id} does not wait.`);
+        return changeSwap(id, { approvedAt: now() });
+      },
       async end(id, state, error) {
         const { kind, generation } = changeSwap(id, { state, ...(error && { error }) });
         if (kind === "activate") setState(generation, "failed");

@@ -94,6 +94,11 @@ const VERSIONS = [
     UPDATE encoders SET embedded = embedded - 1 WHERE number = OLD.encoder;
   END;
 `,
+  // A swap that waits until someone has looked at what it would change.
+  `
+  ALTER TABLE swaps ADD COLUMN review INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE swaps ADD COLUMN approved_at TEXT;
+`,
 ];
 
 /**

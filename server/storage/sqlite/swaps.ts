@@ -2,7 +2,14 @@
 import { randomBytes } from "node:crypto";
 import { AppError } from "../../../core/errors.ts";
 import { checkReplaces } from "../../domain/generation.ts";
-import { RUNNING_STATES, type SwapRecord, type SwapReport, type SwapState } from "../../domain/swap.ts";
+import {
+  awaitsApproval,
+  RUNNING_STATES,
+  type SwapOptions,
+  type SwapRecord,
+  type SwapReport,
+  type SwapState,
+} from "../../domain/swap.ts";
 import type { SwapCatalogue } from "../ports.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { SqliteDatabase } from "./database.ts";
@@ -17,16 +24,21 @@ interface SwapRow {
   replaces: number;
   state: SwapState;
   force: number;
+  review: number;
+  approved_at: string | null;
   report: string | null;
   error: string | null;
   created_at: string;
   updated_at: string;
 }
 
-function asRecord({ number: _, force, report, error, created_at, updated_at, ...row }: SwapRow): SwapRecord {
+function asRecord(columns: SwapRow): SwapRecord {
+  const { number: _, force, review, approved_at, report, error, created_at, updated_at, ...row } = columns;
   return {
     ...row,
     force: force === 1,
+    review: review === 1,
+    ...(approved_at ? { approvedAt: approved_at } : {}),
     ...(report ? { report: JSON.parse(report) } : {}),
     ...(error ? { error: JSON.parse(error) } : {}),
     createdAt: created_at,
@@ -45,11 +57,14 @@ export function createSwapCatalogue(
   const running = database.prepare<[], SwapRow>(`SELECT * FROM swaps WHERE ${isRunning}`);
   const newest = database.prepare<[number], SwapRow>("SELECT * FROM swaps ORDER BY number DESC LIMIT ?");
   const insert = database.prepare(
-    `INSERT INTO swaps (id, kind, generation, replaces, force, state, created_at, updated_at)
-     VALUES (@id, @kind, @generation, @replaces, @force, 'loading', @now, @now)`,
+    `INSERT INTO swaps (id, kind, generation, replaces, force, review, state, created_at, updated_at)
+     VALUES (@id, @kind, @generation, @replaces, @force, @review, 'loading', @now, @now)`,
   );
   const setState = database.prepare<[string, string, string]>(
     "UPDATE swaps SET state = ?, updated_at = ? WHERE id = ?",
+  );
+  const setApproved = database.prepare<[string, string, string]>(
+    "UPDATE swaps SET approved_at = ?, updated_at = ? WHERE id = ?",
   );
   const setReport = database.prepare<[string, string]>("UPDATE swaps SET report = ? WHERE id = ?");
   const setError = database.prepare<[string, string]>("UPDATE swaps SET error = ? WHERE id = ?");
@@ -64,7 +79,7 @@ export function createSwapCatalogue(
 
   const begin = (
     kind: SwapRecord["kind"],
-    force: boolean,
+    { force, review = false }: SwapOptions,
     chooseGeneration: () => number | undefined,
   ): Promise<SwapRecord> =>
     commit(() => {
@@ -79,7 +94,7 @@ export function createSwapCatalogue(
         throw new AppError("no_previous_generation", "No other generation has been active before this one.");
       }
       const id = randomBytes(12).toString("base64url");
-      insert.run({ id, kind, generation, replaces, force: Number(force), now: now() });
+      insert.run({ id, kind, generation, replaces, force: Number(force), review: Number(review), now: now() });
       return asRecord(byId.get(id)!);
     }).then(({ value }) => value);
 
@@ -111,14 +126,22 @@ export function createSwapCatalogue(
       return undefined;
     },
     newest: async (limit) => newest.all(limit).map(asRecord),
-    begin: (card, { force }) =>
-      begin("activate", force, () => {
+    begin: (card, options) =>
+      begin("activate", options, () => {
         checkReplaces(card, generations.inState("active")!);
         return generations.add(card, "candidate").number;
       }),
-    beginRollback: () => begin("rollback", false, () => generations.inState("retired")?.number),
+    beginRollback: () => begin("rollback", { force: false }, () => generations.inState("retired")?.number),
     enter: (id, state) => change(id, () => void setState.run(state, now(), id)),
     report: (id, report) => change(id, () => void setReport.run(JSON.stringify(report), id)),
+    approve: (id) =>
+      change(id, (swap) => {
+        if (!awaitsApproval(asRecord(swap))) {
+          throw new AppError("not_in_review", `Swap ${id} is ${swap.state} and does not wait for approval.`);
+        }
+        setApproved.run(now(), now(), id);
+        return asRecord(byId.get(id)!);
+      }),
     end: (id, state, error) =>
       change(id, ({ kind, generation }) => {
         setState.run(state, now(), id);
