@@ -59,16 +59,17 @@ export interface SearchOptions {
   readonly filter?: string | undefined;
 }
 
-/** What an activation may pass over. */
-export interface ActivateOptions {
-  readonly force?: true | undefined;
-  readonly skipDamaged?: true | undefined;
-}
-
 /** Groups of duplicates, the most similar first; `total` counts those beyond the limit too. */
 export interface DuplicateAnswer {
   readonly total: number;
   readonly groups: readonly DuplicateGroup[];
+}
+
+/** What an activation may pass over and waits for. */
+export interface ActivateOptions {
+  readonly force?: boolean | undefined;
+  readonly skipDamaged?: boolean | undefined;
+  readonly review?: boolean | undefined;
 }
 
 /** What answers, what a rollback goes back to, the swap that runs, and every model. */
@@ -84,8 +85,13 @@ export interface Client {
   /**
    * @param options.force Activates a model that finds less than the active one.
    * @param options.skipDamaged Goes on without images whose stored files are missing or damaged.
+   * @param options.review Waits for approval before the switch. Default: as the server is configured.
    */
   activate(model: string, options?: ActivateOptions): Promise<SwapView>;
+  /** Lets a swap that waits for approval switch. */
+  approve(id: string): Promise<SwapView>;
+  /** Ends a swap that waits for approval. */
+  discard(id: string): Promise<SwapView>;
   rollback(): Promise<SwapView>;
   /** Stored images, newest first, a page at a time; `filter` is JSON. */
   images(options?: { readonly limit?: number; readonly filter?: string | undefined }): AsyncGenerator<ImageView>;
@@ -165,7 +171,7 @@ export function createClient(url: string, key?: string): Client {
       throw new AppError(code, `${answer.title}: ${answer.detail}`);
     }
   };
-  const getSwap = async (id: string) => (await call("GET", `/v1/swaps/${encodeURIComponent(id)}`)) as SwapView;
+  const getSwap = async (id: string) => (await call("GET", swapPath(id))) as SwapView;
   return {
     async upload(files, metadata) {
       const form = multipart(files);
@@ -182,11 +188,12 @@ export function createClient(url: string, key?: string): Client {
       return (await call("POST", "/v1/search", form)) as SearchAnswer;
     },
     embed: async (files) => (await call("POST", "/v1/embeddings", multipart(files))) as EmbedAnswer,
-    async activate(model, { force, skipDamaged } = {}) {
-      const query = queryOf({ force: force && "true", skipDamaged: skipDamaged && "true" });
-      const path = `/v1/models/${encodeURIComponent(model)}/activate?${query}`;
+    async activate(model, { force = false, skipDamaged = false, review } = {}) {
+      const path = `/v1/models/${encodeURIComponent(model)}/activate?${queryOf({ force, skipDamaged, review })}`;
       return ((await call("POST", path)) as { swap: SwapView }).swap;
     },
+    approve: async (id) => ((await call("POST", `${swapPath(id)}/approve`)) as { swap: SwapView }).swap,
+    discard: async (id) => ((await call("POST", `${swapPath(id)}/discard`)) as { swap: SwapView }).swap,
     rollback: async () => ((await call("POST", "/v1/rollback")) as { swap: SwapView }).swap,
     async *images({ limit = Number.POSITIVE_INFINITY, filter } = {}) {
       let left = limit;
@@ -211,7 +218,7 @@ export function createClient(url: string, key?: string): Client {
     async *follow(id) {
       for (let attempt = 1; ; attempt++) {
         try {
-          const { ok, body } = await ask("GET", `/v1/swaps/${encodeURIComponent(id)}/events`);
+          const { ok, body } = await ask("GET", `${swapPath(id)}/events`);
           // Where there are no events, the swap itself or the reason why there is none.
           for await (const swap of ok && body ? readEvents<SwapView>(body) : [await getSwap(id)]) {
             yield swap;
@@ -228,7 +235,9 @@ export function createClient(url: string, key?: string): Client {
   };
 }
 
-function queryOf(values: Readonly<Record<string, string | number | undefined>>): URLSearchParams {
+const swapPath = (id: string) => `/v1/swaps/${encodeURIComponent(id)}`;
+
+function queryOf(values: Readonly<Record<string, string | number | boolean | undefined>>): URLSearchParams {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) if (value !== undefined) query.append(name, `${value}`);
   return query;

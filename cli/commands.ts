@@ -52,6 +52,14 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "move a running server to another model",
     load: () => import("./commands/activate.ts"),
   },
+  approve: {
+    summary: "let a swap that waits for approval switch",
+    load: () => import("./commands/approve.ts"),
+  },
+  discard: {
+    summary: "end a swap that waits for approval",
+    load: () => import("./commands/discard.ts"),
+  },
   rollback: {
     summary: "move a running server back to the model before",
     load: () => import("./commands/rollback.ts"),

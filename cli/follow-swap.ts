@@ -1,12 +1,12 @@
-// What `activate` and `rollback` share: a swap begun and followed to its end.
+// What commands about a swap share: it is followed to its end, or to where it waits for approval.
 import { AppError } from "../core/errors.ts";
 import { percent } from "../core/percent.ts";
-import type { SwapReport, SwapView } from "../server/domain/swap.ts";
+import { awaitsApproval, type SwapReport, type SwapView } from "../server/domain/swap.ts";
 import type { Client } from "./client.ts";
 import { showProgress } from "./progress.ts";
 
 /**
- * Follows a swap until it has ended and prints how, and what the gate found.
+ * Follows a swap until it has ended, or waits for approval, and prints how, and what the gate found.
  *
  * @throws AppError with the server's reason where the swap failed, `invalid_model` where it was cancelled: then the
  *   model from before still answers.
@@ -22,6 +22,7 @@ export async function followSwap(
   for await (swap of client.follow(begun.id)) {
     if (swap.state !== state) progress.say(swap.state);
     state = swap.state;
+    if (awaitsApproval(swap)) break;
     if (swap.progress && swap.state === "backfilling") progress.update(swap.progress.done, swap.progress.total);
   }
   progress.stop();
@@ -31,17 +32,36 @@ export async function followSwap(
     const { code, detail } = swap.error ?? {};
     throw new AppError(code ?? "invalid_model", detail ?? `The swap was ${swap.state}; nothing has changed.`);
   }
-  if (!json) console.log(`"${swap.model.name}" answers now.`);
+  if (json) return;
+  if (awaitsApproval(swap)) {
+    console.log(
+      `"${swap.model.name}" waits for your word; the model before answers until then, and uploads go to both.`,
+    );
+    console.log("Let it answer:  moco-search approve\nDrop it:        moco-search discard");
+  } else console.log(`"${swap.model.name}" answers now.`);
+}
+
+/**
+ * The swap that waits for approval.
+ *
+ * @param id Of a certain one.
+ * @throws AppError `not_in_review` where none does.
+ */
+export async function swapInReview(client: Client, id: string | undefined): Promise<string> {
+  const { swap } = id === undefined ? await client.models() : { swap: await client.swap(id) };
+  if (swap && awaitsApproval(swap)) return swap.id;
+  const why = swap ? `swap ${swap.id} is ${swap.state}` : "no swap runs";
+  throw new AppError("not_in_review", `Expected a swap that waits for approval but ${why}.`);
 }
 
 /** A report in a few lines. */
-function describe({ contents, recallAt10, comparison, skipped }: SwapReport): string {
+function describe({ contents, recallAt10, comparison, skipped, warnings = [] }: SwapReport): string {
   const lines = [`${contents} images; the index finds ${percent(recallAt10)} of the 10 nearest.`];
   if (skipped) {
     lines.push(`${skipped.contents} left out, as their files are missing or damaged: ${skipped.images.join(", ")}.`);
   }
   if (!comparison) return lines.join("\n");
-  const { neighbours, scores, retrieval } = comparison;
+  const { neighbours, scores, retrieval, views } = comparison;
   lines.push(`${percent(neighbours.overlapAt10)} of the 10 nearest are the same as before.`);
   const changed = neighbours.changedMost.slice(0, 3).map(({ id, overlapAt10 }) => `${id} (${percent(overlapAt10)})`);
   if (changed.length > 0) lines.push(`Changed most: ${changed.join(", ")}.`);
@@ -56,6 +76,13 @@ function describe({ contents, recallAt10, comparison, skipped }: SwapReport): st
     const { key, images, before, after } = retrieval;
     lines.push(`Mean average precision on the ${images} images that "${key}" groups: ${change(before, after)}.`);
   }
+  if (views) {
+    const { images, before, after, pixels } = views;
+    lines.push(
+      `The other crop of an image is found first for ${percent(before)} → ${percent(after)} of ${images}; by comparing pixels for ${percent(pixels)}.`,
+    );
+  }
+  lines.push(...warnings.map((warning) => `Attention: ${warning}`));
   return lines.join("\n");
 }
 

@@ -40,6 +40,7 @@ export const ERRORS = {
   model_exists: { status: 409, title: "A model of that name exists" },
   swap_in_progress: { status: 409, title: "Another swap is running" },
   swap_finished: { status: 409, title: "The swap has ended" },
+  not_in_review: { status: 409, title: "The swap does not wait for approval" },
   no_previous_generation: { status: 409, title: "There is nothing to roll back to" },
   not_ready: { status: 503, title: "The server is not ready", retryAfter: 2 },
   overloaded: { status: 503, title: "The server is busy", retryAfter: 1 },

@@ -50,9 +50,11 @@ export const configSchema = z.strictObject({
   /** Demands API keys on loopback too, as behind a reverse proxy. Other addresses always demand them. */
   requireKeys: flag.default(false),
   /** Key of the metadata that says which images belong together: a swap must not find less of them. */
-  goldenKey: z.string().min(1, "expected a key").optional(),
+  goldenKey: z.string().min(1, "expected a key").default("label"),
   /** How much the mean average precision on those images may drop in a swap, 0..1. */
   allowedDrop: number.min(0, "expected 0 to 1").max(1, "expected 0 to 1").default(0.02),
+  /** Swaps wait for approval before the switch, where their beginning does not say otherwise. */
+  review: flag.default(false),
   /** Activates each model that appears in the models folder. */
   autoActivate: flag.default(false),
   /** Requests a minute from one client where API keys are demanded; 0 for no limit. */

@@ -66,7 +66,15 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     ready: () => !stopping.signal.aborted && notReadyReason(generations) === undefined,
   });
   const open = (record: GenerationRecord) => parts.openGeneration(record, storage, config, { logger, metrics });
-  const swaps = createSwaps({ storage, generations, modelsFolder: config.models, gate: config, open, logger });
+  const swaps = createSwaps({
+    storage,
+    generations,
+    modelsFolder: config.models,
+    gate: config,
+    review: config.review,
+    open,
+    logger,
+  });
   let watcher: ModelWatcher | undefined;
   const app = createApp({
     collection: createCollection({ storage, generations }),

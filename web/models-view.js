@@ -3,7 +3,7 @@ import { showComparison } from "./comparison.js";
 import { trainingCurves } from "./curve.js";
 import { button, el, notice } from "./dom.js";
 import { factList, formatVersion, recipeList } from "./model-facts.js";
-import { isOver, swapPanel } from "./swap-panel.js";
+import { awaitsApproval, isOver, swapPanel } from "./swap-panel.js";
 
 /** Before a stream of events that broke off is asked for again, in milliseconds. */
 const RETRY = 1000;
@@ -80,8 +80,11 @@ export function createModelsView({ api, toast, status }) {
     shown = swap.id;
     setAddress(`#/models?swap=${encodeURIComponent(swap.id)}`);
     comparison.replaceChildren();
+    const ask = (what) => () => api.post(`${addressOf(swap.id)}/${what}`).catch((error) => toast(error.message));
     const panel = swapPanel({
-      cancel: () => api.post(`${addressOf(swap.id)}/cancel`).catch((error) => toast(error.message)),
+      cancel: ask("cancel"),
+      approve: ask("approve"),
+      discard: ask("discard"),
       close() {
         for (const place of [swapPlace, comparison]) place.replaceChildren();
         setAddress("#/models");
@@ -96,6 +99,7 @@ export function createModelsView({ api, toast, status }) {
         for await (const next of api.events(`${addressOf(swap.id)}/events`)) {
           latest = next;
           panel.show(latest);
+          if (awaitsApproval(latest) && !comparison.hasChildNodes()) compare(latest, await load());
         }
       } catch (error) {
         if (error.code === "swap_not_found") return;
@@ -103,13 +107,18 @@ export function createModelsView({ api, toast, status }) {
       if (!isOver(latest)) await new Promise((resolve) => setTimeout(resolve, RETRY));
     }
     const answer = await load();
-    const found = latest.report?.comparison;
-    if (!found || shown !== swap.id) return;
+    if (shown === swap.id) compare(latest, answer);
+  };
+
+  /** Shows a swap's candidate beside the model before. */
+  const compare = ({ report, replaces, model, generation }, answer) => {
+    const found = report?.comparison;
+    if (!found) return;
     const nameOf = (number) => {
       const served = [answer?.active, answer?.previous].find((one) => one?.generation === number);
       return served ? `${served.card.name} (generation ${number})` : `generation ${number}`;
     };
-    const names = { before: nameOf(latest.replaces), after: `${latest.model.name} (generation ${latest.generation})` };
+    const names = { before: nameOf(replaces), after: `${model.name} (generation ${generation})` };
     comparison.replaceChildren(showComparison(api, found, names));
   };
 
@@ -137,9 +146,14 @@ export function createModelsView({ api, toast, status }) {
       loading: "Being activated",
       available: "",
     }[state];
-    const activate = button(`Activate ${name}`, () => begin(`/v1/models/${encodeURIComponent(name)}/activate`), {
+    const activatePath = `/v1/models/${encodeURIComponent(name)}/activate`;
+    const activate = button(`Activate ${name}`, () => begin(activatePath), {
       kind: "primary",
       disabled: Boolean(swap),
+    });
+    const review = button(`Review ${name}`, () => begin(`${activatePath}?review=true`), {
+      disabled: Boolean(swap),
+      title: "Embeds every image, shows what would change, and waits for your word",
     });
     return el(
       "li",
@@ -149,7 +163,7 @@ export function createModelsView({ api, toast, status }) {
       factList(facts),
       ...trainingCurves(facts.training?.curve),
       facts.training && recipeList(facts.training.recipe),
-      state === "available" && activate,
+      state === "available" && el("div", { class: "row" }, activate, review),
     );
   };
 

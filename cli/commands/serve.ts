@@ -23,7 +23,11 @@ export const command = new Command("serve")
   .option("--device <name>", "where the encoder computes: auto, cpu, webgpu, cuda, coreml or dml (default: cpu)")
   .option("--threads <number>", "threads of the encoder (default: all cores)")
   .option("--auto-activate", "activate each model that appears in the models folder")
-  .option("--golden-key <key>", "metadata key of images that belong together: a swap must not find less of them")
+  .option("--review", "swaps wait before the switch until someone approves or discards them")
+  .option(
+    "--golden-key <key>",
+    "metadata key of images that belong together: a swap must not find less of them (default: label)",
+  )
   .option("--require-keys", "demand API keys on this machine too, as behind a reverse proxy")
   .option("--log-level <level>", "silent, fatal, error, warn, info, debug or trace, on stderr (default: warn)")
   .option("--json", "print one line of JSON when the server is ready")

@@ -15,6 +15,10 @@ export type SwapState = z.infer<typeof swapStateSchema>;
 export const hasEnded = ({ state }: { readonly state: SwapState }): boolean =>
   !RUNNING_STATES.some((running) => running === state);
 
+/** True where a swap is ready and waits until someone approves or discards it. */
+export const awaitsApproval = ({ state, review, approvedAt }: SwapRecord): boolean =>
+  state === "ready" && review && approvedAt === undefined;
+
 /** Percentiles. */
 const quantilesSchema = z.strictObject({
   p1: z.number(),
@@ -55,6 +59,17 @@ const retrievalSchema = z.strictObject({
 
 export type RetrievalComparison = Readonly<z.infer<typeof retrievalSchema>>;
 
+/** Two crops of one image: how often the second is the nearest of all second crops to the first, 0..1. */
+const viewsSchema = z.strictObject({
+  images: z.int(),
+  before: z.number(),
+  after: z.number(),
+  /** By comparing pixels, without any model. */
+  pixels: z.number(),
+});
+
+export type ViewsComparison = Readonly<z.infer<typeof viewsSchema>>;
+
 /** A candidate beside the generation that it replaces (`before` and `after`), over a sample of what is stored. */
 const comparisonSchema = z.strictObject({
   neighbours: z.strictObject({
@@ -76,8 +91,10 @@ const comparisonSchema = z.strictObject({
   }),
   /** Where there are two images or more. */
   scores: z.strictObject({ before: scoreDistributionSchema, after: scoreDistributionSchema }).optional(),
-  /** Where a golden set is given. */
+  /** Where metadata says which images belong together. */
   retrieval: retrievalSchema.optional(),
+  /** Needs no labels; absent in reports of older versions, and where too few images are stored. */
+  views: viewsSchema.optional(),
 });
 
 export type Comparison = Readonly<z.infer<typeof comparisonSchema>>;
@@ -94,6 +111,8 @@ const swapReportSchema = z.strictObject({
   comparison: comparisonSchema.optional(),
   /** Contents that were left out, as their stored files are missing or damaged, and up to 100 images that have them. */
   skipped: z.strictObject({ contents: z.int(), images: z.array(z.string()) }).optional(),
+  /** What a person should know before the candidate answers, in sentences. */
+  warnings: z.array(z.string()).optional(),
 });
 
 export type SwapReport = Readonly<z.infer<typeof swapReportSchema>>;
@@ -129,11 +148,20 @@ const recordShape = {
   force: z.boolean(),
   /** Goes on without images whose stored files are missing or damaged; a rollback always does. */
   skipDamaged: z.boolean(),
+  /** Waits in the state `ready`, for as long as it takes, until it is approved or discarded. */
+  review: z.boolean(),
+  approvedAt: z.iso.datetime().optional(),
   report: swapReportSchema.optional(),
   error: swapErrorSchema.optional(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
 };
+
+/** What is asked of a swap when it begins; what is left out is false. */
+export interface SwapOptions extends Pick<SwapRecord, "force"> {
+  readonly skipDamaged?: boolean | undefined;
+  readonly review?: boolean | undefined;
+}
 
 /** A swap as it is stored. */
 export type SwapRecord = Readonly<z.infer<z.ZodObject<typeof recordShape>>>;

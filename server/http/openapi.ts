@@ -198,6 +198,22 @@ const paths: ZodOpenApiPathsObject = {
       requestParams: { path: z.object(id) },
     }),
   },
+  "/v1/swaps/{id}/approve": {
+    post: operation(
+      "Let a swap that waits for approval switch",
+      ["202", responses.swapStartedSchema],
+      ["swap_not_found", "not_in_review", "swap_finished", "storage_full"],
+      { requestParams: { path: z.object(id) } },
+    ),
+  },
+  "/v1/swaps/{id}/discard": {
+    post: operation(
+      "End a swap that waits for approval; nothing changes",
+      ["202", responses.swapStartedSchema],
+      ["swap_not_found", "not_in_review", "swap_finished"],
+      { requestParams: { path: z.object(id) } },
+    ),
+  },
   "/livez": { get: operation("The process answers", ["200", responses.healthSchema]) },
   "/readyz": { get: operation("The server can search and embed", ["200", responses.healthSchema], ["not_ready"]) },
   "/metrics": { get: operation("Prometheus metrics", ["200"]) },

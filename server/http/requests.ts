@@ -66,6 +66,8 @@ export const activateQuerySchema = z.strictObject({
   force: z.stringbool().default(false),
   /** Goes on without images whose stored files are missing or damaged. */
   skipDamaged: z.stringbool().default(false),
+  /** Waits before the switch until it is approved or discarded. Default: as the server is configured. */
+  review: z.stringbool().optional(),
 });
 
 /** Matches that can be paged through. */

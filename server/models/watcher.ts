@@ -32,7 +32,11 @@ export function watchModels(
   const known = new Map<string, string | undefined>();
   const keyOf = (card: Model["card"]) => `${card.name} ${card.version} ${encoderKey(card)}`;
 
+  /** A swap may wait for approval; looking goes on meanwhile. */
+  let activating: Promise<void> = Promise.resolve();
+
   const activate = async (name: string): Promise<void> => {
+    if (stop.signal.aborted) return;
     try {
       const { id } = await swaps.begin(name);
       logger.info({ model: name, swap: id }, "activating the new model");
@@ -41,7 +45,7 @@ export function watchModels(
       if (error.code === "model_active") return;
       if (error.code !== "swap_in_progress") throw error;
       await swaps.settled();
-      if (!stop.signal.aborted) await activate(name);
+      await activate(name);
     }
   };
 
@@ -54,7 +58,11 @@ export function watchModels(
       known.set(keyOf(entry.model.card), isFirst ? undefined : new Date().toISOString());
       if (isFirst) continue;
       logger.info({ model: entry.name, version: entry.model.card.version }, "a new model is there");
-      if (autoActivate) await activate(entry.name);
+      if (autoActivate) {
+        activating = activating
+          .then(() => activate(entry.name))
+          .catch((error) => logger.error({ err: error, model: entry.name }, "the new model could not be activated"));
+      }
     }
   };
 
@@ -71,6 +79,7 @@ export function watchModels(
     async close() {
       stop.abort();
       await ended;
+      await activating;
     },
   };
 }

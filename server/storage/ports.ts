@@ -10,7 +10,7 @@ import type { Content, Embedding, Found } from "../domain/content.ts";
 import type { Filter } from "../domain/filter.ts";
 import type { GenerationRecord } from "../domain/generation.ts";
 import type { Image, ImageMatch, Metadata, NewImage, UploadKey } from "../domain/image.ts";
-import type { SwapError, SwapRecord, SwapReport, SwapState } from "../domain/swap.ts";
+import type { SwapError, SwapOptions, SwapRecord, SwapReport, SwapState } from "../domain/swap.ts";
 
 /** A storage backend, open. */
 export interface Storage {
@@ -190,10 +190,7 @@ export interface SwapCatalogue {
    * @throws AppError `swap_in_progress`, `not_ready` where no generation is active, `model_active` where the card is of the
    *   encoder that is active: replaced by itself, it would be what a rollback goes back to.
    */
-  begin(
-    card: ModelCard,
-    options: { readonly force: boolean; readonly skipDamaged?: boolean | undefined },
-  ): Promise<SwapRecord>;
+  begin(card: ModelCard, options: SwapOptions): Promise<SwapRecord>;
   /**
    * Begins a swap back to the generation that was active before. It goes on without images whose files are damaged.
    *
@@ -202,6 +199,12 @@ export interface SwapCatalogue {
   beginRollback(): Promise<SwapRecord>;
   enter(id: string, state: SwapState): Promise<void>;
   report(id: string, report: SwapReport): Promise<void>;
+  /**
+   * Lets a swap that waits for approval go on to its switch.
+   *
+   * @throws AppError `not_in_review` where it does not wait.
+   */
+  approve(id: string): Promise<SwapRecord>;
   /** Ends a swap without a switch. A generation that was made for it has `failed`. */
   end(id: string, state: "failed" | "cancelled", error?: SwapError): Promise<void>;
   /**

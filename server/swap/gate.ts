@@ -1,11 +1,12 @@
 // The gate of a swap: what a candidate must show before it may answer.
 import { AppError } from "../../core/errors.ts";
 import { percent } from "../../core/percent.ts";
-import type { SwapReport } from "../domain/swap.ts";
+import type { Comparison, SwapReport } from "../domain/swap.ts";
 import type { Generation } from "../generation/generation.ts";
-import type { Catalogue } from "../storage/ports.ts";
+import type { Catalogue, Storage } from "../storage/ports.ts";
 import { compareGenerations } from "./comparison.ts";
 import { compareRetrieval } from "./golden-set.ts";
+import { compareViews } from "./views.ts";
 
 /** Least recall of the index against exact search. */
 const MIN_RECALL = 0.95;
@@ -17,10 +18,15 @@ const SAMPLE = 100;
 /** Attempts to count index and catalogue at one sequence number, while changes go on. */
 const COUNTS = 1000;
 
+/** Where fewer of the 10 nearest stay the same, users will notice. */
+const MIN_OVERLAP = 0.2;
+/** How much less often than the active model it may find an image's other crop without a word. */
+const ALLOWED_VIEWS_DROP = 0.1;
+
 /** What the gate asks of a candidate beyond a sound index. */
 export interface GateOptions {
-  /** Key of the metadata that says which images belong together. Without it retrieval is not compared. */
-  readonly goldenKey?: string | undefined;
+  /** Key of the metadata that says which images belong together. Where no images do, retrieval is not compared. */
+  readonly goldenKey: string;
   /** Mean average precision on those images may be so much below the active model's, 0..1. */
   readonly allowedDrop: number;
 }
@@ -34,23 +40,50 @@ export interface GateOptions {
 export async function examine(
   candidate: Generation,
   active: Generation | undefined,
-  catalogue: Catalogue,
+  storage: Pick<Storage, "catalogue" | "images">,
   { goldenKey: key, allowedDrop }: GateOptions,
 ): Promise<{ report: SwapReport; worse?: AppError }> {
+  const { catalogue } = storage;
   const report = await examineIndex(candidate, catalogue);
   if (!active) return { report };
-  const comparison = await compareGenerations(active, candidate, catalogue);
   const encoders = { before: active.encoder, after: candidate.encoder };
-  const found = key === undefined ? undefined : await compareRetrieval(key, encoders, catalogue);
-  if (!found) return { report: { ...report, comparison } };
-  const retrieval = { key: key!, allowedDrop, ...found };
-  const full: SwapReport = { ...report, comparison: { ...comparison, retrieval } };
-  if (found.after >= found.before - allowedDrop) return { report: full };
-  const worse = new AppError(
-    "worse_model",
-    `Model "${candidate.card.name}" was not activated: on the ${found.images} images that "${key}" groups, its mean average precision is ${found.after.toFixed(3)} where the active model has ${found.before.toFixed(3)}, and a drop of ${allowedDrop} is allowed. Force it where that is meant.`,
-  );
-  return { report: full, worse };
+  const found = await compareRetrieval(key, encoders, catalogue);
+  const views = await compareViews(active, candidate, storage);
+  const comparison: Comparison = {
+    ...(await compareGenerations(active, candidate, catalogue)),
+    ...(found && { retrieval: { key, allowedDrop, ...found } }),
+    ...(views && { views }),
+  };
+  const less = findsLess(comparison);
+  const warnings = [...(less === undefined ? [] : [`${less}.`]), ...warningsOf(comparison)];
+  const full = { ...report, comparison, warnings };
+  if (less === undefined) return { report: full };
+  const why = `Model "${candidate.card.name}" was not activated: ${less}. Force it where that is meant.`;
+  return { report: full, worse: new AppError("worse_model", why) };
+}
+
+/** In words, that the candidate finds too few of the images that belong together. */
+function findsLess({ retrieval }: Comparison): string | undefined {
+  if (!retrieval || retrieval.after >= retrieval.before - retrieval.allowedDrop) return undefined;
+  const { images, key, before, after, allowedDrop } = retrieval;
+  return `on the ${images} images that "${key}" groups, its mean average precision is ${after.toFixed(3)} where the active model has ${before.toFixed(3)}, and a drop of ${allowedDrop} is allowed`;
+}
+
+/** What a person should know who has no labels. */
+function warningsOf({ neighbours, views }: Comparison): string[] {
+  const warnings: string[] = [];
+  if (neighbours.sample > 0 && neighbours.overlapAt10 < MIN_OVERLAP) {
+    warnings.push(
+      `Only ${percent(neighbours.overlapAt10)} of the 10 nearest images are the same as before: searches will answer otherwise.`,
+    );
+  }
+  if (!views) return warnings;
+  const { images, before, after, pixels } = views;
+  const own = `It finds the other crop of ${percent(after)} of ${images} images first`;
+  if (after <= pixels)
+    warnings.push(`${own}, and comparing pixels ${percent(pixels)}: it has learned next to nothing.`);
+  else if (after < before - ALLOWED_VIEWS_DROP) warnings.push(`${own}, and the active model ${percent(before)}.`);
+  return warnings;
 }
 
 async function examineIndex(candidate: Generation, catalogue: Catalogue): Promise<SwapReport> {

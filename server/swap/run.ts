@@ -1,5 +1,6 @@
 // One swap from its first step to its last. Each state is on disk before its work begins, so that after a crash the
 // swap can be run again from the start; what it had embedded stays and is not computed twice.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
 import { readModel, readOnnx } from "../../core/model-folder.ts";
@@ -20,6 +21,8 @@ export interface SwapDeps {
   readonly generations: Generations;
   readonly modelsFolder: string;
   readonly gate: GateOptions;
+  /** Whether a swap waits for approval where its beginning does not say so. */
+  readonly review: boolean;
   readonly open: (record: GenerationRecord) => Promise<Generation>;
   readonly logger: Logger;
 }
@@ -37,6 +40,9 @@ export interface SwapControl {
  * fails: its backfill never catches up.
  */
 const REFUSALS = 10;
+
+/** Between two looks at whether a swap is approved. */
+const APPROVAL_LOOK_MS = 200;
 
 /**
  * Runs a swap to its switch. Where it throws nothing has changed: the active generation still answers and the
@@ -71,12 +77,17 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
       const skipped = await backfill(candidate, storage, { signal, onProgress, skipDamaged: swap.skipDamaged });
       await enter("verifying");
       const replaced = swap.kind === "activate" ? generations.active() : undefined;
-      const { report, worse } = await examine(candidate, replaced, catalogue, deps.gate);
+      const { report, worse } = await examine(candidate, replaced, storage, deps.gate);
       await candidate.warm(); // still alive
       const left = await reportOfSkipped(skipped, catalogue);
       await catalogue.swaps.report(swap.id, { ...report, ...(left && { skipped: left }) });
-      if (worse && !swap.force) throw worse;
+      for (const warning of report.warnings ?? []) logger.warn({ swap: swap.id }, warning);
+      if (worse && !swap.force && !swap.review) throw worse;
       await enter("ready");
+      if (swap.review) {
+        await approval(swap.id, catalogue, signal);
+        await candidate.warm(); // still alive, days later maybe
+      }
       signal.throwIfAborted();
       onSwitching(true);
       if (await catalogue.swaps.switchTo(swap.id, skipped)) break;
@@ -90,6 +101,13 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
   await takeOver(candidate, deps);
   onSwitching(false);
   logger.info({ swap: swap.id, generation: candidate.number, model: candidate.card.name }, "swap: active");
+}
+
+/** Resolves once the swap is approved, which the catalogue tells; until then new images are embedded for both. */
+async function approval(id: string, { swaps }: Storage["catalogue"], signal: AbortSignal): Promise<void> {
+  while (!(await swaps.get(id))?.approvedAt) {
+    await sleep(APPROVAL_LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
 }
 
 /** Copies the model into the storage, makes room by closing the generation before the active one, and opens it. */

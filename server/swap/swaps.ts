@@ -2,7 +2,15 @@
 import { AppError } from "../../core/errors.ts";
 import { readModel } from "../../core/model-folder.ts";
 import { type GenerationRecord, namedModel } from "../domain/generation.ts";
-import { hasEnded, type Progress, type SwapError, type SwapRecord, type SwapView } from "../domain/swap.ts";
+import {
+  awaitsApproval,
+  hasEnded,
+  type Progress,
+  type SwapError,
+  type SwapOptions,
+  type SwapRecord,
+  type SwapView,
+} from "../domain/swap.ts";
 import { removeUnused, runSwap, type SwapDeps } from "./run.ts";
 
 export interface Swaps {
@@ -11,9 +19,10 @@ export interface Swaps {
    *
    * @param options.force Activates it where it finds less than the active model; what is broken stays refused.
    * @param options.skipDamaged Goes on without images whose stored files are missing or damaged; the report names them.
+   * @param options.review Waits in `ready` until it is approved or discarded. Default: as the server is configured.
    * @throws AppError `model_not_found`, `invalid_model`, `model_active`, `swap_in_progress`, `not_ready`.
    */
-  begin(name: string, options?: { force?: boolean; skipDamaged?: boolean }): Promise<SwapView>;
+  begin(name: string, options?: Partial<SwapOptions>): Promise<SwapView>;
   /**
    * Begins to go back to the generation that was active before.
    *
@@ -34,6 +43,14 @@ export interface Swaps {
    * @throws AppError `swap_not_found`, or `swap_finished` where it has ended or is switching.
    */
   cancel(id: string): Promise<SwapView>;
+  /**
+   * Lets a swap that waits for approval switch.
+   *
+   * @throws AppError `swap_not_found`, `not_in_review`, `swap_finished`.
+   */
+  approve(id: string): Promise<SwapView>;
+  /** Ends a swap that waits for approval as `cancelled`. Errors as {@link Swaps.approve}. */
+  discard(id: string): Promise<SwapView>;
   /** Continues the swap that a stop or a crash interrupted. */
   resume(): Promise<void>;
   /** Resolves when no swap runs. */
@@ -123,11 +140,21 @@ export function createSwaps(deps: SwapDeps): Swaps {
     return view(swap);
   };
 
+  const cancel = async (id: string): Promise<SwapView> => {
+    const swap = await get(id);
+    const isSwitching = swap.state === "ready" && !awaitsApproval(swap);
+    if (current?.id !== id || hasEnded(swap) || isSwitching || current.isSwitching) {
+      throw new AppError("swap_finished", `Swap ${id} cannot be cancelled any more: it is ${swap.state}.`);
+    }
+    current.abort.abort(CANCELLED);
+    return swap;
+  };
+
   return {
-    async begin(name, { force = false, skipDamaged = false } = {}) {
+    async begin(name, { force = false, skipDamaged = false, review = deps.review } = {}) {
       generations.active();
       const { card } = await readModel(modelsFolder, name);
-      return begin(() => catalogue.swaps.begin(card, { force, skipDamaged }));
+      return begin(() => catalogue.swaps.begin(card, { force, skipDamaged, review }));
     },
     rollback: () => begin(() => catalogue.swaps.beginRollback()),
     get,
@@ -137,13 +164,15 @@ export function createSwaps(deps: SwapDeps): Swaps {
       const swap = await catalogue.swaps.running();
       return swap && view(swap);
     },
-    async cancel(id) {
+    cancel,
+    async approve(id) {
+      await get(id);
+      return view(await catalogue.swaps.approve(id));
+    },
+    async discard(id) {
       const swap = await get(id);
-      if (current?.id !== id || hasEnded(swap) || swap.state === "ready" || current.isSwitching) {
-        throw new AppError("swap_finished", `Swap ${id} cannot be cancelled any more: it is ${swap.state}.`);
-      }
-      current.abort.abort(CANCELLED);
-      return swap;
+      if (awaitsApproval(swap)) return cancel(id);
+      throw new AppError("not_in_review", `Swap ${id} is ${swap.state} and does not wait for approval.`);
     },
     async resume() {
       const swap = await catalogue.swaps.running();

@@ -12,7 +12,7 @@ import {
   type GenerationState,
 } from "../../server/domain/generation.ts";
 import type { Image, NewImage } from "../../server/domain/image.ts";
-import { hasEnded, type SwapRecord } from "../../server/domain/swap.ts";
+import { awaitsApproval, hasEnded, type SwapOptions, type SwapRecord } from "../../server/domain/swap.ts";
 import type { Catalogue, Change } from "../../server/storage/ports.ts";
 
 type StoredImage = Pick<Image, "id" | "metadata" | "createdAt"> & { readonly number: number; readonly content: number };
@@ -90,7 +90,8 @@ export function createMemoryCatalogue(): Catalogue {
     return changed;
   };
   const beginSwap = (
-    options: Pick<SwapRecord, "kind" | "force" | "skipDamaged">,
+    kind: SwapRecord["kind"],
+    { force, review = false, skipDamaged = false }: SwapOptions,
     choose: () => number | undefined,
   ): SwapRecord => {
     const other = running();
@@ -101,11 +102,14 @@ export function createMemoryCatalogue(): Catalogue {
     if (generation === undefined) throw new AppError("no_previous_generation", "There is none.");
     const at = now();
     const swap = {
-      ...options,
       id: newId(),
+      kind,
       generation,
       replaces,
       state: "loading",
+      force,
+      review,
+      skipDamaged,
       createdAt: at,
       updatedAt: at,
     } as const;
@@ -240,15 +244,19 @@ export function createMemoryCatalogue(): Catalogue {
       get: async (id) => swaps.find((swap) => swap.id === id),
       running: async () => running(),
       newest: async (limit) => [...swaps].reverse().slice(0, limit),
-      begin: async (card, { force, skipDamaged = false }) =>
-        beginSwap({ kind: "activate", force, skipDamaged }, () => {
+      begin: async (card, options) =>
+        beginSwap("activate", options, () => {
           checkReplaces(card, inState("active")!);
           return addGeneration(card, "candidate").number;
         }),
       beginRollback: async () =>
-        beginSwap({ kind: "rollback", force: false, skipDamaged: true }, () => inState("retired")?.number),
+        beginSwap("rollback", { force: false, skipDamaged: true }, () => inState("retired")?.number),
       enter: async (id, state) => void changeSwap(id, { state }),
       report: async (id, report) => void changeSwap(id, { report }),
+      async approve(id) {
+        if (!awaitsApproval(changeSwap(id, {}))) throw new AppError("not_in_review", `Swap ${id} does not wait.`);
+        return changeSwap(id, { approvedAt: now() });
+      },
       async end(id, state, error) {
         const { kind, generation } = changeSwap(id, { state, ...(error && { error }) });
         if (kind === "activate") setState(generation, "failed");

@@ -95,6 +95,11 @@ const VERSIONS = [
 `,
   // A swap that goes on without images whose files are missing or damaged.
   "ALTER TABLE swaps ADD COLUMN skip_damaged INTEGER NOT NULL DEFAULT 0",
+  // A swap that waits until someone has looked at what it would change.
+  `
+  ALTER TABLE swaps ADD COLUMN review INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE swaps ADD COLUMN approved_at TEXT;
+`,
 ];
 
 /**

@@ -389,6 +389,27 @@ export function describeCatalogue(openEmpty: OpenEmpty): void {
         assert.equal((await catalogue.swaps.beginRollback()).skipDamaged, true);
       });
 
+      it("wait for approval where that is wanted, and only when ready", async () => {
+        await first();
+        const { id, review, approvedAt } = await catalogue.swaps.begin(cardOf({ seed: 2 }), {
+          force: false,
+          review: true,
+        });
+        assert.deepEqual([review, approvedAt], [true, undefined]);
+        await assert.rejects(catalogue.swaps.approve(id), { code: "not_in_review" });
+        await catalogue.swaps.enter(id, "ready");
+        const approved = await catalogue.swaps.approve(id);
+        assert.ok(Date.parse(approved.approvedAt!) <= Date.now());
+        assert.deepEqual(await catalogue.swaps.get(id), approved);
+        await assert.rejects(catalogue.swaps.approve(id), { code: "not_in_review" });
+        await catalogue.swaps.end(id, "cancelled");
+        await assert.rejects(catalogue.swaps.approve(id), { code: "swap_finished" });
+        const other = await catalogue.swaps.begin(cardOf({ seed: 2 }), { force: false });
+        assert.equal(other.review, false);
+        await catalogue.swaps.enter(other.id, "ready");
+        await assert.rejects(catalogue.swaps.approve(other.id), { code: "not_in_review" });
+      });
+
       it("end without a switch, once", async () => {
         await first();
         const { id, generation } = await catalogue.swaps.begin(cardOf({ seed: 2 }), { force: false });

@@ -153,7 +153,8 @@ describe("data folder", () => {
     const database = new Database(join(folder, DATABASE_FILE));
     database.exec(`
       DROP TRIGGER embedding_added; DROP TRIGGER embedding_removed; DROP TABLE sequence;
-      ALTER TABLE encoders DROP COLUMN embedded; ALTER TABLE swaps DROP COLUMN skip_damaged; PRAGMA user_version = 3;`);
+      ALTER TABLE encoders DROP COLUMN embedded; ALTER TABLE swaps DROP COLUMN skip_damaged;
+      ALTER TABLE swaps DROP COLUMN review; ALTER TABLE swaps DROP COLUMN approved_at; PRAGMA user_version = 3;`);
     database.close();
     const after = await open();
     assert.deepEqual(await after.catalogue.embeddings.tally(encoder), { sequence: 0, contents: 2, embedded: 2 });

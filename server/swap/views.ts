@@ -1,0 +1,77 @@
+// A measure that needs no labels: two crops of one image should be nearer to each other than to crops of other images.
+import { type Region, readImageInfo } from "../../core/decode.ts";
+import { AppError } from "../../core/errors.ts";
+import type { EncoderInput } from "../../core/model-card.ts";
+import { dot, normalised } from "../../core/vector.ts";
+import type { ViewsComparison } from "../domain/swap.ts";
+import { createPreparer, type Prepare } from "../encoder/preparer.ts";
+import type { Generation } from "../generation/generation.ts";
+import type { Storage } from "../storage/ports.ts";
+
+/** Images compared; each costs two runs of each encoder, one after another so that live requests come in between. */
+const SAMPLE = 40;
+/** Fewer say nothing. */
+const MIN_IMAGES = 20;
+/** A crop's share of width and of height. The two are at opposite corners and share the middle. */
+const CROP = 0.85;
+/** What pixels are compared at. */
+const PIXELS: EncoderInput = { width: 16, height: 16, fit: "fill", mean: [0, 0, 0], std: [1, 1, 1] };
+
+/** Compares two generations, and raw pixels, on a sample of what is stored. Undefined where too little is stored. */
+export async function compareViews(
+  active: Generation,
+  candidate: Generation,
+  { catalogue, images }: Pick<Storage, "catalogue" | "images">,
+): Promise<ViewsComparison | undefined> {
+  const numbers = await catalogue.contents.sample(SAMPLE);
+  if (numbers.length < MIN_IMAGES) return undefined;
+  const crops: Array<Record<"before" | "after" | "pixels", Views>> = [];
+  for (const sha256 of (await catalogue.contents.sha256s(numbers)).values()) {
+    const bytes = await images.get(sha256);
+    if (!bytes) continue; // deleted meanwhile
+    try {
+      const [one, other] = oppositeCorners(await readImageInfo(bytes)).map((region) => createPreparer(bytes, region));
+      const viewsBy = async (vectorOf: (prepare: Prepare) => Promise<Float32Array>): Promise<Views> => [
+        await vectorOf(one!),
+        await vectorOf(other!),
+      ];
+      crops.push({
+        before: await viewsBy(active.embed),
+        after: await viewsBy(candidate.embed),
+        pixels: await viewsBy(pixelVector),
+      });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error; // such as `overloaded`: it is only a sample
+    }
+  }
+  if (crops.length < MIN_IMAGES) return undefined;
+  const share = (kind: "before" | "after" | "pixels") => shareFound(crops.map((crop) => crop[kind]));
+  return { images: crops.length, before: share("before"), after: share("after"), pixels: share("pixels") };
+}
+
+/** Vectors of unit norm of the two crops. */
+type Views = readonly [Float32Array, Float32Array];
+
+function oppositeCorners({ width, height }: { width: number; height: number }): readonly [Region, Region] {
+  const size = { width: Math.ceil(width * CROP), height: Math.ceil(height * CROP) };
+  return [
+    { x: 0, y: 0, ...size },
+    { x: width - size.width, y: height - size.height, ...size },
+  ];
+}
+
+/** Pixels less their mean, of unit norm. */
+async function pixelVector(prepare: Prepare): Promise<Float32Array> {
+  const pixels = Float32Array.from(await prepare(PIXELS));
+  const mean = pixels.reduce((sum, value) => sum + value, 0) / pixels.length;
+  return normalised(pixels.map((value) => value - mean));
+}
+
+/** The share of first crops whose nearest second crop is that of the same image. */
+function shareFound(views: readonly Views[]): number {
+  const found = views.filter(([one, other], i) => {
+    const own = dot(one, other);
+    return views.every(([, another], j) => j === i || dot(one, another) < own);
+  });
+  return found.length / views.length;
+}
