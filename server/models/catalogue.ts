@@ -9,7 +9,7 @@ import type { Generations } from "../generation/generations.ts";
 import type { Swaps } from "../swap/swaps.ts";
 
 export interface ModelCatalogue {
-  /** `active` is what serves, even where models/ has another model of that name by now. */
+  /** `active` is the model that serves, even if models/ has another one of that name by now. */
   list(): Promise<ModelList>;
   /** @throws AppError `model_not_found`, `invalid_model`. */
   get(name: string): Promise<ModelView>;
