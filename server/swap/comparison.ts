@@ -1,4 +1,4 @@
-// What a change of model changes: whose neighbours, and what a score means.
+// What a change of model changes: which images are whose neighbours, and what a score means.
 import { dot } from "../../core/vector.ts";
 import type { Comparison, Quantiles, ScoreDistribution } from "../domain/swap.ts";
 import type { Generation } from "../generation/generation.ts";
@@ -9,7 +9,7 @@ const SAMPLE = 200;
 const NEIGHBOURS = 10;
 /** Examples of images whose neighbours changed most. */
 const EXAMPLES = 10;
-/** A pair of images taken at random reaches the threshold once in so many times. */
+/** One in this many random pairs of images scores at or above the threshold. */
 const PAIRS_PER_MATCH = 1000;
 
 interface Compared {

@@ -9,7 +9,7 @@ import { compareRetrieval } from "./golden-set.ts";
 
 /** Least recall of the index against exact search. */
 const MIN_RECALL = 0.95;
-/** Below this, the embeddings have collapsed. Only judged from so many contents on. */
+/** Below this spread the embeddings have collapsed; judged only with enough contents. */
 const MIN_SPREAD = 1e-3;
 const CONTENTS_TO_JUDGE_SPREAD = 20;
 /** Searches compared with exact search. */
@@ -17,19 +17,19 @@ const SAMPLE = 100;
 /** Attempts to count index and catalogue at one sequence number, while changes go on. */
 const COUNTS = 1000;
 
-/** What the gate asks of a candidate beyond a sound index. */
+/** What the gate demands of a candidate beyond a sound index. */
 export interface GateOptions {
-  /** Key of the metadata that says which images belong together. Without it retrieval is not compared. */
+  /** Metadata key that says which images belong together. Without it retrieval is not compared. */
   readonly goldenKey?: string | undefined;
-  /** Mean average precision on those images may be so much below the active model's, 0..1. */
+  /** How far mean average precision on those images may drop below the active model's, 0..1. */
   readonly allowedDrop: number;
 }
 
 /**
- * Examines a candidate whose backfill has ended: its index, and beside the active generation where one is given.
+ * Examines a candidate whose backfill has ended: checks its index and, where `active` is given, compares the two.
  *
  * @returns The report, and `worse` where the candidate finds less than the active model on the golden set.
- * @throws AppError `invalid_model` that says what is wrong with it: then nothing can force it.
+ * @throws AppError `invalid_model` where the candidate is broken, which `force` does not override.
  */
 export async function examine(
   candidate: Generation,
@@ -76,7 +76,7 @@ async function countBoth({ encoder, index }: Generation, catalogue: Catalogue) {
   for (let attempt = 1; ; attempt++) {
     const { sequence, ...counts } = await catalogue.embeddings.tally(encoder);
     const at = await index.size(sequence);
-    // Where a change came in between, the index may be past it already.
+    // A change may have come in between, and the index be ahead of the tally.
     if (at.sequence === sequence || attempt === COUNTS) return { ...counts, indexed: at.contents };
   }
 }

@@ -9,7 +9,7 @@ export interface Swaps {
   /**
    * Begins to replace the active generation by one of the model `name`; returns at once.
    *
-   * @param options.force Activates it where it finds less than the active model; what is broken stays refused.
+   * @param options.force Activates it even where it finds less than the active model; a broken one is refused anyway.
    * @throws AppError `model_not_found`, `invalid_model`, `model_active`, `swap_in_progress`, `not_ready`.
    */
   begin(name: string, options?: { force?: boolean }): Promise<SwapView>;
@@ -25,12 +25,12 @@ export interface Swaps {
   list(limit: number): Promise<SwapView[]>;
   /** The generation that a rollback goes back to. */
   previous(): Promise<GenerationRecord | undefined>;
-  /** The score from which images are alike to a generation, where a swap has compared it with another. */
+  /** The score threshold of a generation, if a swap has compared it with another; see `ScoreDistribution`. */
   threshold(generation: number): Promise<number | undefined>;
   /** The swap that runs. */
   running(): Promise<SwapView | undefined>;
   /**
-   * Cancels a swap; it ends as `cancelled` when its step under way allows.
+   * Cancels a swap; it ends as `cancelled` once the step under way can be stopped.
    *
    * @throws AppError `swap_not_found`, or `swap_finished` where it has ended or is switching.
    */
@@ -53,7 +53,7 @@ interface CurrentSwap {
   readonly abort: AbortController;
   readonly ended: Promise<void>;
   progress?: Progress;
-  /** The switch has been asked for, which is too late to cancel, and the new generation does not answer yet. */
+  /** True from the switch (too late to cancel) until the new generation answers. */
   isSwitching: boolean;
 }
 
