@@ -1,4 +1,4 @@
-// The data folder: SQLite, image files, copies of encoders, and hnswlib's snapshots. What is acknowledged is on disk here.
+// Opens a data folder: SQLite, image files, copies of encoders, and hnswlib's snapshots.
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ import { removeUnusedBlobs } from "./unused-blobs.ts";
 export interface StorageOptions {
   /** What starts the thread of an index. */
   readonly startThread?: typeof startIndexThread | undefined;
-  /** Puts something between the catalogue and everything that uses it, the indexes that follow it included. */
+  /** Wraps the catalogue for all that uses it, the indexes that follow it included. */
   readonly wrapCatalogue?: (catalogue: Catalogue) => Catalogue;
 }
 

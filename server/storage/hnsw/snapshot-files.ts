@@ -1,5 +1,5 @@
-// Snapshots of indexes: index/<encoder>-<SHA-256>.hnsw in the data folder. The name holds the checksum of what was
-// written, so a file that is damaged, cut off or not ours shows itself. Snapshots only save time: the database is the truth.
+// Snapshots of indexes: index/<encoder>-<SHA-256>.hnsw in the data folder. The name holds the file's checksum, which
+// tells a file that is damaged, cut off or not ours. Snapshots only save time: the catalogue is the truth.
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
