@@ -1,4 +1,4 @@
-// What `activate` and `rollback` share: a swap begun and followed to its end.
+// Follows a swap to its end, for `activate` and `rollback`.
 import { AppError } from "../core/errors.ts";
 import { percent } from "../core/percent.ts";
 import type { SwapReport, SwapView } from "../server/domain/swap.ts";
@@ -6,10 +6,10 @@ import type { Client } from "./client.ts";
 import { showProgress } from "./progress.ts";
 
 /**
- * Follows a swap until it has ended and prints how, and what the gate found.
+ * Follows a swap until it has ended, and prints the outcome and what the gate found.
  *
- * @throws AppError with the server's reason where the swap failed, `invalid_model` where it was cancelled: then the
- *   model from before still answers.
+ * @throws AppError with the server's reason where the swap failed, `invalid_model` where it was cancelled. The model
+ *   from before then still answers.
  */
 export async function followSwap(
   client: Client,
