@@ -1,4 +1,5 @@
-// The keys that a mechanism keeps from one step to the next: a queue or a memory bank, behind one interface for the loop.
+// The keys that a mechanism keeps from one step to the next: a queue or a memory bank, behind one interface for the
+// loop.
 import { fromHalf } from "../../core/half.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import { randomStream } from "../data/streams.ts";
@@ -24,7 +25,10 @@ export interface Dictionary {
 export const dictionaryRows = ({ mechanism, queue }: TrainingConfig, images: number): number =>
   mechanism === "memory-bank" ? images : queue;
 
-/** The dictionary of a run over existing keys. End-to-end training fills a queue too: not for its loss but to be measured against. */
+/**
+ * The dictionary of a run over existing keys. End-to-end training fills a queue too: not for its loss but to be
+ * measured against.
+ */
 export function createDictionary(config: TrainingConfig, keys: Keys, pointer = 0): Dictionary {
   const { dim, batch, queue: K, seed, bankMomentum } = config;
   if (config.mechanism !== "memory-bank") {
