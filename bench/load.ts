@@ -22,7 +22,10 @@ const { minutes, connections, images, json } = new Command("bench:load")
 const SAMPLE_MS = 1000;
 /** The second half may need this much more than the end of the first, of its peak. */
 const GROWTH = 1.1;
-/** A shorter run is still filling caches and the collection in its second half: it says its memory and does not judge it. */
+/**
+ * A shorter run is still filling caches and the collection in its second half: it reports its memory but does not judge
+ * it.
+ */
 const JUDGED_MINUTES = 5;
 
 const { folder, remove } = await temporaryFolder();

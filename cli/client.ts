@@ -21,14 +21,14 @@ export interface SearchAnswer {
   readonly matches: readonly Match[];
 }
 
-/** Embeddings, and the model that gave them. */
+/** Embeddings and the model that computed them. */
 export interface EmbedAnswer {
   readonly model: { readonly name: string; readonly version: string; readonly sha256: string };
   readonly dimensions: number;
   readonly embeddings: readonly (readonly number[])[];
 }
 
-/** What an upload stored, and the files that it could not store by their place among those sent. */
+/** What an upload stored, and which files it could not; `index` is a file's place among those sent, from 0. */
 export interface UploadAnswer {
   readonly images: ReadonlyArray<{ readonly id: string; readonly sha256: string; readonly duplicateOf?: string }>;
   readonly errors: ReadonlyArray<{ readonly index: number; readonly code: string; readonly detail: string }>;
@@ -47,7 +47,7 @@ export interface ImageView {
 /** Images linked by similarities of at least a threshold. */
 export interface DuplicateGroup {
   readonly similarity: number;
-  /** All have the same bytes. */
+  /** True where all have the same bytes. */
   readonly exact: boolean;
   readonly images: ReadonlyArray<{ readonly id: string; readonly sha256: string }>;
 }
@@ -75,10 +75,10 @@ export interface ActivateOptions {
 /** What answers, what a rollback goes back to, the swap that runs, and every model. */
 export type ModelList = Awaited<ReturnType<ModelCatalogue["list"]>>;
 
-/** A server by its address. Every call rejects with an AppError that carries the server's own words. */
+/** A client of one server. Calls reject with an AppError that has the server's code and message. */
 export interface Client {
   upload(files: readonly ImageFile[], metadata: unknown): Promise<UploadAnswer>;
-  /** Those of up to 1000 SHA-256 (hex) whose bytes are stored. */
+  /** Which of up to 1000 SHA-256 (hex) are stored. */
   known(sha256: readonly string[]): Promise<readonly string[]>;
   search(file: ImageFile, k: number, options?: SearchOptions): Promise<SearchAnswer>;
   embed(files: readonly ImageFile[]): Promise<EmbedAnswer>;
@@ -102,7 +102,7 @@ export interface Client {
   /** Number of stored images. */
   countImages(): Promise<number>;
   swap(id: string): Promise<SwapView>;
-  /** A swap whenever it has changed, up to its end; follows it through restarts of the server. */
+  /** Yields a swap whenever it has changed, until it ends; survives restarts of the server. */
   follow(id: string): AsyncGenerator<SwapView>;
 }
 
@@ -112,7 +112,7 @@ export interface ImageFile {
   readonly bytes: Uint8Array;
 }
 
-/** The options that every command of a client has. */
+/** The options of every command that talks to a server. */
 export interface ServerFlags {
   readonly server: string;
   readonly key?: string;
@@ -127,20 +127,20 @@ export const serverOptions = () => [
   new Option("--key <key>", "API key, where the server demands one").env("MOCO_SEARCH_KEY"),
 ];
 
-/** The address of a server, of which http:// may be left out. */
+/** Parses the address of a server; http:// may be left out. */
 function serverAddress(text: string): string {
   const address = /^[a-z]+:\/\//i.test(text) ? text : `http://${text}`;
   if (URL.canParse(address) && /^https?:/i.test(address)) return new URL(address).origin;
   throw new InvalidArgumentError("Expected an address such as http://127.0.0.1:3000.");
 }
 
-/** Tries of a request to a server that is busy or starting. */
+/** Attempts of a request to a server that is busy or starting. */
 const ATTEMPTS = 8;
 
-/** A client of the server at `url`, such as http://127.0.0.1:3000. Waits and tries again where the server is busy. */
+/** Makes a client of the server at `url`, such as http://127.0.0.1:3000. It retries while the server is busy. */
 export function createClient(url: string, key?: string): Client {
   const headers = key === undefined ? {} : { Authorization: `Bearer ${key}` };
-  /** @param body A form, or what is sent as JSON. */
+  /** @param body A form, or a value that is sent as JSON. */
   const ask = (method: string, path: string, body?: FormData | object) => {
     const content =
       body === undefined || body instanceof FormData

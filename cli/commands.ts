@@ -1,4 +1,4 @@
-// Every command: what it does in a few words, and the file that it is in, which is loaded when it is asked for.
+// The commands: a summary of each, and its file, which is loaded only when the command is called.
 import type { Command } from "commander";
 
 interface CommandEntry {

@@ -1,5 +1,4 @@
-// What the command line says where something fails. What the user can mend is told in a sentence; anything else is a
-// defect of ours and shows where it happened.
+// The command line's error messages: a sentence for what the user can fix; for a bug of ours, the stack.
 import { AppError } from "../core/errors.ts";
 
 /** The message of a failure, for stderr. */
@@ -14,7 +13,7 @@ export function describeFailure(error: unknown): string {
   return `moco-search: this should not have happened; please report it.\n${shown}`;
 }
 
-/** The package whose native part does not fit this Node, where that is what `error` says. */
+/** The package whose native addon does not fit this Node, if `error` is about that. */
 function brokenAddon(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const isBroken =
@@ -23,7 +22,7 @@ function brokenAddon(error: unknown): string | undefined {
   return /node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(`${error.message} ${error.stack}`)?.[1] ?? "a library";
 }
 
-/** A file or a folder that cannot be used as it was asked for, such as ENOENT with a path. */
+/** True for a system error about a file or folder, such as ENOENT with a path. */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && "syscall" in error && "path" in error;
 }

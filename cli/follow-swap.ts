@@ -8,8 +8,8 @@ import { showProgress } from "./progress.ts";
 /**
  * Follows a swap until it has ended, or waits for approval, and prints how, and what the gate found.
  *
- * @throws AppError with the server's reason where the swap failed, `invalid_model` where it was cancelled: then the
- *   model from before still answers.
+ * @throws AppError with the server's reason where the swap failed, `invalid_model` where it was cancelled. The model
+ *   from before then still answers.
  */
 export async function followSwap(
   client: Client,

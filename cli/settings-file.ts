@@ -3,10 +3,10 @@ import { parse } from "yaml";
 import { AppError } from "../core/errors.ts";
 
 /**
- * Reads names with values from a JSON or YAML file.
+ * Reads settings, an object of names and values, from a JSON or YAML file.
  *
- * @param what What they are, such as "hyper-parameters".
- * @throws AppError `invalid_configuration` where there is no such file or it is neither.
+ * @param what What they are, such as "hyper-parameters", for error messages.
+ * @throws AppError `invalid_configuration` where the file cannot be read or has no such object.
  */
 export async function readSettings(path: string, what: string): Promise<Record<string, unknown>> {
   const bad = (why: string, cause?: unknown) =>

@@ -1,7 +1,7 @@
-// Every failure a user can meet in one table: its stable code, HTTP status, title, and after how long to try again.
-// The message of a thrown AppError says what was expected, what came and what to do.
+// One table of all failures that a user can meet: stable code, HTTP status, title, and when to try again. The message
+// of a thrown AppError says what was expected, what came and what to do.
 
-/** What is said of every failure with the same code. */
+/** What all failures with the same code have in common. */
 export interface ErrorKind {
   readonly status: number;
   readonly title: string;
@@ -9,7 +9,7 @@ export interface ErrorKind {
 }
 
 /**
- * Stable code → HTTP status and title (RFC 9457), and `retryAfter`, in seconds, where the same request may soon succeed.
+ * Stable code → HTTP status and title (RFC 9457), and `retryAfter` in seconds where the same request may soon succeed.
  * The command line prints the same codes.
  */
 export const ERRORS = {
@@ -58,7 +58,7 @@ export const ERRORS = {
 /** One of the stable codes of {@link ERRORS}. */
 export type ErrorCode = keyof typeof ERRORS;
 
-/** A failure to be shown to the user as it is; anything else that is thrown is a defect of ours. */
+/** A failure whose message is meant for the user; any other error is a bug. */
 export class AppError extends Error {
   override readonly name = "AppError";
   readonly code: ErrorCode;

@@ -1,4 +1,3 @@
-// Names of contents.
 import { createHash } from "node:crypto";
 
 /** SHA-256 in lower-case hex, 64 characters. */

@@ -1,4 +1,4 @@
-// Small vector maths that training, evaluation and serving share. Vectors are Float32Array of any length.
+// Vector maths that training, evaluation and serving share. Vectors are Float32Arrays of any length.
 
 /** Inner product; the cosine similarity where both have unit norm. */
 export function dot(a: Float32Array, b: Float32Array): number {
@@ -18,7 +18,7 @@ export function normalised(a: Float32Array): Float32Array {
   return length > 0 ? a.map((v) => v / length) : a.slice();
 }
 
-/** One of the nearest: position in the searched rows and inner product. */
+/** A search result: index of a row and its score, such as the inner product with the query. */
 export interface Neighbour {
   readonly index: number;
   readonly score: number;

@@ -1,5 +1,5 @@
-// The server under proof, in a process of its own: the real one, with a hold at the states of a swap, index threads that
-// can be killed, and, where a test asks for it, one of the guards removed.
+// The server under proof, in a process of its own: the real one, with a hold at the states of a swap, index threads
+// that can be killed, and, where a test asks for it, one of the guards removed.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
 import { startWorker } from "../core/processes.ts";

@@ -1,7 +1,7 @@
 // npm run proof:swap -- [--json] [--swaps n] [--images n] [--no-kills] [--model <folder> --model <folder>]
 //
-// Continuous searches, uploads, deletes and changes of metadata through swaps and through kill -9 in every state of a swap; then the audit of
-// every acknowledged operation. Exit code 0 only where nothing was found.
+// Continuous searches, uploads, deletes and changes of metadata through swaps and through kill -9 in every state of a
+// swap; then the audit of every acknowledged operation. Exit code 0 only where nothing was found.
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

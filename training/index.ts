@@ -1,5 +1,5 @@
-// moco-search/training: train an encoder, publish it, begin from another, measure it. The command line uses nothing else
-// of this folder.
+// moco-search/training: train an encoder, publish it, begin from another, measure it. The command line uses nothing
+// else of this folder.
 
 export { type AblateOptions, ablate, type Outcome } from "./ablate/ablate.ts";
 export { ablationPage, ablationTable } from "./ablate/page.ts";

@@ -2,7 +2,9 @@
 //
 //   moco-search train photos/ --name photos --minutes 1        (one minute on the CPU)
 //
-// From a program: `await train({ images: ["photos/"], name: "photos", modelsFolder: "models", runFolder: "runs/photos" })`.
+// From a program:
+//
+//   await train({ images: ["photos/"], name: "photos", modelsFolder: "models", runFolder: "runs/photos" })
 import { mkdir } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
@@ -47,14 +49,20 @@ export interface TrainOptions extends PrepareOptions, ExportOptions {
   readonly threads?: number;
   /** Caches which forms of convolutions are fastest here. @default none: the forms that are fastest on most machines */
   readonly tuningFile?: string;
-  /** Compute cheap activations again for the backward pass instead of keeping them: less memory, the same values. @default false */
+  /**
+   * Compute cheap activations again for the backward pass instead of keeping them: less memory, the same values.
+   *
+   * @default false
+   */
   readonly recompute?: boolean;
   /** Stops the run after the current step: a checkpoint is written, no model. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
 }
 
-/** The outcome of a run. Where its signal stopped it there is no model, and before the first step there are no metrics. */
+/**
+ * The outcome of a run. Where its signal stopped it there is no model, and before the first step there are no metrics.
+ */
 export type TrainResult = { readonly checkpoint: string } & (
   | { readonly model: Model; readonly metrics: StepMetrics }
   | { readonly model: undefined; readonly metrics: StepMetrics | undefined }
@@ -65,8 +73,8 @@ export type TrainResult = { readonly checkpoint: string } & (
 /**
  * Trains an encoder and writes `models/<name>/`.
  *
- * @throws AppError `invalid_dataset`, `invalid_configuration`, `invalid_checkpoint`, `model_exists`, `storage_full`, or `invalid_model`
- *   where the loss is no longer a number or the export does not agree with the trained encoder.
+ * @throws AppError `invalid_dataset`, `invalid_configuration`, `invalid_checkpoint`, `model_exists`, `storage_full`, or
+ *   `invalid_model` where the loss is no longer a number or the export does not agree with the trained encoder.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const opened: Closeable[] = [];

@@ -1,11 +1,11 @@
-// Models: what there is, what answers, and how it is replaced.
+// The view of the models: lists them, shows which answers, and activates another.
 import { showComparison } from "./comparison.js";
 import { trainingCurves } from "./curve.js";
 import { button, el, notice } from "./dom.js";
 import { factList, formatVersion, recipeList } from "./model-facts.js";
 import { awaitsApproval, isOver, swapPanel } from "./swap-panel.js";
 
-/** Before a stream of events that broke off is asked for again, in milliseconds. */
+/** Milliseconds before a broken stream of events is opened again. */
 const RETRY = 1000;
 
 export function createModelsView({ api, toast, status }) {
@@ -33,7 +33,7 @@ export function createModelsView({ api, toast, status }) {
     message,
     cards,
   );
-  /** Id of the swap that is shown; its address lasts over a reload. */
+  /** Id of the swap that is shown. It is in the address, so that a reload shows it again. */
   let shown;
 
   status.onChange(() => element.isConnected && void load());
@@ -94,7 +94,7 @@ export function createModelsView({ api, toast, status }) {
     panel.show(swap);
     let latest = swap;
     while (!isOver(latest) && shown === swap.id) {
-      // A server that restarts goes on with the swap: it is asked until it answers.
+      // A server that restarts continues the swap: ask until it answers.
       try {
         for await (const next of api.events(`${addressOf(swap.id)}/events`)) {
           latest = next;
@@ -122,7 +122,7 @@ export function createModelsView({ api, toast, status }) {
     comparison.replaceChildren(showComparison(api, found, names));
   };
 
-  /** @param {string | null} id Of a swap that the address names. */
+  /** @param {string | null} id The swap that the address names. */
   const open = async (id) => {
     await load();
     if (!id || id === shown) return;

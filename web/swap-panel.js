@@ -1,4 +1,4 @@
-// A swap, watched: its states in order, how far it is, and what the gate found.
+// The progress of a swap: its states in order, how far it is, and what the gate found.
 import { button, el } from "./dom.js";
 
 const STEPS = [
@@ -10,7 +10,7 @@ const STEPS = [
   ["active", "Active", "The new model answers."],
 ];
 
-/** Whether a swap has ended. */
+/** True for a swap that has ended. */
 export function isOver({ state }) {
   return ["active", "retired", "failed", "cancelled"].includes(state);
 }
@@ -101,13 +101,13 @@ export function swapPanel({ cancel, approve, discard, close }) {
   }
 }
 
-/** ", 2 min left" */
+/** A text such as ", 2 min left"; empty for undefined. */
 function timeLeft(seconds) {
   if (seconds === undefined) return "";
   return `, ${seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`} left`;
 }
 
-/** The models beside each other in numbers. */
+/** The gate's comparison of the two models, as facts. */
 function comparisonFacts(comparison) {
   if (!comparison) return [];
   const { neighbours, scores, retrieval, views } = comparison;

@@ -35,7 +35,7 @@ command.action(async (images: string[], flags: Flags) => {
     writeFile(flags.out, page).catch((error) => {
       throw asWriteFailure(error, flags.out, "Choose another --out.");
     });
-  await write(await ablationPage([])); // found now rather than after the last run
+  await write(await ablationPage([])); // fails now rather than after the last run
   const outcomes = await runAblations({
     ...(await settingsFrom(images, flags)),
     ablations: flags.only,

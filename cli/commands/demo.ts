@@ -1,5 +1,5 @@
-// moco-search demo: all that the product does, once, on the sample images: index, search, train, swap under traffic,
-// search again. Everything is real; it happens in a temporary folder that is removed at the end.
+// moco-search demo: everything once on the sample images: store, search, train, swap under traffic, search again. It
+// happens in a temporary folder that is removed at the end.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -95,7 +95,7 @@ async function runDemo(minutes: number, samples: string): Promise<DemoOutcome> {
   }
 }
 
-/** Stores every image with its label as metadata, a few requests at a time. */
+/** Stores all images with their labels as metadata, a few requests at a time. */
 async function upload(client: Client, images: readonly Sample[]): Promise<void> {
   const requests = [...groupByLabel(images).values()].flatMap((group) =>
     Array.from({ length: Math.ceil(group.length / IMAGES_PER_UPLOAD) }, (_, i) =>

@@ -1,4 +1,4 @@
-// moco-search keys: API keys of a data folder, also while a server uses it.
+// moco-search keys: manages the API keys of a data folder; a server may be using it meanwhile.
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { AppError } from "../../core/errors.ts";
@@ -12,7 +12,7 @@ interface Flags {
 const dataOption = () =>
   new Option("--data <folder>", "the server's data folder").default("./data").env("MOCO_SEARCH_DATA");
 
-/** Runs `action` with the keys of a folder; only the first key may make one. */
+/** Runs `action` with the keys of a data folder, which is created only where `isNew`. */
 async function withKeys<T>({ data }: Flags, action: (keys: ApiKeys) => Promise<T>, isNew = false): Promise<T> {
   const { keys, close } = await openApiKeys(data, { create: isNew });
   try {

@@ -1,4 +1,4 @@
-// moco-search serve: one command, no configuration needed.
+// moco-search serve: starts the server. It needs no configuration.
 import { once } from "node:events";
 import { Command } from "commander";
 import { parseConfig, start } from "../../server/index.ts";
@@ -37,7 +37,7 @@ export const command = new Command("serve")
     const config = parseConfig(flags, process.env, file);
     if (!json) console.log(`Loading the model; data is in ${config.data} …`);
     const server = await start(config);
-    const stopped = stopSignal(); // who reads the next line may answer with a signal at once
+    const stopped = stopSignal(); // set up first: whoever reads the next line may send a signal at once
     if (json)
       console.log(JSON.stringify({ url: server.url, model: server.model, data: config.data, pid: process.pid }));
     else console.log(welcome(server.url, server.model));

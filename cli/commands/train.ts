@@ -1,4 +1,4 @@
-// moco-search train: from folders of images to a model in models/.
+// moco-search train: trains a model on folders of images.
 //
 //   moco-search train photos/ --name photos --minutes 1        (one minute on the CPU)
 import { writeFile } from "node:fs/promises";
@@ -99,10 +99,10 @@ command.action(async (images: string[], flags: Flags & Record<string, unknown>) 
   }
 });
 
-/** Side of a picture on the sheet of views, pixels, about: smaller ones are enlarged. */
+/** Approximate side of a tile on the sheet of views, pixels; smaller ones are enlarged by a whole factor. */
 const LEAST_SIDE = 96;
 
-/** Writes the contact sheet of the views that a training with these settings would see. */
+/** Writes a contact sheet of the views that a training with these settings draws. */
 async function showViews(settings: PrepareOptions, path: string): Promise<void> {
   const reading = showProgress("reading images", "images");
   const { config, dataset } = await prepare(settings, undefined, reading.update).finally(reading.stop);

@@ -1,4 +1,4 @@
-// precision@10: of the ten nearest stored images, the share with the query's label. Labels are used for measuring only.
+// precision@10: the share of the ten nearest stored images with the query's label. Labels are used for measuring only.
 import { decodeImage } from "../../core/decode.ts";
 import { nearest, normalised } from "../../core/vector.ts";
 import type { Client } from "../client.ts";

@@ -1,4 +1,4 @@
-// The sample images.
+// Reads the sample images.
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ImageFile } from "../client.ts";

@@ -4,7 +4,7 @@ import type { TrainEvent } from "../../training/index.ts";
 import { nameEach } from "../image-files.ts";
 import { showProgress } from "../progress.ts";
 
-/** What a training shows on stderr while it runs. */
+/** Shows the progress of a training on stderr. */
 export function trainingDisplay(minutes?: number): { show: (event: TrainEvent) => void; stop: () => void } {
   const reading = showProgress("reading images", "images");
   const teaching = showProgress("the teacher embeds", "images");

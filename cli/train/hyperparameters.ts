@@ -4,7 +4,7 @@ import { ARCHITECTURE_NAMES, MECHANISMS, type Settings } from "../../training/in
 const number = (text: string) => Number(text);
 const numbers = (text: string) => text.split(",").map(Number);
 
-/** Flag, its place in the configuration, what it says; how its text is read, or the words it may be. */
+/** Flag, path in the configuration, description; then a parser for its text, or the allowed words. */
 const HYPERPARAMETERS: ReadonlyArray<
   readonly [string, string, string, (((text: string) => unknown) | readonly string[])?]
 > = [

@@ -1,5 +1,5 @@
-// The collection: what is stored and what is found. The one place that joins decoding, generations and the store; it
-// never sees HTTP.
+// The collection: store images, read them, search them. The one place that joins decoding, generations and the storage;
+// it never sees HTTP.
 import type { Readable } from "node:stream";
 import { AppError, hasCode } from "../../core/errors.ts";
 import { type Filter, matchesFilter } from "../domain/filter.ts";
@@ -25,7 +25,7 @@ export interface ImageToEmbed {
 
 export interface Collection {
   /**
-   * Embeds images without storing them: one row of unit norm each.
+   * Embeds images without storing them: one embedding of unit norm for each.
    *
    * @throws AppError of the first image that cannot be embedded.
    */
@@ -33,14 +33,15 @@ export interface Collection {
   /**
    * Stores an image: when this returns, file, records and embeddings are on disk and the image can be found.
    *
-   * @throws AppError of decoding, `no_embedding`, `overloaded`, `encoder_unavailable`, `storage_full`; then nothing of
-   *   the image is stored.
-   * @param place In an upload that may be sent again: then it is stored once, and each time answered the same.
+   * @param place The file's place in an upload with an Idempotency-Key: however often the upload is sent, the image is
+   *   stored once and the answer stays the same.
+   * @throws AppError where the image cannot be decoded, and `no_embedding`, `overloaded`, `encoder_unavailable`,
+   *   `not_ready`, `idempotency_key_reused`, `storage_full`; nothing of the image is stored then.
    */
   add(bytes: Uint8Array, metadata: Metadata, place?: PlaceInUpload): Promise<Image>;
   /** @throws AppError `image_not_found`, here and below. */
   get(id: string): Promise<Image>;
-  /** Those of these SHA-256 whose bytes are stored. */
+  /** Which of these SHA-256 (hex) are stored. */
   known(sha256s: readonly string[]): Promise<string[]>;
   /** Images older than the cursor `before` that fit the filter, newest first. */
   list(limit: number, options?: { before?: number | undefined; filter?: Filter | undefined }): Promise<ImagePage>;
@@ -53,10 +54,10 @@ export interface Collection {
   /** {@link Collection.read} as a stream: a client that reads slowly holds a part of them only. */
   open(id: string): Promise<Readable>;
   remove(id: string): Promise<void>;
-  /** Replaces the metadata of an image by what `change` makes of it. */
+  /** Replaces the metadata of an image with what `change` returns for it. */
   changeMetadata(id: string, change: (metadata: Metadata) => Metadata): Promise<Image>;
   /**
-   * @param generation The one that gave the pages before, where `offset` continues them.
+   * @param options.generation Number of the generation that gave the earlier pages, where `offset` continues them.
    * @throws AppError of {@link search}; `cursor_expired` where another generation answers now.
    */
   search(
@@ -67,7 +68,7 @@ export interface Collection {
   duplicates(threshold: number): Promise<AnsweredBy & { groups: DuplicateGroup[] }>;
 }
 
-/** Images read at a time, where a list is filtered. */
+/** Images read at a time when a list is filtered. */
 const LIST_BATCH = 500;
 
 /** What the collection works on. */
@@ -102,7 +103,7 @@ export function createCollection({ storage, generations }: CollectionDeps): Coll
     for await (const batch of catalogue.images.list({ before, batch: filter ? LIST_BATCH : limit + 1 })) {
       for (const { number, image } of batch) {
         if (filter && !matchesFilter(filter, image.metadata)) continue;
-        // One more than the page holds shows that there is a next one.
+        // An image beyond the last of the page shows that there is a next page.
         if (images.length === limit) return { images, ...(next !== undefined && { next }) };
         images.push(image);
         next = number;

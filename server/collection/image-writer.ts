@@ -44,8 +44,8 @@ export function createImageWriter({ storage: { catalogue, images: files }, gener
   };
 
   /**
-   * Embeds the image with every open generation and commits it. The commit is refused where the embedding of the
-   * generation is missing that is active at that moment; then that one embeds the image too.
+   * Embeds the image with every open generation and commits it. The commit is refused where it lacks the embedding of
+   * the generation that is active at that moment; then that generation embeds the image too.
    */
   const embedAndCommit = async (bytes: Uint8Array, image: NewImage, key?: UploadKey): Promise<AddedImage> => {
     const prepare = createPreparer(bytes);
@@ -58,7 +58,7 @@ export function createImageWriter({ storage: { catalogue, images: files }, gener
       generations.open().map(async (generation) => {
         if (stored !== undefined && (await catalogue.embeddings.get(generation.encoder, stored))) return;
         await embedFor(generation).catch((error) => {
-          // Only the generation that answers can refuse an image; another one gets it from its backfill.
+          // Only the active generation can refuse an image; any other catches up in its backfill.
           if (generation === generations.active()) throw error;
         });
       }),
@@ -75,7 +75,7 @@ export function createImageWriter({ storage: { catalogue, images: files }, gener
     }
   };
 
-  /** Waits until the image is found by the generation that was active when it was added. */
+  /** Waits until the generation that was active at the commit answers requests and its index has the image. */
   const findable = async ({ generation: number, sequence }: AddedImage): Promise<void> => {
     const generation = generations.open().find((one) => one.number === number);
     if (!generation) return;
@@ -100,7 +100,7 @@ export function createImageWriter({ storage: { catalogue, images: files }, gener
     return lock(hash, () => addLocked(bytes, image, key));
   };
 
-  /** As `add`; where the key is known, the image that it stands for. */
+  /** As `add`; for a key that was used before, the image stored then. */
   const addOnce = (bytes: Uint8Array, hash: string, metadata: Metadata, key: UploadKey): Promise<Image> =>
     lock(`key ${key.position} ${key.key}`, async () => {
       const known = await catalogue.images.uploaded(key);

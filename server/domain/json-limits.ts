@@ -1,9 +1,9 @@
-// JSON from outside: how much of it there may be. Checked before anything else looks at it, as code that walks JSON
-// recurses, and schemas describe every value that does not fit.
+// Limits on JSON from outside. They are checked before anything else, because code that walks JSON usually recurses and
+// zod reports every single value that does not fit.
 
 /** Levels of lists and objects. */
 const MAX_DEPTH = 32;
-/** Values at all levels. The largest request that is meant, a vector and a filter, has fewer. */
+/** Values at all levels. The largest legitimate request, a vector and a filter, has fewer. */
 const MAX_VALUES = 100_000;
 
 /** Bounds of {@link excessOf}. */
@@ -15,8 +15,8 @@ export interface JsonLimits {
 }
 
 /**
- * What JSON has too much of, or has that would change silently when it is stored; undefined where nothing is wrong.
- * Does not recurse, and stops at the first excess.
+ * Says what is wrong with a JSON value: too deep, too large, or a key that would be lost silently when it is stored.
+ * Undefined where nothing is wrong. Does not recurse and stops at the first problem.
  */
 export function excessOf(
   json: unknown,
@@ -34,7 +34,7 @@ export function excessOf(
   return undefined;
 }
 
-/** False where a number was too large to be read, such as 1e999. */
+/** False where a number overflowed when the JSON was parsed, as 1e999 does. */
 export function hasFiniteNumbers(json: unknown): boolean {
   for (const { children } of containers([json])) {
     if (children.some((value) => typeof value === "number" && !Number.isFinite(value))) return false;

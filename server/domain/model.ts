@@ -11,7 +11,7 @@ export const modelSchema = z
       /** `active`: its encoder answers; `loading`: a swap to it runs; `available`: it can be activated. */
       state: z.enum(["active", "loading", "available"]),
       card: modelCardSchema,
-      /** When it appeared, where it was not there when the server started. */
+      /** When it appeared, if that was after the server's start. */
       appearedAt: z.iso.datetime().optional(),
     }),
     z.strictObject({ name: z.string(), state: z.literal("invalid"), reason: z.string() }),

@@ -77,7 +77,7 @@ const comparisonSchema = z.strictObject({
     sample: z.int(),
     /** Share of the 10 nearest before that is among the 10 nearest after. */
     overlapAt10: z.number(),
-    /** The images whose neighbours changed most, with the ids of these. */
+    /** The images whose neighbours changed most, with the ids of those neighbours. */
     changedMost: z.array(
       z.strictObject({
         id: z.string(),
@@ -89,7 +89,7 @@ const comparisonSchema = z.strictObject({
       }),
     ),
   }),
-  /** Where there are two images or more. */
+  /** Missing where fewer than two contents are stored. */
   scores: z.strictObject({ before: scoreDistributionSchema, after: scoreDistributionSchema }).optional(),
   /** Where metadata says which images belong together. */
   retrieval: retrievalSchema.optional(),
@@ -107,7 +107,9 @@ const swapReportSchema = z.strictObject({
   recallAt10: z.number(),
   /** 1 − ‖mean embedding‖²: 0 where all embeddings are the same, towards 1 where they point everywhere. */
   spread: z.number(),
-  /** The candidate beside the generation that it replaces. Not for a rollback, which must be quick and is never refused. */
+  /**
+   * The candidate beside the generation that it replaces. Not for a rollback, which must be quick and is never refused.
+   */
   comparison: comparisonSchema.optional(),
   /** Contents that were left out, as their stored files are missing or damaged, and up to 100 images that have them. */
   skipped: z.strictObject({ contents: z.int(), images: z.array(z.string()) }).optional(),
@@ -129,7 +131,7 @@ export type SwapError = Readonly<z.infer<typeof swapErrorSchema>>;
 const progressSchema = z.strictObject({
   done: z.int(),
   total: z.int(),
-  /** Embedded a second, since the backfill began. */
+  /** Images embedded per second since the backfill began. */
   imagesPerSecond: z.number(),
   secondsLeft: z.number().optional(),
 });
@@ -144,7 +146,7 @@ const recordShape = {
   /** Number of the generation that was active when the swap began. */
   replaces: z.int(),
   state: swapStateSchema,
-  /** Goes on where the candidate finds less than the active model. */
+  /** Switches even where the candidate finds less than the active model. */
   force: z.boolean(),
   /** Goes on without images whose stored files are missing or damaged; a rollback always does. */
   skipDamaged: z.boolean(),

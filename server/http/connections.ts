@@ -1,23 +1,23 @@
-// What one connection may take: one answer at a time, and no memory for a client that does not read.
+// Limits on connections: one answer at a time, and bounded memory for clients that do not read.
 import type { RequestListener, Server } from "node:http";
 import type { Socket } from "node:net";
 
 /** Bounds on connections. */
 export interface ConnectionLimits {
-  /** Seconds in which a client must take some of the answer that waits for it. */
+  /** Seconds within which a client must read some of its answer before it is cut off. */
   readonly readSeconds: number;
   /** Bytes of answers that wait for clients to read them, over all connections. */
   readonly maxUnreadBytes: number;
 }
 
-/** Connections at a time: more would use up the process' file handles. */
+/** Most connections at a time: more would use up the file handles of the process. */
 const MAX_CONNECTIONS = 1000;
-/** Requests of one connection that wait for the answers before them. */
+/** Unanswered requests of one connection. */
 const MAX_PIPELINED = 32;
-/** Between two looks at what waits to be read. */
+/** Milliseconds between two checks of the unread bytes. */
 const LOOK_MS = 100;
 
-/** The requests of one connection that are not answered yet, and how to start those that wait for the answers before them. */
+/** A connection: how many of its requests are unanswered, and how to start those that wait for their turn. */
 interface Connection {
   unanswered: number;
   readonly waiting: Array<() => void>;
@@ -26,11 +26,11 @@ interface Connection {
 /** What keeps the connections of a server within bounds. */
 export interface Connections {
   /**
-   * Answers the requests of one connection one after another. A client may send many before it reads an answer
-   * (pipelining): each would hold its whole answer. The connection of one that sends too many is closed.
+   * Answers the requests of one connection one after another: a client that sends many before it reads an answer
+   * (pipelining) would make the server hold all the answers. Too many unanswered requests close the connection.
    */
   oneAtATime(answer: RequestListener): RequestListener;
-  /** Closes connections whose clients do not read, and those that hold most where too much waits to be read. */
+  /** Closes connections whose clients do not read and, while too many bytes wait to be read, those that hold most. */
   guard(server: Server): void;
 }
 
@@ -59,8 +59,8 @@ export function createConnections({ readSeconds, maxUnreadBytes }: ConnectionLim
         open.set(socket, { unanswered: 0, waiting: [] });
         socket.once("close", () => open.delete(socket));
       });
-      // Nothing was read or written for so long: either the client does not read, or it asks for nothing more. A
-      // request that the server still works on is left alone.
+      // Called where nothing was read or written for that long: the client does not read its answer or is idle.
+      // Requests that the server still works on are left alone.
       server.setTimeout(readSeconds * 1000, (socket) => {
         if (socket.writableLength > 0 || !open.get(socket)?.unanswered) socket.destroy();
       });

@@ -1,4 +1,4 @@
-// The OpenAPI 3.1 document: every address, made of the schemas that validate.
+// The OpenAPI 3.1 document: every path, described by the schemas that validate its requests.
 import { z } from "zod";
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from "zod-openapi";
 import { ERRORS, type ErrorCode } from "../../core/errors.ts";

@@ -10,7 +10,7 @@ import type { Swaps } from "../swap/swaps.ts";
 import type { Threshold } from "./threshold.ts";
 
 export interface ModelCatalogue {
-  /** `active` is what serves, even where models/ has another model of that name by now. */
+  /** `active` is the model that serves, even if models/ has another one of that name by now. */
   list(): Promise<ModelList>;
   /** @throws AppError `model_not_found`, `invalid_model`. */
   get(name: string): Promise<ModelView>;

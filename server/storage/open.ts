@@ -1,4 +1,4 @@
-// The data folder: SQLite, image files, copies of encoders, and hnswlib's snapshots. What is acknowledged is on disk here.
+// Opens a data folder: SQLite, image files, copies of encoders, and hnswlib's snapshots.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
@@ -15,7 +15,7 @@ import { lockDataFolder } from "./sqlite/database.ts";
 export interface StorageOptions {
   /** What starts the thread of an index. */
   readonly startThread?: typeof startIndexThread | undefined;
-  /** Puts something between the catalogue and everything that uses it, the indexes that follow it included. */
+  /** Wraps the catalogue for all that uses it, the indexes that follow it included. */
   readonly wrapCatalogue?: (catalogue: Catalogue) => Catalogue;
 }
 

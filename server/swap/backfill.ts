@@ -1,4 +1,4 @@
-// Re-embeds what is stored with a candidate's encoder: in a process of its own that decodes and encodes at a lower
+// Embeds all stored images with a candidate's encoder, in a process of its own that decodes and encodes at a lower
 // priority of the operating system, so that live requests are served first.
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, hasCode } from "../../core/errors.ts";
@@ -13,14 +13,14 @@ import { damagedFiles } from "./damaged-files.ts";
 const BATCH = 32;
 /** Bytes of image files in one message to the encoder; one larger file goes alone. */
 const MESSAGE_BYTES = 16 * 1024 * 1024;
-/** Batches under way: while one is encoded the next are decoded, or written and indexed. */
+/** Batches under way: while one is encoded, others are read, decoded, written or indexed. */
 const LANES = 4;
 /** Retries while the candidate's encoder is being started again, one second apart. */
 const ENCODER_RETRIES = 30;
 
 /**
- * Passes over what lacks the embedding. Images that come in during one, and that the candidate cannot embed at once, are
- * left to the next; in the end the switch tells whether that was enough.
+ * Passes over the contents that lack the embedding. What is uploaded during one pass without getting the candidate's
+ * embedding is left to the next; whether three were enough, the switch checks.
  */
 const PASSES = 3;
 
@@ -34,8 +34,8 @@ interface BackfillOptions {
 type BackfillStorage = Pick<Storage, "catalogue" | "images">;
 
 /**
- * Stores the candidate's embedding of every content that lacks it, until the catalogue says that none does. New images
- * are embedded for the candidate as they come (dual write); where that failed they are among those that lack it.
+ * Stores the candidate's embedding of every content that lacks it. New images are embedded with the candidate as they
+ * are uploaded (dual write); those for which that failed lack it too.
  *
  * @param options.skipDamaged Goes on without contents whose stored files are missing or damaged.
  * @returns Numbers of the contents that were skipped.
@@ -76,7 +76,7 @@ export async function backfill(
           await tally();
         }
       };
-      // A lane that fails ends the batches, and so the other lanes, before anything is closed.
+      // A lane that fails ends the shared iterator and so the other lanes, before anything is closed.
       const ends = await Promise.allSettled(Array.from({ length: LANES }, lane));
       for (const end of ends) if (end.status === "rejected") throw end.reason;
       signal.throwIfAborted();
@@ -104,7 +104,7 @@ async function embedAndStore(contents: readonly Content[], candidate: Generation
     embeddings.push(...(await embedContents(some, candidate.card.dimensions, deps)));
   }
   const { sequence } = await deps.storage.catalogue.embeddings.add(candidate.encoder, embeddings);
-  await candidate.index.reached(sequence); // no more is read than the index can take
+  await candidate.index.reached(sequence); // backpressure: read no faster than the index takes it
 }
 
 /** Contents in their order, cut into parts whose files fit one message. */

@@ -10,7 +10,7 @@ import { compareViews } from "./views.ts";
 
 /** Least recall of the index against exact search. */
 const MIN_RECALL = 0.95;
-/** Below this, the embeddings have collapsed. Only judged from so many contents on. */
+/** Below this spread the embeddings have collapsed; judged only with enough contents. */
 const MIN_SPREAD = 1e-3;
 const CONTENTS_TO_JUDGE_SPREAD = 20;
 /** Searches compared with exact search. */
@@ -32,10 +32,10 @@ export interface GateOptions {
 }
 
 /**
- * Examines a candidate whose backfill has ended: its index, and beside the active generation where one is given.
+ * Examines a candidate whose backfill has ended: checks its index and, where `active` is given, compares the two.
  *
  * @returns The report, and `worse` where the candidate finds less than the active model on the golden set.
- * @throws AppError `invalid_model` that says what is wrong with it: then nothing can force it.
+ * @throws AppError `invalid_model` where the candidate is broken, which `force` does not override.
  */
 export async function examine(
   candidate: Generation,
@@ -109,7 +109,7 @@ async function countBoth({ encoder, index }: Generation, catalogue: Catalogue) {
   for (let attempt = 1; ; attempt++) {
     const { sequence, ...counts } = await catalogue.embeddings.tally(encoder);
     const at = await index.size(sequence);
-    // Where a change came in between, the index may be past it already.
+    // A change may have come in between, and the index be ahead of the tally.
     if (at.sequence === sequence || attempt === COUNTS) return { ...counts, indexed: at.contents };
   }
 }

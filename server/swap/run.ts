@@ -31,13 +31,13 @@ export interface SwapDeps {
 export interface SwapControl {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
-  /** Called right before the switch is asked for, and again when it was refused or the new generation answers. */
+  /** Called with true right before the switch, and with false when it was refused or the new generation answers. */
   readonly onSwitching: (isSwitching: boolean) => void;
 }
 
 /**
- * Switches that may be refused, because images came in that the candidate could not embed at once, before the swap
- * fails: its backfill never catches up.
+ * After this many refused switches the swap fails: images keep coming in that the candidate does not embed at once, and
+ * its backfill never catches up.
  */
 const REFUSALS = 10;
 
@@ -45,7 +45,7 @@ const REFUSALS = 10;
 const APPROVAL_LOOK_MS = 200;
 
 /**
- * Runs a swap to its switch. Where it throws nothing has changed: the active generation still answers and the
+ * Runs a swap to its switch. Where it throws, nothing has changed: the active generation still answers and the
  * candidate is closed.
  *
  * @throws AppError that says why the candidate cannot serve; the signal's reason when it is aborted.
@@ -122,8 +122,8 @@ async function load(record: GenerationRecord, { storage: { models }, generations
 }
 
 /**
- * Lets the generation answer that is active by the catalogue. By then it finds every image that was acknowledged before
- * the switch; an upload after the switch is acknowledged once this generation answers (`Generations.answering`).
+ * Lets the generation that is active in the catalogue answer, once it finds every image that was acknowledged before
+ * the switch. An upload after the switch is acknowledged once this generation answers (`Generations.answering`).
  */
 async function takeOver(candidate: Generation, { storage: { catalogue }, generations }: SwapDeps): Promise<void> {
   const { sequence } = await catalogue.embeddings.tally(candidate.encoder);
@@ -137,7 +137,7 @@ const neverCaughtUp = ({ card }: Generation) =>
     `Model "${card.name}" was not activated: ${REFUSALS} times in a row images came in that it had not embedded when it was to answer. Try again when fewer come in; the server's log says whether its encoder fails.`,
   );
 
-/** Removes encoders and embeddings that no generation in use refers to, a little at a time. */
+/** Removes encoders and embeddings that no generation uses any more, a few at a time. */
 export async function removeUnused({ storage }: Pick<SwapDeps, "storage">): Promise<void> {
   const { catalogue, models, vectors } = storage;
   await removeUnusedBlobs(models, async (sha256) => (await catalogue.generations.modelsInUse()).has(sha256));

@@ -38,7 +38,7 @@ export interface Swaps {
   /** The swap that runs. */
   running(): Promise<SwapView | undefined>;
   /**
-   * Cancels a swap; it ends as `cancelled` when its step under way allows.
+   * Cancels a swap; it ends as `cancelled` once the step under way can be stopped.
    *
    * @throws AppError `swap_not_found`, or `swap_finished` where it has ended or is switching.
    */
@@ -69,7 +69,7 @@ interface CurrentSwap {
   readonly abort: AbortController;
   readonly ended: Promise<void>;
   progress?: Progress;
-  /** The switch has been asked for, which is too late to cancel, and the new generation does not answer yet. */
+  /** True from the switch (too late to cancel) until the new generation answers. */
   isSwitching: boolean;
 }
 

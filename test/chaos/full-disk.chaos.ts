@@ -1,5 +1,5 @@
-// A disk that fills up: uploads are refused with 507, nothing that was acknowledged is lost, the server lives, and it goes
-// on once there is room again. The disk is a small tmpfs, so this needs the right to mount (root on Linux).
+// A disk that fills up: uploads are refused with 507, nothing that was acknowledged is lost, the server lives, and it
+// goes on once there is room again. The disk is a small tmpfs, so this needs the right to mount (root on Linux).
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdir, rm, writeFile } from "node:fs/promises";

@@ -15,14 +15,14 @@ export type Settings = DeepPartial<Omit<TrainingConfig, "architecture">> & {
   readonly architecture?: ArchitectureName | TrainingConfig["architecture"];
 };
 
-/** Learning rate at batch 256 and weight decay, where the user chooses an optimiser but not its learning rate. */
+/** Learning rate at batch 256, and weight decay, for an optimiser other than the recipe's. */
 const OPTIMIZER_DEFAULTS = {
   sgd: { learningRate: 0.03, weightDecay: 1e-4 },
   adamw: { learningRate: 1e-3, weightDecay: 0.05 },
   lars: { learningRate: 0.3, weightDecay: 1.5e-6 },
 } as const;
 
-/** The optimisers that use a setting; the others would ignore it. */
+/** Settings that only some optimisers use, and which; the others refuse them. */
 const BELONGS_TO: Readonly<Record<string, readonly string[]>> = {
   momentum: ["sgd", "lars"],
   decayVectors: ["sgd"],
@@ -34,7 +34,7 @@ const BELONGS_TO: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * The recipe with the user's settings. Settings that depend on others follow them unless they are set too: the learning
- * rate and the BN groups follow the batch, the stored size follows the size of the views.
+ * rate and the BN groups follow the batch, the stored size follows the view size, and batch and queue are made to fit.
  *
  * @throws AppError `invalid_configuration` that lists every problem.
  */
@@ -92,11 +92,11 @@ export function settleResumed(config: TrainingConfig, set: Settings): TrainingCo
   );
 }
 
-/** The recipe's batch, or the largest power of two that the user's queue holds. */
+/** The recipe's batch, or the largest power of two that fits a smaller queue of the user. */
 const fitBatch = (base: RecipeConfig, queue: number | undefined) =>
   queue !== undefined && queue >= 2 ? Math.min(base.batch, 2 ** Math.floor(Math.log2(queue))) : base.batch;
 
-/** The largest number of groups, at most `wanted`, that divides the batch and leaves at least two images in each. */
+/** The largest number of groups up to `wanted` that divides the batch and leaves at least two images in each. */
 function fitGroups(batch: number, wanted: number): number {
   for (let groups = wanted; groups > 1; groups--) if (batch % groups === 0 && batch / groups >= 2) return groups;
   return 1;
@@ -105,7 +105,7 @@ function fitGroups(batch: number, wanted: number): number {
 function scheduleFor(base: RecipeConfig["schedule"], kind: string | undefined): RecipeConfig["schedule"] {
   if (kind === undefined || kind === base.kind) return base;
   if (kind === "step") return { kind, warmup: base.warmup, milestones: [0.6, 0.8] };
-  return { kind: kind as "cosine" | "linear", warmup: base.warmup }; // another kind is refused with the rest
+  return { kind: kind as "cosine" | "linear", warmup: base.warmup }; // an unknown kind is refused by the schema
 }
 
 function resolveArchitecture(given: unknown, imageSize: number): unknown {
@@ -121,7 +121,7 @@ function resolveArchitecture(given: unknown, imageSize: number): unknown {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** `base` with what `over` sets, record by record at every depth. An architecture is replaced as a whole. */
+/** Deep merge: `base` with what `over` sets. An architecture is replaced as a whole. */
 export function merge(base: unknown, over: unknown): unknown {
   if (over === undefined) return base;
   if (!isRecord(base) || !isRecord(over)) return over;

@@ -21,9 +21,13 @@ export interface Health {
   /** Mean squared distance of a query and its key. */
   readonly alignment: number;
   readonly uniformity: number;
-  /** Contrastive accuracy with the batch norm's running statistics. Far below that of training, batch statistics leak. */
+  /**
+   * Contrastive accuracy with the batch norm's running statistics. Far below that of training, batch statistics leak.
+   */
   readonly evaluationAccuracy: number;
-  /** kNN top-1 of the pooled features, where there are labels: each image among the others of the sample, √N neighbours. */
+  /**
+   * kNN top-1 of the pooled features, where there are labels: each image among the others of the sample, √N neighbours.
+   */
   readonly knn?: number;
 }
 

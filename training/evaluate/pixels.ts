@@ -2,8 +2,8 @@
 import { normalised } from "../../core/vector.ts";
 
 /**
- * Each image's RGB values minus their mean, scaled to unit norm: the cosine similarity of two images is the correlation of
- * their pixels. An image of one grey has the zero vector.
+ * Each image's RGB values minus their mean, scaled to unit norm: the cosine similarity of two images is the correlation
+ * of their pixels. An image of one grey has the zero vector.
  *
  * @param pixels [count, H, W, 3]
  * @returns [count, H·W·3], row by row.

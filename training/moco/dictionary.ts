@@ -1,4 +1,5 @@
-// The keys that a mechanism keeps from one step to the next: a queue or a memory bank, behind one interface for the loop.
+// The keys that a mechanism keeps from one step to the next: a queue or a memory bank, behind one interface for the
+// loop.
 import { fromHalf } from "../../core/half.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import { randomStream } from "../data/streams.ts";

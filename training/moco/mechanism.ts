@@ -13,8 +13,8 @@ import { memoryBankStep } from "./memory-bank.ts";
 import { type MocoStep, mocoStep } from "./step.ts";
 
 /**
- * The step on stored images: besides the inputs of its mechanism it takes `images`, uint8 [B, S₀, S₀, 3], and the matrices of
- * the views (`drawViews`).
+ * The step on stored images: besides the inputs of its mechanism it takes `images`, uint8 [B, S₀, S₀, 3], and the
+ * matrices of the views (`drawViews`).
  *
  * @param chooser Chooses the forms of convolutions and their gradients. @default the first form of each
  */

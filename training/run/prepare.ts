@@ -1,4 +1,4 @@
-// Before a run: opens the images and settles the configuration.
+// Prepares a run: opens the images and settles the configuration.
 import { totalmem } from "node:os";
 import type { Device } from "../../core/device.ts";
 import type { Model } from "../../core/model-folder.ts";
@@ -10,7 +10,7 @@ import { medianSide } from "../data/probe.ts";
 import { checkCollection } from "./check-collection.ts";
 import type { WarmStart } from "./warm-start.ts";
 
-/** What the configuration of a run follows from. */
+/** What the configuration of a run is made from. */
 export interface PrepareOptions {
   /** Folders, archives or files of images. */
   readonly images: readonly string[];
@@ -18,7 +18,7 @@ export interface PrepareOptions {
   readonly recipe?: RecipeName;
   /** Hyper-parameters that replace those of the recipe. */
   readonly config?: Settings;
-  /** Model to begin from. Its network is used too, unless `config` sets another. */
+  /** Model to begin from. Its network is used unless `config` sets another. */
   readonly init?: WarmStart;
   /** Encoder to learn from, of any origin: the mechanism is distillation then. */
   readonly teacher?: Model;
@@ -37,9 +37,9 @@ export interface Prepared {
 }
 
 /**
- * Opens the images and settles the configuration, whose mistakes are found before the images are read.
+ * Opens the images and settles the configuration; mistakes in the configuration are reported before images are decoded.
  *
- * @param resumed The configuration of the run to be resumed.
+ * @param resumed The configuration of the run to resume.
  * @throws AppError `invalid_dataset`, `invalid_configuration`, `storage_full`.
  */
 export async function prepare(
@@ -66,7 +66,7 @@ export async function prepare(
   }
 }
 
-/** The configuration for a collection: that of the resumed run, or the recipe's with the user's settings. */
+/** The configuration: that of the resumed run, or the recipe's with the user's settings. */
 function settleOptions(
   { recipe = "auto", config: set = {}, init, teacher, device = "cpu" }: PrepareOptions,
   resumed: TrainingConfig | undefined,
@@ -87,7 +87,7 @@ function distillationFrom({ card: { name, sha256, dimensions } }: Model): Settin
   return { mechanism: "distillation", dim: dimensions, temperature: 0.2, teacher };
 }
 
-/** The settings that the weights of a warm start dictate. The size of the images is not among them. */
+/** The settings that fit the weights of a warm start; the image size is free. */
 function shapeOf({ architecture, head, headWidth, dim }: TrainingConfig) {
   return { architecture, head, headWidth: headWidth ?? architecture.widths.at(-1)!, dim };
 }

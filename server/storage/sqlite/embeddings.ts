@@ -13,7 +13,7 @@ interface ContentRow {
   embedded: number;
 }
 
-// Blobs come at any address, and a Float32Array needs a multiple of 4: hence the copy.
+// A blob may start at any offset but a Float32Array must start at a multiple of 4: hence the copy.
 const asVector = ({ buffer, byteOffset, byteLength }: Buffer) =>
   new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
 
@@ -104,7 +104,7 @@ export function createEmbeddings(
       });
       return { sequence };
     },
-    // No index is open for an encoder that is unused: this is no change to follow.
+    // Not noted as a change: no index is open for an unused encoder.
     async forgetUnused(limit) {
       const { value } = await commit(() => {
         let left = limit;

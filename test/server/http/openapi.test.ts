@@ -18,7 +18,9 @@ import { startTestServer, type TestServer } from "../../../support/test-server.t
 
 type Http = ReturnType<typeof request>;
 
-/** Statuses that come from limits and defects, not from what is asked: tested with the failing app below and in safety. */
+/**
+ * Statuses that come from limits and defects, not from what is asked: tested with the failing app below and in safety.
+ */
 const NOT_ASKED_FOR = new Set(["401", "403", "429", "500", "503", "507"]);
 
 describe("the OpenAPI document", () => {
