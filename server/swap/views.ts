@@ -27,9 +27,9 @@ export async function compareViews(
   if (numbers.length < MIN_IMAGES) return undefined;
   const crops: Array<Record<"before" | "after" | "pixels", Views>> = [];
   for (const sha256 of (await catalogue.contents.sha256s(numbers)).values()) {
-    const bytes = await images.get(sha256);
-    if (!bytes) continue; // deleted meanwhile
     try {
+      const bytes = await images.get(sha256);
+      if (!bytes) continue; // deleted meanwhile
       const [one, other] = oppositeCorners(await readImageInfo(bytes)).map((region) => createPreparer(bytes, region));
       const viewsBy = async (vectorOf: (prepare: Prepare) => Promise<Float32Array>): Promise<Views> => [
         await vectorOf(one!),
@@ -41,7 +41,7 @@ export async function compareViews(
         pixels: await viewsBy(pixelVector),
       });
     } catch (error) {
-      if (!(error instanceof AppError)) throw error; // such as `overloaded`: it is only a sample
+      if (!(error instanceof AppError)) throw error; // such as `overloaded` or `file_damaged`: it is only a sample
     }
   }
   if (crops.length < MIN_IMAGES) return undefined;
