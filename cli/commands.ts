@@ -32,6 +32,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "the paper's ablations on your images: a table and a chart",
     load: () => import("./commands/ablate.ts"),
   },
+  sweep: {
+    summary: "compare values of hyper-parameters on your images, the best first",
+    load: () => import("./commands/sweep.ts"),
+  },
   serve: {
     summary: "serve similar-image search over HTTP",
     load: () => import("./commands/serve.ts"),

@@ -18,7 +18,7 @@ export async function untilEnded<T extends { readonly state: string }>(
     const swap = await read();
     if (swap && hasEnded({ state: swap.state as SwapState })) return swap;
     if (Date.now() > deadline) throw new Error(`The swap does not end; it is ${swap?.state}.`);
-    await sleep(20);
+    await sleep(50);
   }
 }
 
@@ -29,7 +29,7 @@ export async function swapInReview(server: TestServer, id: string, timeout = 60_
     const swap: SwapView = (await server.http.get(`/v1/swaps/${id}`).expect(200)).body;
     if (awaitsApproval(swap)) return swap;
     if (hasEnded(swap) || Date.now() > deadline) throw new Error(`The swap does not wait; it is ${swap.state}.`);
-    await sleep(20);
+    await sleep(50);
   }
 }
 

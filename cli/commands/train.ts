@@ -13,6 +13,7 @@ import { showProgress } from "../progress.ts";
 import { trainingDisplay } from "../train/display.ts";
 import { addExportOptions, type ExportFlags, exportOptionsOf } from "../train/export-options.ts";
 import { addTrainingOptions, budgetOf, engineOf, settingsFrom, type TrainingFlags } from "../train/options.ts";
+import { stopOnInterrupt } from "../train/stop.ts";
 
 interface Flags extends TrainingFlags, ExportFlags {
   readonly name?: string;
@@ -60,12 +61,7 @@ command.action(async (images: string[], flags: Flags & Record<string, unknown>) 
       "Expected --init or --resume but received both: a run that is resumed has its weights.",
     );
   }
-  const stop = new AbortController();
-  process.once("SIGINT", () => {
-    console.error("\nStopping after this step; a checkpoint is kept. Press Ctrl-C again to end at once.");
-    stop.abort();
-    process.once("SIGINT", () => process.exit(130));
-  });
+  const signal = stopOnInterrupt("; a checkpoint is kept");
   const runFolder = resolve(flags.run ?? join("runs", name));
   const display = trainingDisplay(flags.minutes);
   const result = await runTraining({
@@ -79,7 +75,7 @@ command.action(async (images: string[], flags: Flags & Record<string, unknown>) 
     replace: flags.replace ?? false,
     ...(flags.threads && { threads: flags.threads }),
     ...engineOf(flags),
-    signal: stop.signal,
+    signal,
     onEvent: display.show,
   }).finally(display.stop);
   if (!result.model) {
