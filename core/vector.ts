@@ -18,6 +18,13 @@ export function normalised(a: Float32Array): Float32Array {
   return length > 0 ? a.map((v) => v / length) : a.slice();
 }
 
+/** Arithmetic mean; NaN of no values. */
+export function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / values.length;
+}
+
 /** A search result: index of a row and its score, such as the inner product with the query. */
 export interface Neighbour {
   readonly index: number;
