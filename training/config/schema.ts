@@ -26,7 +26,7 @@ const architectureSchema = z.discriminatedUnion("block", [
 export const MECHANISMS = ["moco", "memory-bank", "end-to-end", "distillation"] as const;
 
 /** Schema of a run's config.json. */
-export const trainingConfigSchema = z
+const trainingConfigSchema = z
   .strictObject({
     /** Side of the square views, pixels. */
     imageSize: z.int().min(8).max(512),
