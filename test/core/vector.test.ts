@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { dot, largest, nearest, norm, normalised } from "../../core/vector.ts";
+import { dot, largest, mean, nearest, norm, normalised } from "../../core/vector.ts";
 
 const vectors = (d: number, options: { minLength?: number; maxLength?: number } = {}) =>
   // Small whole numbers: sums are exact, and equal scores are common.
@@ -42,6 +42,14 @@ describe("largest", () => {
       { index: 4, score: 4 },
     ]);
     assert.deepEqual(largest(Float32Array.of(1, 2), 0), []);
+  });
+});
+
+describe("mean", () => {
+  it("is arithmetic, of lists and typed arrays", () => {
+    assert.equal(mean([1, 2, 6]), 3);
+    assert.equal(mean(Float32Array.of(0.5, 1.5)), 1);
+    assert.ok(Number.isNaN(mean([])));
   });
 });
 
