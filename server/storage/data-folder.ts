@@ -23,8 +23,8 @@ export const encoderFiles = (folder: string): BlobFolder =>
 /**
  * Makes a data folder where there is none; only its owner can look into a new one.
  *
- * @throws AppError `invalid_configuration` where the folder holds files and no database: they are somebody else's, or the
- *   database of these images is lost.
+ * @throws AppError `invalid_configuration` where the folder holds files and no database: they are somebody else's, or
+ *   the database of these images is lost.
  */
 export async function makeDataFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });

@@ -1,5 +1,5 @@
-// Distillation with the queue (SEED: Fang et al., arXiv 2101.04731, section 3.2): an encoder learns from a larger one, the
-// teacher, how near an image is to the keys of others.
+// Distillation with the queue (SEED: Fang et al., arXiv 2101.04731, section 3.2): an encoder learns from a larger one,
+// the teacher, how near an image is to the keys of others.
 //
 // Where it departs from the paper: the teacher sees each image once, as it is, before training; the paper's sees the
 // student's view at every step. So a step costs no more than that of a memory bank, however large the teacher is.
@@ -20,9 +20,9 @@ export interface DistillationConfig extends Omit<MocoConfig, "m" | "shuffle"> {
 /**
  * One step from one view `xq` [B, 3, H, W].
  *
- * Inputs besides those of the view and the state: `positives` [B, D], the teacher's embeddings of the same images; `queue`
- * [K, D], its embeddings of the images before; `learningRate` and `step` []. The output `keys` is the positives: the queue
- * takes them.
+ * Inputs besides those of the view and the state: `positives` [B, D], the teacher's embeddings of the same images;
+ * `queue` [K, D], its embeddings of the images before; `learningRate` and `step` []. The output `keys` is the
+ * positives: the queue takes them.
  */
 export function distillationStep(
   f: Encoder,

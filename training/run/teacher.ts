@@ -26,8 +26,8 @@ export interface TeacherOptions {
 /**
  * The teacher's embedding of every image of a data set, [N, D] in its order, each of unit norm.
  *
- * @throws AppError `invalid_model` where the teacher cannot be used, `invalid_dataset` where an image has gone meanwhile,
- *   `storage_full`.
+ * @throws AppError `invalid_model` where the teacher cannot be used, `invalid_dataset` where an image has gone
+ *   meanwhile, `storage_full`.
  */
 export async function teacherEmbeddings(teacher: Model, options: TeacherOptions): Promise<Float32Array> {
   const path = join(options.runFolder, FILE);

@@ -1,5 +1,6 @@
 // Snapshots of indexes: index/<encoder>-<SHA-256>.hnsw in the data folder. The name holds the checksum of what was
-// written, so a file that is damaged, cut off or not ours shows itself. Snapshots only save time: the database is the truth.
+// written, so a file that is damaged, cut off or not ours shows itself. Snapshots only save time: the database is the
+// truth.
 import { createReadStream } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
