@@ -72,7 +72,7 @@ export interface ActivateOptions {
   readonly review?: boolean | undefined;
 }
 
-/** What answers, what a rollback goes back to, the swap that runs, and every model. */
+/** The active model, the one that a rollback goes back to, the running swap, and all models. */
 export type ModelList = Awaited<ReturnType<ModelCatalogue["list"]>>;
 
 /** A client of one server. Calls reject with an AppError that has the server's code and message. */
@@ -219,7 +219,7 @@ export function createClient(url: string, key?: string): Client {
       for (let attempt = 1; ; attempt++) {
         try {
           const { ok, body } = await ask("GET", `${swapPath(id)}/events`);
-          // Where there are no events, the swap itself or the reason why there is none.
+          // If there is no stream, ask for the swap itself, which also tells why there is none.
           for await (const swap of ok && body ? readEvents<SwapView>(body) : [await getSwap(id)]) {
             yield swap;
             if (hasEnded(swap)) return;

@@ -51,7 +51,7 @@ export interface Collection {
    * @throws AppError `file_damaged` where the file is missing or its bytes are others.
    */
   read(id: string): Promise<Uint8Array>;
-  /** {@link Collection.read} as a stream: a client that reads slowly holds a part of them only. */
+  /** {@link Collection.read} as a stream, so that a slow client does not keep the whole file in memory. */
   open(id: string): Promise<Readable>;
   remove(id: string): Promise<void>;
   /** Replaces the metadata of an image with what `change` returns for it. */

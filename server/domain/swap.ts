@@ -19,7 +19,7 @@ export const hasEnded = ({ state }: { readonly state: SwapState }): boolean =>
 export const awaitsApproval = ({ state, review, approvedAt }: SwapRecord): boolean =>
   state === "ready" && review && approvedAt === undefined;
 
-/** Percentiles. */
+/** Percentiles of scores. */
 const quantilesSchema = z.strictObject({
   p1: z.number(),
   p5: z.number(),

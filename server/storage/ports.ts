@@ -205,7 +205,7 @@ export interface SwapCatalogue {
    * @throws AppError `not_in_review` where it does not wait.
    */
   approve(id: string): Promise<SwapRecord>;
-  /** Ends a swap without a switch. A generation that was made for it has `failed`. */
+  /** Ends a swap without a switch. A generation that was made for it becomes `failed`. */
   end(id: string, state: "failed" | "cancelled", error?: SwapError): Promise<void>;
   /**
    * The switch: the swap's generation becomes active, the active one retired, the retired one gone.

@@ -56,7 +56,7 @@ export async function backfill(
     if (!skipDamaged) throw await damagedFiles(contents, candidate.card, storage.catalogue);
     for (const { number } of contents) skipped.add(number);
   };
-  /** Says how far it is; returns how many contents lack the embedding. */
+  /** Reports the progress; returns how many contents lack the embedding. */
   const tally = async (): Promise<number> => {
     const { contents, embedded } = await embeddings.tally(candidate.encoder);
     const imagesPerSecond = embeddedHere && embeddedHere / ((performance.now() - began) / 1000);

@@ -23,11 +23,11 @@ const MIN_OVERLAP = 0.2;
 /** How much less often than the active model it may find an image's other crop without a word. */
 const ALLOWED_VIEWS_DROP = 0.1;
 
-/** What the gate asks of a candidate beyond a sound index. */
+/** What the gate demands of a candidate beyond a sound index. */
 export interface GateOptions {
   /** Key of the metadata that says which images belong together. Where no images do, retrieval is not compared. */
   readonly goldenKey: string;
-  /** Mean average precision on those images may be so much below the active model's, 0..1. */
+  /** How far mean average precision on those images may drop below the active model's, 0..1. */
   readonly allowedDrop: number;
 }
 

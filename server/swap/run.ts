@@ -1,5 +1,5 @@
-// One swap from its first step to its last. Each state is on disk before its work begins, so that after a crash the
-// swap can be run again from the start; what it had embedded stays and is not computed twice.
+// One swap from its first step to its last. Each state is on disk before its work begins, so after a crash the swap
+// runs again from the start; embeddings that were stored before are kept.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";

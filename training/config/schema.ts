@@ -60,7 +60,7 @@ const trainingConfigSchema = z
         temperature: z.number().positive(),
       })
       .optional(),
-    /** Share of its old content that a slot of the memory bank keeps. */
+    /** Momentum of the memory bank: the share of its old value that a slot keeps in an update. */
     bankMomentum: probability.default(0.5),
     /** Temperature T. */
     temperature: z.number().positive(),

@@ -22,7 +22,7 @@ export interface PrepareOptions {
   readonly init?: WarmStart;
   /** Encoder to learn from, of any origin: the mechanism is distillation then. */
   readonly teacher?: Model;
-  /** Device that computes. @default "cpu" */
+  /** Device that trains. @default "cpu" */
   readonly device?: Device;
   /** Folder for decoded images. @default the user's cache folder */
   readonly cacheFolder?: string;
