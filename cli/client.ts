@@ -65,7 +65,7 @@ export interface DuplicateAnswer {
   readonly groups: readonly DuplicateGroup[];
 }
 
-/** What an activation may pass over and waits for. */
+/** Options of an activation. */
 export interface ActivateOptions {
   readonly force?: boolean | undefined;
   readonly skipDamaged?: boolean | undefined;
@@ -83,7 +83,7 @@ export interface Client {
   search(file: ImageFile, k: number, options?: SearchOptions): Promise<SearchAnswer>;
   embed(files: readonly ImageFile[]): Promise<EmbedAnswer>;
   /**
-   * @param options.force Activates a model that finds less than the active one.
+   * @param options.force Activates the model even where it finds less than the active one.
    * @param options.skipDamaged Goes on without images whose stored files are missing or damaged.
    * @param options.review Waits for approval before the switch. Default: as the server is configured.
    */

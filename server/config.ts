@@ -55,7 +55,7 @@ export const configSchema = z.strictObject({
   goldenKey: z.string().min(1, "expected a key").default("label"),
   /** How much the mean average precision on those images may drop in a swap, 0..1. */
   allowedDrop: number.min(0, "expected 0 to 1").max(1, "expected 0 to 1").default(0.02),
-  /** Swaps wait for approval before the switch, where their beginning does not say otherwise. */
+  /** Whether swaps wait for approval before the switch, if the request that begins one does not say. */
   review: flag.default(false),
   /** Activates each model that appears in the models folder. */
   autoActivate: flag.default(false),

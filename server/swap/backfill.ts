@@ -40,7 +40,7 @@ type BackfillStorage = Pick<Storage, "catalogue" | "images">;
  * @param options.skipDamaged Goes on without contents whose stored files are missing or damaged.
  * @returns Numbers of the contents that were skipped.
  * @throws the signal's reason when it is aborted; AppError where an image cannot be embedded, `file_damaged` where one
- *   cannot be read and is not to be skipped.
+ *   cannot be read and `skipDamaged` is false.
  */
 export async function backfill(
   candidate: Generation,
@@ -94,7 +94,7 @@ interface EmbedDeps {
   readonly encoder: BackgroundEncoder;
   readonly storage: BackfillStorage;
   readonly signal: AbortSignal;
-  /** Told of stored contents that cannot be read. */
+  /** Called with stored contents whose files are missing or damaged. */
   readonly onDamaged: (contents: readonly Content[]) => Promise<void>;
 }
 

@@ -21,7 +21,7 @@ export interface Snapshots {
   replace(write: (path: string) => Promise<unknown>): Promise<void>;
 }
 
-/** A snapshot, or one half-written. Files of other names are left alone. */
+/** Names of snapshots and of half-written ones. Files with other names are left alone. */
 const OURS = /^(\d+)-(?:[0-9a-f]{64}\.hnsw|\.[0-9a-f]{12}\.tmp)$/;
 
 /** Opens the folder of snapshots; it is made with the first one. */
