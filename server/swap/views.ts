@@ -2,7 +2,7 @@
 import { type Region, readImageInfo } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
 import type { EncoderInput } from "../../core/model-card.ts";
-import { dot, normalised } from "../../core/vector.ts";
+import { centred, dot } from "../../core/vector.ts";
 import type { ViewsComparison } from "../domain/swap.ts";
 import { createPreparer, type Prepare } from "../encoder/preparer.ts";
 import type { Generation } from "../generation/generation.ts";
@@ -60,12 +60,8 @@ function oppositeCorners({ width, height }: { width: number; height: number }): 
   ];
 }
 
-/** Pixels less their mean, of unit norm. */
-async function pixelVector(prepare: Prepare): Promise<Float32Array> {
-  const pixels = Float32Array.from(await prepare(PIXELS));
-  const mean = pixels.reduce((sum, value) => sum + value, 0) / pixels.length;
-  return normalised(pixels.map((value) => value - mean));
-}
+const pixelVector = async (prepare: Prepare): Promise<Float32Array> =>
+  centred(Float32Array.from(await prepare(PIXELS)));
 
 /** The share of first crops whose nearest second crop is of the same image. */
 function shareFound(views: readonly Views[]): number {
