@@ -2,9 +2,9 @@
 // purpose, and memory must not grow.
 //
 //   npm run bench:load -- --minutes 10
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
+import { residentMb } from "../support/processes.ts";
 import { startServerProcess } from "../support/server-process.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { mulberry32, writeTinyModel } from "../support/tiny-model.ts";
@@ -60,7 +60,3 @@ const report = {
 if (json) console.log(JSON.stringify(report));
 else console.dir(report, { depth: null });
 if (tally.failures.length > 0 || (minutes >= JUDGED_MINUTES && !isFlat) || code !== 0) process.exitCode = 1;
-
-function residentMb(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) / 1024;
-}

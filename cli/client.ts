@@ -65,14 +65,14 @@ export interface DuplicateAnswer {
   readonly groups: readonly DuplicateGroup[];
 }
 
-/** What an activation may pass over and waits for. */
+/** Options of an activation. */
 export interface ActivateOptions {
   readonly force?: boolean | undefined;
   readonly skipDamaged?: boolean | undefined;
   readonly review?: boolean | undefined;
 }
 
-/** What answers, what a rollback goes back to, the swap that runs, and every model. */
+/** The active model, the one that a rollback goes back to, the running swap, and all models. */
 export type ModelList = Awaited<ReturnType<ModelCatalogue["list"]>>;
 
 /** A client of one server. Calls reject with an AppError that has the server's code and message. */
@@ -83,7 +83,7 @@ export interface Client {
   search(file: ImageFile, k: number, options?: SearchOptions): Promise<SearchAnswer>;
   embed(files: readonly ImageFile[]): Promise<EmbedAnswer>;
   /**
-   * @param options.force Activates a model that finds less than the active one.
+   * @param options.force Activates the model even where it finds less than the active one.
    * @param options.skipDamaged Goes on without images whose stored files are missing or damaged.
    * @param options.review Waits for approval before the switch. Default: as the server is configured.
    */
@@ -219,7 +219,7 @@ export function createClient(url: string, key?: string): Client {
       for (let attempt = 1; ; attempt++) {
         try {
           const { ok, body } = await ask("GET", `${swapPath(id)}/events`);
-          // Where there are no events, the swap itself or the reason why there is none.
+          // If there is no stream, ask for the swap itself, which also tells why there is none.
           for await (const swap of ok && body ? readEvents<SwapView>(body) : [await getSwap(id)]) {
             yield swap;
             if (hasEnded(swap)) return;

@@ -1,4 +1,4 @@
-// What commands about a swap share: it is followed to its end, or to where it waits for approval.
+// Follows a swap to its end, or until it waits for approval: what the commands about swaps share.
 import { AppError } from "../core/errors.ts";
 import { percent } from "../core/percent.ts";
 import { awaitsApproval, type SwapReport, type SwapView } from "../server/domain/swap.ts";
@@ -6,7 +6,7 @@ import type { Client } from "./client.ts";
 import { showProgress } from "./progress.ts";
 
 /**
- * Follows a swap until it has ended, or waits for approval, and prints how, and what the gate found.
+ * Follows a swap until it has ended or waits for approval, and prints the outcome and what the gate found.
  *
  * @throws AppError with the server's reason where the swap failed, `invalid_model` where it was cancelled. The model
  *   from before then still answers.
@@ -42,10 +42,10 @@ export async function followSwap(
 }
 
 /**
- * The swap that waits for approval.
+ * The id of the swap that waits for approval.
  *
- * @param id Of a certain one.
- * @throws AppError `not_in_review` where none does.
+ * @param id The swap that must be the one; undefined for the running swap.
+ * @throws AppError `not_in_review` where it does not wait.
  */
 export async function swapInReview(client: Client, id: string | undefined): Promise<string> {
   const { swap } = id === undefined ? await client.models() : { swap: await client.swap(id) };

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { AppError } from "../core/errors.ts";
+import { isJsonObject } from "../core/json.ts";
 
 /**
  * Reads settings, an object of names and values, from a JSON or YAML file.
@@ -20,7 +21,6 @@ export async function readSettings(path: string, what: string): Promise<Record<s
   } catch (error) {
     throw bad((error instanceof Error ? error.message : String(error)).split("\n")[0]!.replace(/[.:]$/, ""), error);
   }
-  if (typeof content !== "object" || content === null || Array.isArray(content))
-    throw bad("it has no names with values");
-  return content as Record<string, unknown>;
+  if (!isJsonObject(content)) throw bad("it has no names with values");
+  return content;
 }

@@ -27,7 +27,7 @@ export interface ImageInfo {
 }
 
 /** Most pixels of an image, width × height. A larger one is refused before it is decoded. */
-export const MAX_PIXELS = 50_000_000;
+const MAX_PIXELS = 50_000_000;
 
 // Only the loaders of the allowed types may run, whatever the bytes claim to be: no SVG, PDF or ImageMagick.
 sharp.block({ operation: ["VipsForeignLoad"] });

@@ -12,7 +12,7 @@ export const modelNameSchema = z
 const threeNumbers = z.tuple([z.number(), z.number(), z.number()]);
 
 /** How pixels are prepared. Training and serving share it, so that both see the same image. */
-export const encoderInputSchema = z.object({
+const encoderInputSchema = z.object({
   /** Pixels. */
   width: z.int().min(1).max(4096),
   /** Pixels. */
@@ -25,7 +25,7 @@ export const encoderInputSchema = z.object({
 });
 
 /** Cosine similarities measured on held-back images; thresholds are calibrated from them. */
-export const scoreStatisticsSchema = z.object({
+const scoreStatisticsSchema = z.object({
   /** Two views of the same image. */
   positive: z.object({ mean: z.number(), std: z.number() }),
   /** Two different images. */
@@ -41,7 +41,7 @@ export const parentModelSchema = z.object({
 });
 
 /** What was measured after an epoch of training. */
-export const curvePointSchema = z.object({
+const curvePointSchema = z.object({
   epoch: z.number().nonnegative(),
   imagesSeen: z.int().nonnegative(),
   /** Mean contrastive loss of the epoch. */
@@ -51,7 +51,7 @@ export const curvePointSchema = z.object({
 });
 
 /** Measures of the model on labelled images by their names, such as `knn` and `recallAt1`; each 0..1. */
-export const keptEvaluationSchema = z.object({
+const keptEvaluationSchema = z.object({
   /** Such as "CIFAR-10 test". */
   images: z.string().min(1),
   measures: z.record(z.string(), z.number()),

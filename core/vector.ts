@@ -18,6 +18,19 @@ export function normalised(a: Float32Array): Float32Array {
   return length > 0 ? a.map((v) => v / length) : a.slice();
 }
 
+/** `a` minus its mean, scaled to unit norm: the inner product of two is their correlation. Equal values give zeros. */
+export function centred(a: Float32Array): Float32Array {
+  const middle = mean(a);
+  return normalised(a.map((v) => v - middle));
+}
+
+/** Arithmetic mean; NaN of no values. */
+export function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / values.length;
+}
+
 /** A search result: index of a row and its score, such as the inner product with the query. */
 export interface Neighbour {
   readonly index: number;

@@ -49,11 +49,13 @@ export const configSchema = z.strictObject({
   maxImages: count.default(256),
   /** Demands API keys on loopback too, for use behind a reverse proxy. On other addresses they are always demanded. */
   requireKeys: flag.default(false),
-  /** Key of the metadata that says which images belong together: a swap must not find less of them. */
+  /**
+   * Metadata key that says which images belong together: a new model must find them about as well as the active one.
+   */
   goldenKey: z.string().min(1, "expected a key").default("label"),
   /** How much the mean average precision on those images may drop in a swap, 0..1. */
   allowedDrop: number.min(0, "expected 0 to 1").max(1, "expected 0 to 1").default(0.02),
-  /** Swaps wait for approval before the switch, where their beginning does not say otherwise. */
+  /** Whether swaps wait for approval before the switch, if the request that begins one does not say. */
   review: flag.default(false),
   /** Activates each model that appears in the models folder. */
   autoActivate: flag.default(false),

@@ -110,7 +110,7 @@ export function createModelsView({ api, toast, status }) {
     if (shown === swap.id) compare(latest, answer);
   };
 
-  /** Shows a swap's candidate beside the model before. */
+  /** Shows the gate's comparison of a swap's two models. */
   const compare = ({ report, replaces, model, generation }, answer) => {
     const found = report?.comparison;
     if (!found) return;

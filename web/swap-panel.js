@@ -15,7 +15,7 @@ export function isOver({ state }) {
   return ["active", "retired", "failed", "cancelled"].includes(state);
 }
 
-/** Whether a swap is ready and waits until someone approves or discards it. */
+/** True for a swap that waits until someone approves or discards it. */
 export function awaitsApproval({ state, review, approvedAt }) {
   return state === "ready" && review && !approvedAt;
 }

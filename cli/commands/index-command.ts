@@ -7,6 +7,7 @@ import pMap from "p-map";
 import { AppError, type ErrorCode } from "../../core/errors.ts";
 import { describeLeftOut, type FoundFile, type LeftOut, labelOf } from "../../core/find-images.ts";
 import { sha256 } from "../../core/hash.ts";
+import { isJsonObject } from "../../core/json.ts";
 import { type Client, createClient, type ServerFlags, serverOptions } from "../client.ts";
 import { findImageFiles, nameEach, readImageFile } from "../image-files.ts";
 import { positiveInteger } from "../numbers.ts";
@@ -133,7 +134,7 @@ function asFailure(error: unknown): { code: ErrorCode; detail: string } {
 function metadataObject(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    if (isJsonObject(value)) return value;
   } catch {}
   throw new InvalidArgumentError(`Expected a JSON object such as {"source":"archive"}.`);
 }

@@ -30,7 +30,7 @@ export async function activateUnderTraffic(
   let failed = 0;
   let over = false;
   const began = performance.now();
-  // What a minute's training finds is measured afterwards and shown, whether it is more or less.
+  // Forced: the demo measures and shows afterwards whether a minute of training finds more or less.
   let swap = await client.activate(model, { force: true });
   const search = async (first: number) => {
     for (let i = first; !over; i += CLIENTS) {

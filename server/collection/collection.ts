@@ -48,10 +48,10 @@ export interface Collection {
   /**
    * The bytes as they were uploaded.
    *
-   * @throws AppError `file_damaged` where the file is missing or its bytes are others.
+   * @throws AppError `file_damaged` where the file is missing or damaged.
    */
   read(id: string): Promise<Uint8Array>;
-  /** {@link Collection.read} as a stream: a client that reads slowly holds a part of them only. */
+  /** {@link Collection.read} as a stream, so that a slow client does not keep the whole file in memory. */
   open(id: string): Promise<Readable>;
   remove(id: string): Promise<void>;
   /** Replaces the metadata of an image with what `change` returns for it. */
@@ -93,7 +93,7 @@ export function createCollection({ storage, generations }: CollectionDeps): Coll
       if (!hasCode(error, "file_damaged")) throw error;
       throw damaged(id, "damaged", { cause: error });
     }
-    await get(id); // where it was deleted meanwhile, its file went with it
+    await get(id); // throws if the image was deleted meanwhile, and its file with it
     throw damaged(id, "missing");
   };
 

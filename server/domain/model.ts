@@ -24,7 +24,9 @@ export type ModelView = Readonly<z.infer<typeof modelSchema>>;
 const servedModelSchema = z.strictObject({
   generation: z.int(),
   card: modelCardSchema,
-  /** Images are alike from this score on, measured on what is stored; of the active model, from two images on. */
+  /**
+   * Images are alike from this score on, measured on the stored images; known for the active model with two or more.
+   */
   threshold: z.number().optional(),
 });
 

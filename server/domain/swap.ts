@@ -19,7 +19,7 @@ export const hasEnded = ({ state }: { readonly state: SwapState }): boolean =>
 export const awaitsApproval = ({ state, review, approvedAt }: SwapRecord): boolean =>
   state === "ready" && review && approvedAt === undefined;
 
-/** Percentiles. */
+/** Percentiles of scores. */
 const quantilesSchema = z.strictObject({
   p1: z.number(),
   p5: z.number(),
@@ -39,8 +39,8 @@ const scoreDistributionSchema = z.strictObject({
   /** Of an image and the one nearest to it. */
   nearest: quantilesSchema,
   /**
-   * From here on images are alike: half of the stored images have ten others that score as much, and of pairs taken at
-   * random at most one in a hundred does.
+   * Images are alike from this score on: at most half of the stored images have ten others that score as much, and at
+   * most one in a hundred random pairs does.
    */
   threshold: z.number(),
 });
@@ -64,7 +64,7 @@ const viewsSchema = z.strictObject({
   images: z.int(),
   before: z.number(),
   after: z.number(),
-  /** By comparing pixels, without any model. */
+  /** The same by comparing pixels, without a model. */
   pixels: z.number(),
 });
 
@@ -91,9 +91,9 @@ const comparisonSchema = z.strictObject({
   }),
   /** Missing where fewer than two contents are stored. */
   scores: z.strictObject({ before: scoreDistributionSchema, after: scoreDistributionSchema }).optional(),
-  /** Where metadata says which images belong together. */
+  /** Missing where metadata does not say which images belong together. */
   retrieval: retrievalSchema.optional(),
-  /** Needs no labels; absent in reports of older versions, and where too few images are stored. */
+  /** Needs no labels. Missing where too few images are stored, and in reports of older versions. */
   views: viewsSchema.optional(),
 });
 
@@ -111,7 +111,7 @@ const swapReportSchema = z.strictObject({
    * The candidate beside the generation that it replaces. Not for a rollback, which must be quick and is never refused.
    */
   comparison: comparisonSchema.optional(),
-  /** Contents that were left out, as their stored files are missing or damaged, and up to 100 images that have them. */
+  /** How many contents were left out because their files are missing or damaged, and up to 100 of their images. */
   skipped: z.strictObject({ contents: z.int(), images: z.array(z.string()) }).optional(),
   /** What a person should know before the candidate answers, in sentences. */
   warnings: z.array(z.string()).optional(),
@@ -159,7 +159,7 @@ const recordShape = {
   updatedAt: z.iso.datetime(),
 };
 
-/** What is asked of a swap when it begins; what is left out is false. */
+/** Options of a swap, given when it begins. @default false for each */
 export interface SwapOptions extends Pick<SwapRecord, "force"> {
   readonly skipDamaged?: boolean | undefined;
   readonly review?: boolean | undefined;

@@ -1,14 +1,14 @@
-// What the scores of a generation look like over a sample of what is stored, and from which score on images are alike.
+// Measures the scores of a generation on a sample of the stored images, and the score from which images are alike.
 import { dot } from "../../core/vector.ts";
 import type { Quantiles, ScoreDistribution } from "../domain/swap.ts";
 import type { Catalogue } from "../storage/ports.ts";
 import type { Generation } from "./generation.ts";
 
-/** Contents looked at. All pairs of them stand for pairs taken at random. */
+/** Contents in the sample. All pairs of them serve as random pairs. */
 export const SAMPLE = 200;
-/** Nearest others of each. */
+/** Nearest other contents looked at for each. */
 const NEIGHBOURS = 10;
-/** Share of the pairs taken at random that may be alike. */
+/** Largest share of random pairs that may count as alike. */
 const RANDOM_ALIKE = 0.01;
 
 /** Measures a generation; undefined where fewer than two contents are stored. Takes as long as 200 searches. */
@@ -39,9 +39,10 @@ export async function neighboursOf(
 }
 
 /**
- * The distribution of scores over contents, of which there are at least two.
+ * The distribution of scores over a sample of contents.
  *
- * @param nearest Of each: the scores of its nearest others, best first.
+ * @param vectors Embeddings of the contents, two at least.
+ * @param nearest For each content, the scores of the nearest other contents, best first.
  */
 export async function distributionOf(
   vectors: readonly Float32Array[],

@@ -22,7 +22,7 @@ export function toProblem(error: unknown): Problem {
   return { type: `urn:moco-search:problem:${code}`, title, status, code, detail: message };
 }
 
-/** Answers with a problem, which is nothing of what was asked for: it has neither its ETag nor its time in caches. */
+/** Answers with a problem, without the ETag and Cache-Control of what was asked for. */
 export function sendProblem(response: Response, problem: Problem): void {
   for (const header of ["ETag", "Cache-Control"]) response.removeHeader(header);
   const { retryAfter }: ErrorKind = ERRORS[problem.code];

@@ -1,15 +1,15 @@
-// The score from which images are alike, measured on what is stored while the collection grows.
+// The score from which images are alike, measured on the stored images and again when the collection has changed.
 import type { Generations } from "../generation/generations.ts";
 import { measureScores } from "../generation/scores.ts";
 import type { Catalogue } from "../storage/ports.ts";
 
-/** Share by which the collection may have changed since it was measured. */
+/** Relative change in the number of contents above which it is measured again. */
 const CHANGED = 0.1;
 
-/** The threshold of the generation that answers; undefined where too little is stored or the index is being built. */
+/** Returns the threshold of the active generation; undefined where it cannot be measured, as with too few images. */
 export type Threshold = () => Promise<number | undefined>;
 
-/** Makes the threshold of a collection. It is measured when it is asked for, and again once a tenth has changed. */
+/** Makes the threshold of a collection. It is measured when it is first asked for. */
 export function createThreshold({
   generations,
   catalogue,

@@ -32,7 +32,7 @@ export function watchModels(
   const known = new Map<string, string | undefined>();
   const keyOf = (card: Model["card"]) => `${card.name} ${card.version} ${encoderKey(card)}`;
 
-  /** A swap may wait for approval; looking goes on meanwhile. */
+  /** The activations so far, one after another. A swap may wait for approval; watching goes on meanwhile. */
   let activating: Promise<void> = Promise.resolve();
 
   const activate = async (name: string): Promise<void> => {

@@ -1,4 +1,4 @@
-// The data folder: what lies where in it, and which folder may become one.
+// The data folder: its layout, and which folder may become one.
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../core/errors.ts";
@@ -7,24 +7,24 @@ import { type BlobFolder, createBlobFolder } from "./files/blob-folder.ts";
 /** Name of the database in a data folder. */
 export const DATABASE_FILE = "moco-search.db";
 
-/** What a folder may hold and still become a data folder: what a start that was killed left, and ext4's own folder. */
+/** Files in spite of which a folder may become a data folder: those of a killed start, and ext4's own folder. */
 const HARMLESS = ["lock", "lock-journal", "lost+found"];
-/** Names that a refusal shows. */
+/** Most names that the refusal shows. */
 const SHOWN = 3;
 
 /** The image files of a data folder. */
 export const imageFiles = (folder: string): BlobFolder =>
   createBlobFolder(join(folder, "files"), { sharded: true, ending: "" });
 
-/** The encoders of a data folder. */
+/** The ONNX files of a data folder. */
 export const encoderFiles = (folder: string): BlobFolder =>
   createBlobFolder(join(folder, "models"), { sharded: false, ending: ".onnx" });
 
 /**
- * Makes a data folder where there is none; only its owner can look into a new one.
+ * Creates a data folder if there is none; only its owner can read a new one.
  *
- * @throws AppError `invalid_configuration` where the folder holds files and no database: they are somebody else's, or the
- *   database of these images is lost.
+ * @throws AppError `invalid_configuration` where the folder holds files and no database: they are somebody else's, or
+ *   the database of these images is lost.
  */
 export async function makeDataFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });

@@ -1,7 +1,7 @@
 import { hasCode } from "../../core/errors.ts";
 import type { Blobs } from "./ports.ts";
 
-/** True where the bytes of this SHA-256 are stored as they were put: neither missing nor damaged. */
+/** True where the blob of this SHA-256 is neither missing nor damaged. */
 export async function isWhole(blobs: Pick<Blobs, "get">, sha256: string): Promise<boolean> {
   try {
     return (await blobs.get(sha256)) !== undefined;

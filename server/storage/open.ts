@@ -61,7 +61,10 @@ export async function openStorage(
   }
 }
 
-/** Sets the blobs aside that the database does not know: a crash left them, or the database is not the one of these files. */
+/**
+ * Sets the blobs aside that the database does not know: a crash left them, or the database is not the one of these
+ * files.
+ */
 async function setUnknownAside(
   blobs: BlobFolder,
   isKnown: (sha256: string) => Promise<boolean>,

@@ -35,10 +35,10 @@ export interface Blobs {
   /**
    * The bytes, or undefined where there are none under this SHA-256.
    *
-   * @throws AppError `file_damaged` where they are not those that were put: they are compared with the SHA-256.
+   * @throws AppError `file_damaged` where their SHA-256 is another.
    */
   get(sha256: string): Promise<Uint8Array | undefined>;
-  /** The bytes as a stream, compared before it begins; undefined and errors as {@link Blobs.get}. */
+  /** The bytes as a stream, checked before it begins; undefined and errors as {@link Blobs.get}. */
   open(sha256: string): Promise<Readable | undefined>;
   /** Removing what is not there is harmless. */
   remove(sha256: string): Promise<void>;
@@ -202,10 +202,10 @@ export interface SwapCatalogue {
   /**
    * Lets a swap that waits for approval go on to its switch.
    *
-   * @throws AppError `not_in_review` where it does not wait.
+   * @throws AppError `not_in_review` where it does not wait for approval.
    */
   approve(id: string): Promise<SwapRecord>;
-  /** Ends a swap without a switch. A generation that was made for it has `failed`. */
+  /** Ends a swap without a switch. A generation that was made for it becomes `failed`. */
   end(id: string, state: "failed" | "cancelled", error?: SwapError): Promise<void>;
   /**
    * The switch: the swap's generation becomes active, the active one retired, the retired one gone.

@@ -40,7 +40,7 @@ type BackfillStorage = Pick<Storage, "catalogue" | "images">;
  * @param options.skipDamaged Goes on without contents whose stored files are missing or damaged.
  * @returns Numbers of the contents that were skipped.
  * @throws the signal's reason when it is aborted; AppError where an image cannot be embedded, `file_damaged` where one
- *   cannot be read and is not to be skipped.
+ *   cannot be read and `skipDamaged` is false.
  */
 export async function backfill(
   candidate: Generation,
@@ -56,7 +56,7 @@ export async function backfill(
     if (!skipDamaged) throw await damagedFiles(contents, candidate.card, storage.catalogue);
     for (const { number } of contents) skipped.add(number);
   };
-  /** Says how far it is; returns how many contents lack the embedding. */
+  /** Reports the progress; returns how many contents lack the embedding. */
   const tally = async (): Promise<number> => {
     const { contents, embedded } = await embeddings.tally(candidate.encoder);
     const imagesPerSecond = embeddedHere && embeddedHere / ((performance.now() - began) / 1000);
@@ -94,7 +94,7 @@ interface EmbedDeps {
   readonly encoder: BackgroundEncoder;
   readonly storage: BackfillStorage;
   readonly signal: AbortSignal;
-  /** Told of stored contents that cannot be read. */
+  /** Called with stored contents whose files are missing or damaged. */
   readonly onDamaged: (contents: readonly Content[]) => Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-// What a change of model changes: whose neighbours, and what a score means.
+// What a change of model changes: which images are whose neighbours, and what a score means.
 import type { Comparison } from "../domain/swap.ts";
 import type { Generation } from "../generation/generation.ts";
 import { distributionOf, neighboursOf, SAMPLE } from "../generation/scores.ts";

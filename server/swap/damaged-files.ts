@@ -5,11 +5,11 @@ import type { Content } from "../domain/content.ts";
 import type { SwapReport } from "../domain/swap.ts";
 import type { Catalogue } from "../storage/ports.ts";
 
-/** Images that a report, or a message, names. */
+/** Most images that a report and a message name. */
 const REPORTED = 100;
 const NAMED = 5;
 
-/** What a report says of contents that were skipped; undefined where there are none. */
+/** The report's entry about skipped contents; undefined if there are none. */
 export async function reportOfSkipped(
   skipped: ReadonlySet<number>,
   catalogue: Catalogue,
@@ -18,7 +18,7 @@ export async function reportOfSkipped(
   return { contents: skipped.size, images: (await imagesWith(skipped, catalogue)).slice(0, REPORTED) };
 }
 
-/** Why a model was not activated. */
+/** The error of a swap that cannot read these contents. */
 export async function damagedFiles(
   contents: readonly Content[],
   { name }: ModelCard,

@@ -18,16 +18,16 @@ const SAMPLE = 100;
 /** Attempts to count index and catalogue at one sequence number, while changes go on. */
 const COUNTS = 1000;
 
-/** Where fewer of the 10 nearest stay the same, users will notice. */
+/** The report warns if a smaller share of the 10 nearest stays the same. */
 const MIN_OVERLAP = 0.2;
-/** How much less often than the active model it may find an image's other crop without a word. */
+/** How much less often than the active model a candidate may find an image's other crop before the report warns. */
 const ALLOWED_VIEWS_DROP = 0.1;
 
-/** What the gate asks of a candidate beyond a sound index. */
+/** What the gate demands of a candidate beyond a sound index. */
 export interface GateOptions {
-  /** Key of the metadata that says which images belong together. Where no images do, retrieval is not compared. */
+  /** Metadata key that says which images belong together. If no images do, retrieval is not compared. */
   readonly goldenKey: string;
-  /** Mean average precision on those images may be so much below the active model's, 0..1. */
+  /** How far mean average precision on those images may drop below the active model's, 0..1. */
   readonly allowedDrop: number;
 }
 
@@ -62,14 +62,14 @@ export async function examine(
   return { report: full, worse: new AppError("worse_model", why) };
 }
 
-/** In words, that the candidate finds too few of the images that belong together. */
+/** A sentence if the candidate finds too few of the images that belong together; undefined otherwise. */
 function findsLess({ retrieval }: Comparison): string | undefined {
   if (!retrieval || retrieval.after >= retrieval.before - retrieval.allowedDrop) return undefined;
   const { images, key, before, after, allowedDrop } = retrieval;
   return `on the ${images} images that "${key}" groups, its mean average precision is ${after.toFixed(3)} where the active model has ${before.toFixed(3)}, and a drop of ${allowedDrop} is allowed`;
 }
 
-/** What a person should know who has no labels. */
+/** Warnings from the measures that need no labels. */
 function warningsOf({ neighbours, views }: Comparison): string[] {
   const warnings: string[] = [];
   if (neighbours.sample > 0 && neighbours.overlapAt10 < MIN_OVERLAP) {

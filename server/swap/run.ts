@@ -1,5 +1,5 @@
-// One swap from its first step to its last. Each state is on disk before its work begins, so that after a crash the
-// swap can be run again from the start; what it had embedded stays and is not computed twice.
+// One swap from its first step to its last. Each state is on disk before its work begins, so after a crash the swap
+// runs again from the start; embeddings that were stored before are kept.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
@@ -21,7 +21,7 @@ export interface SwapDeps {
   readonly generations: Generations;
   readonly modelsFolder: string;
   readonly gate: GateOptions;
-  /** Whether a swap waits for approval where its beginning does not say so. */
+  /** Whether a swap waits for approval if the request that begins it does not say. */
   readonly review: boolean;
   readonly open: (record: GenerationRecord) => Promise<Generation>;
   readonly logger: Logger;
@@ -41,7 +41,7 @@ export interface SwapControl {
  */
 const REFUSALS = 10;
 
-/** Between two looks at whether a swap is approved. */
+/** Milliseconds between two checks whether a swap is approved. */
 const APPROVAL_LOOK_MS = 200;
 
 /**
@@ -86,7 +86,7 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
       await enter("ready");
       if (swap.review) {
         await approval(swap.id, catalogue, signal);
-        await candidate.warm(); // still alive, days later maybe
+        await candidate.warm(); // still alive, perhaps days later
       }
       signal.throwIfAborted();
       onSwitching(true);
@@ -103,7 +103,7 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
   logger.info({ swap: swap.id, generation: candidate.number, model: candidate.card.name }, "swap: active");
 }
 
-/** Resolves once the swap is approved, which the catalogue tells; until then new images are embedded for both. */
+/** Resolves once the catalogue says that the swap is approved; until then new images are embedded for both. */
 async function approval(id: string, { swaps }: Storage["catalogue"], signal: AbortSignal): Promise<void> {
   while (!(await swaps.get(id))?.approvedAt) {
     await sleep(APPROVAL_LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted());

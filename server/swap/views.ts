@@ -2,22 +2,22 @@
 import { type Region, readImageInfo } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
 import type { EncoderInput } from "../../core/model-card.ts";
-import { dot, normalised } from "../../core/vector.ts";
+import { centred, dot } from "../../core/vector.ts";
 import type { ViewsComparison } from "../domain/swap.ts";
 import { createPreparer, type Prepare } from "../encoder/preparer.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Storage } from "../storage/ports.ts";
 
-/** Images compared; each costs two runs of each encoder, one after another so that live requests come in between. */
+/** Images compared. Each costs two runs of each encoder, one at a time, so that live requests come in between. */
 const SAMPLE = 40;
-/** Fewer say nothing. */
+/** Fewest images for a meaningful result. */
 const MIN_IMAGES = 20;
-/** A crop's share of width and of height. The two are at opposite corners and share the middle. */
+/** Width and height of a crop as a share of the image's. The two crops are at opposite corners and overlap. */
 const CROP = 0.85;
-/** What pixels are compared at. */
+/** The size at which pixels are compared. */
 const PIXELS: EncoderInput = { width: 16, height: 16, fit: "fill", mean: [0, 0, 0], std: [1, 1, 1] };
 
-/** Compares two generations, and raw pixels, on a sample of what is stored. Undefined where too little is stored. */
+/** Compares two generations, and raw pixels, on a sample of the stored images. Undefined where there are too few. */
 export async function compareViews(
   active: Generation,
   candidate: Generation,
@@ -41,7 +41,7 @@ export async function compareViews(
         pixels: await viewsBy(pixelVector),
       });
     } catch (error) {
-      if (!(error instanceof AppError)) throw error; // such as `overloaded` or `file_damaged`: it is only a sample
+      if (!(error instanceof AppError)) throw error; // such as `overloaded` or `file_damaged`: skip the image
     }
   }
   if (crops.length < MIN_IMAGES) return undefined;
@@ -49,7 +49,7 @@ export async function compareViews(
   return { images: crops.length, before: share("before"), after: share("after"), pixels: share("pixels") };
 }
 
-/** Vectors of unit norm of the two crops. */
+/** The vectors of an image's two crops, of unit norm. */
 type Views = readonly [Float32Array, Float32Array];
 
 function oppositeCorners({ width, height }: { width: number; height: number }): readonly [Region, Region] {
@@ -60,14 +60,10 @@ function oppositeCorners({ width, height }: { width: number; height: number }): 
   ];
 }
 
-/** Pixels less their mean, of unit norm. */
-async function pixelVector(prepare: Prepare): Promise<Float32Array> {
-  const pixels = Float32Array.from(await prepare(PIXELS));
-  const mean = pixels.reduce((sum, value) => sum + value, 0) / pixels.length;
-  return normalised(pixels.map((value) => value - mean));
-}
+const pixelVector = async (prepare: Prepare): Promise<Float32Array> =>
+  centred(Float32Array.from(await prepare(PIXELS)));
 
-/** The share of first crops whose nearest second crop is that of the same image. */
+/** The share of first crops whose nearest second crop is of the same image. */
 function shareFound(views: readonly Views[]): number {
   const found = views.filter(([one, other], i) => {
     const own = dot(one, other);

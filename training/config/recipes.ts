@@ -42,8 +42,8 @@ export const DEFAULT_BUDGETS: Readonly<Record<RecipeName, Budget>> = {
   "moco-cifar": { epochs: 200 },
 };
 
-/** Largest power of two that is at most `n`. */
-const powerOfTwo = (n: number) => 2 ** Math.floor(Math.log2(Math.max(n, 1)));
+/** Largest power of two that is at most `n`; at least 1. */
+export const powerOfTwo = (n: number) => 2 ** Math.floor(Math.log2(Math.max(n, 1)));
 
 /** Shared by all recipes. */
 const COMMON = {

@@ -22,11 +22,11 @@ const architectureSchema = z.discriminatedUnion("block", [
   z.strictObject({ block: z.literal("regnet"), ...stages, groupWidth: positiveInteger, squeeze: probability }),
 ]);
 
-/** Ways to have negative keys (figure 2 of the paper), and to learn from another encoder. */
+/** Where negative keys come from (figure 2 of the paper), or distillation from another encoder. */
 export const MECHANISMS = ["moco", "memory-bank", "end-to-end", "distillation"] as const;
 
 /** Schema of a run's config.json. */
-export const trainingConfigSchema = z
+const trainingConfigSchema = z
   .strictObject({
     /** Side of the square views, pixels. */
     imageSize: z.int().min(8).max(512),
@@ -48,11 +48,11 @@ export const trainingConfigSchema = z
     queuePrecision: z.enum(["float32", "float16"]).default("float32"),
     /** Momentum m of the key encoder. */
     keyMomentum: probability,
-    /** With the mechanism distillation: the encoder that is learned from. */
+    /** Distillation only: the encoder that is learned from. */
     teacher: z
       .strictObject({
         name: z.string(),
-        /** Of its ONNX file. */
+        /** SHA-256 of its ONNX file, hex. */
         sha256: z.string(),
         /** Length of its embeddings. */
         dimensions: positiveInteger,
@@ -60,7 +60,7 @@ export const trainingConfigSchema = z
         temperature: z.number().positive(),
       })
       .optional(),
-    /** Share of its old content that a slot of the memory bank keeps. */
+    /** Momentum of the memory bank: the share of its old value that a slot keeps in an update. */
     bankMomentum: probability.default(0.5),
     /** Temperature T. */
     temperature: z.number().positive(),

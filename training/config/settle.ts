@@ -1,7 +1,8 @@
 // The configuration of a run: its recipe, changed by what the user set.
 import { AppError } from "../../core/errors.ts";
+import { isJsonObject } from "../../core/json.ts";
 import { ARCHITECTURE_NAMES, type ArchitectureName, namedArchitecture } from "../network/backbone.ts";
-import type { Recipe, RecipeConfig } from "./recipes.ts";
+import { powerOfTwo, type Recipe, type RecipeConfig } from "./recipes.ts";
 import { parseTrainingConfig, type TrainingConfig } from "./schema.ts";
 
 type DeepPartial<T> = T extends readonly unknown[]
@@ -94,7 +95,7 @@ export function settleResumed(config: TrainingConfig, set: Settings): TrainingCo
 
 /** The recipe's batch, or the largest power of two that fits a smaller queue of the user. */
 const fitBatch = (base: RecipeConfig, queue: number | undefined) =>
-  queue !== undefined && queue >= 2 ? Math.min(base.batch, 2 ** Math.floor(Math.log2(queue))) : base.batch;
+  queue !== undefined && queue >= 2 ? Math.min(base.batch, powerOfTwo(queue)) : base.batch;
 
 /** The largest number of groups up to `wanted` that divides the batch and leaves at least two images in each. */
 function fitGroups(batch: number, wanted: number): number {
@@ -118,13 +119,10 @@ function resolveArchitecture(given: unknown, imageSize: number): unknown {
   );
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 /** Deep merge: `base` with what `over` sets. An architecture is replaced as a whole. */
 export function merge(base: unknown, over: unknown): unknown {
   if (over === undefined) return base;
-  if (!isRecord(base) || !isRecord(over)) return over;
+  if (!isJsonObject(base) || !isJsonObject(over)) return over;
   const merged: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(over)) {
     merged[key] = key === "architecture" ? (value ?? base[key]) : merge(base[key], value);
@@ -133,7 +131,7 @@ export function merge(base: unknown, over: unknown): unknown {
 }
 
 function differences(a: unknown, b: unknown, path = ""): string[] {
-  if (isRecord(a) && isRecord(b)) {
+  if (isJsonObject(a) && isJsonObject(b)) {
     const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
     return keys.flatMap((key) => differences(a[key], b[key], path ? `${path}.${key}` : key));
   }

@@ -151,8 +151,8 @@ async function readFully(file: number, out: Uint8Array, position: number): Promi
 }
 
 /**
- * Decodes the images at `paths` to `shape` in the order of their data set, those left out that cannot be decoded. Nothing is
- * kept.
+ * Decodes the images at `paths` to `shape`, in the order of their data set and without those that cannot be decoded.
+ * Nothing is cached.
  */
 export async function* decodeEach(
   paths: readonly string[],

@@ -152,7 +152,7 @@ export interface Decoded {
   readonly decoded: DecodedImage | Error;
 }
 
-/** Decodes a few images ahead on all cores and gives them in the order of the source. */
+/** Decodes a few images ahead on all cores and yields them in the order of the source. */
 export async function* decodeInOrder(images: AsyncIterable<SourceImage>, shape: ImageShape): AsyncGenerator<Decoded> {
   const ahead = Math.max(8, 2 * availableParallelism());
   const pending: Promise<Decoded>[] = [];

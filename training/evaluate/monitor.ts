@@ -1,5 +1,5 @@
 // Measures the encoders of a run while they train, on a sample of the collection.
-import { nearest } from "../../core/vector.ts";
+import { mean, nearest } from "../../core/vector.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { compile, input, l2Normalise, type Tensor } from "../graph/index.ts";
@@ -122,5 +122,3 @@ function neighbourhoods(embeddings: Float32Array, indices: Uint32Array): Neighbo
       .map(({ index, score }) => ({ image: indices[index]!, score })),
   }));
 }
-
-const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, v) => sum + v, 0) / values.length;

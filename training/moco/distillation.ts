@@ -1,8 +1,9 @@
-// Distillation with the queue (SEED: Fang et al., arXiv 2101.04731, section 3.2): an encoder learns from a larger one, the
-// teacher, how near an image is to the keys of others.
+// Distillation with the queue (SEED: Fang et al., arXiv 2101.04731, section 3.2): an encoder learns from a larger one,
+// the teacher, how near an image is to the keys of others.
 //
-// Where it departs from the paper: the teacher sees each image once, as it is, before training; the paper's sees the
-// student's view at every step. So a step costs no more than that of a memory bank, however large the teacher is.
+// Where it departs from the paper: the teacher embeds each image once, unchanged, before training; in the paper it
+// embeds the student's view at every step. So a step costs no more than with a memory bank, however large the teacher
+// is.
 import { crossEntropy, type FormChooser, input, softmax, stopGradient, type Tensor } from "../graph/index.ts";
 import { tensorSpecs } from "../network/scope.ts";
 import type { Optimizer } from "../optimize/optimizer.ts";
@@ -11,7 +12,7 @@ import { contrastiveAccuracy, mocoLogits } from "./loss.ts";
 import type { MocoConfig, MocoStep } from "./step.ts";
 import { learn } from "./update.ts";
 
-/** What the step needs to know; there is no key encoder. */
+/** Configuration of the step. There is no key encoder. */
 export interface DistillationConfig extends Omit<MocoConfig, "m" | "shuffle"> {
   /** Temperature of the teacher. T is the student's. */
   readonly teacherT: number;
@@ -20,9 +21,9 @@ export interface DistillationConfig extends Omit<MocoConfig, "m" | "shuffle"> {
 /**
  * One step from one view `xq` [B, 3, H, W].
  *
- * Inputs besides those of the view and the state: `positives` [B, D], the teacher's embeddings of the same images; `queue`
- * [K, D], its embeddings of the images before; `learningRate` and `step` []. The output `keys` is the positives: the queue
- * takes them.
+ * Inputs besides those of the view and the state: `positives` [B, D], the teacher's embeddings of the same images;
+ * `queue` [K, D], its embeddings of earlier images; `learningRate` and `step` []. The output `keys` is `positives`, for
+ * the queue.
  */
 export function distillationStep(
   f: Encoder,

@@ -48,7 +48,7 @@ export async function compileStep(config: TrainingConfig, options: CompileStepOp
     onTuning: onTiming,
     ...engine
   } = options;
-  // A resumed run keeps its forms: others round differently.
+  // A resumed run keeps its forms: others would round differently.
   const forms = resumed
     ? resumed.forms
     : await fastestForms((chooser) => trainingStep(config, chooser), { ...engine, file, onTiming });

@@ -20,9 +20,9 @@ export interface PrepareOptions {
   readonly config?: Settings;
   /** Model to begin from. Its network is used unless `config` sets another. */
   readonly init?: WarmStart;
-  /** Encoder to learn from, of any origin: the mechanism is distillation then. */
+  /** Model to learn from, from any source. The mechanism is then distillation. */
   readonly teacher?: Model;
-  /** Device that computes. @default "cpu" */
+  /** Device that trains. @default "cpu" */
   readonly device?: Device;
   /** Folder for decoded images. @default the user's cache folder */
   readonly cacheFolder?: string;

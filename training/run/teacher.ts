@@ -1,4 +1,4 @@
-// The teacher's embeddings of the collection, computed once and kept in the run folder: a run that is resumed has them.
+// The teacher's embeddings of the collection, computed once and kept in the run folder for when the run is resumed.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type EncoderSession, openEncoder } from "../../core/encoder-session.ts";
@@ -26,8 +26,8 @@ export interface TeacherOptions {
 /**
  * The teacher's embedding of every image of a data set, [N, D] in its order, each of unit norm.
  *
- * @throws AppError `invalid_model` where the teacher cannot be used, `invalid_dataset` where an image has gone meanwhile,
- *   `storage_full`.
+ * @throws AppError `invalid_model` where the teacher cannot be used, `invalid_dataset` where the images have changed
+ *   meanwhile.
  */
 export async function teacherEmbeddings(teacher: Model, options: TeacherOptions): Promise<Float32Array> {
   const path = join(options.runFolder, FILE);

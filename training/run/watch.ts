@@ -1,6 +1,7 @@
 // Watches whether a run learns: writes a line to metrics.jsonl after each step; at the ends of epochs it measures the
 // encoder, adds a verdict and rewrites the report.
 import { join } from "node:path";
+import { mean } from "../../core/vector.ts";
 import { peakMemoryBytes } from "../config/machine.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
@@ -111,5 +112,3 @@ export async function watchRun(options: WatchOptions): Promise<Watch> {
     },
   };
 }
-
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

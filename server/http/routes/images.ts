@@ -2,6 +2,7 @@ import { pipeline } from "node:stream/promises";
 import { Router } from "express";
 import { MEDIA_TYPES, makeThumbnail } from "../../../core/decode.ts";
 import { AppError, hasErrno } from "../../../core/errors.ts";
+import { isJsonObject } from "../../../core/json.ts";
 import type { Collection } from "../../collection/collection.ts";
 import type { Image, Metadata } from "../../domain/image.ts";
 import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.ts";
@@ -132,11 +133,8 @@ function mergePatch(target: Metadata, patch: Metadata): Metadata {
   for (const [key, value] of Object.entries(patch)) {
     const before = merged.get(key);
     if (value === null) merged.delete(key);
-    else if (isObject(value)) merged.set(key, mergePatch(isObject(before) ? before : {}, value));
+    else if (isJsonObject(value)) merged.set(key, mergePatch(isJsonObject(before) ? before : {}, value));
     else merged.set(key, value);
   }
   return Object.fromEntries(merged);
 }
-
-const isObject = (value: unknown): value is Metadata =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

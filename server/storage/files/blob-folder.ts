@@ -1,4 +1,4 @@
-// Blobs as files, named by the SHA-256 of their bytes. Only names that were made here are ever touched.
+// Blobs as files, named by the SHA-256 of their bytes. Files with other names are left alone.
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, hasErrno } from "../../../core/errors.ts";
@@ -7,7 +7,7 @@ import { sha256, sha256OfStream } from "../../../core/hash.ts";
 import type { Blobs } from "../ports.ts";
 import { asStorageError } from "../storage-error.ts";
 
-/** How files are laid out. */
+/** Layout of the files. */
 export interface BlobLayout {
   /** Puts each file into one of 256 folders, named by the first two digits: ab/abcd… */
   readonly sharded: boolean;
@@ -17,15 +17,15 @@ export interface BlobLayout {
 
 /** A folder of blobs. */
 export interface BlobFolder extends Blobs {
-  /** Where {@link BlobFolder.setAside} moves blobs to. */
+  /** The folder that {@link BlobFolder.setAside} moves files to. */
   readonly lostAndFound: string;
-  /** Makes the folders, and removes what a crash left half-written. */
+  /** Makes the folders and removes files that a crash left half-written. */
   prepare(): Promise<void>;
-  /** Takes a blob out of the folder and keeps its file. */
+  /** Removes a blob but keeps its file in `lostAndFound`. */
   setAside(sha256: string): Promise<void>;
 }
 
-/** Blobs in `folder`, which is made with {@link BlobFolder.prepare} or the first blob. */
+/** Makes the blobs of a folder. {@link BlobFolder.prepare} or the first blob creates it. */
 export function createBlobFolder(folder: string, { sharded, ending }: BlobLayout): BlobFolder {
   const shards = sharded ? Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0")) : [""];
   const lostAndFound = join(folder, "lost+found");
@@ -93,7 +93,7 @@ function check(found: string, expected: string): void {
   if (found !== expected) throw damaged(expected, `its bytes have the SHA-256 ${found}`);
 }
 
-/** A disk that cannot read a file, or something else in its place, as damage; any other error unchanged. */
+/** `error` as AppError `file_damaged` if the disk cannot read the file or it is a folder; any other error unchanged. */
 function asDamage(error: unknown, sha256: string): unknown {
   const isDamage = hasErrno(error, "EIO") || hasErrno(error, "EISDIR");
   return isDamage ? damaged(sha256, error.message, { cause: error }) : error;

@@ -1,5 +1,6 @@
 // Snapshots of indexes: index/<encoder>-<SHA-256>.hnsw in the data folder. The name holds the checksum of what was
-// written, so a file that is damaged, cut off or not ours shows itself. Snapshots only save time: the database is the truth.
+// written, so a file that is damaged, cut off or not ours shows itself. Snapshots only save time: the database is the
+// truth.
 import { createReadStream } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -20,7 +21,7 @@ export interface Snapshots {
   replace(write: (path: string) => Promise<unknown>): Promise<void>;
 }
 
-/** A snapshot, or one half-written. Files of other names are left alone. */
+/** Names of snapshots and of half-written ones. Files with other names are left alone. */
 const OURS = /^(\d+)-(?:[0-9a-f]{64}\.hnsw|\.[0-9a-f]{12}\.tmp)$/;
 
 /** Opens the folder of snapshots; it is made with the first one. */

@@ -77,7 +77,7 @@ const VERSIONS = [
     created_at TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
 `,
-  // A swap that goes on where the candidate finds less than the active model.
+  // Swaps that switch even where the candidate finds less than the active model.
   "ALTER TABLE swaps ADD COLUMN force INTEGER NOT NULL DEFAULT 0",
   // The number of the last commit that changed vectors. How many embeddings an encoder has, kept by triggers: counting
   // them at each switch would read the whole table, vectors included.
@@ -93,9 +93,9 @@ const VERSIONS = [
     UPDATE encoders SET embedded = embedded - 1 WHERE number = OLD.encoder;
   END;
 `,
-  // A swap that goes on without images whose files are missing or damaged.
+  // Swaps that go on without images whose files are missing or damaged.
   "ALTER TABLE swaps ADD COLUMN skip_damaged INTEGER NOT NULL DEFAULT 0",
-  // A swap that waits until someone has looked at what it would change.
+  // Swaps that wait for approval.
   `
   ALTER TABLE swaps ADD COLUMN review INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE swaps ADD COLUMN approved_at TEXT;
@@ -128,7 +128,7 @@ export function openDatabase(path: string): SqliteDatabase {
   return database;
 }
 
-/** Makes a file that only its owner can read, where there is none. SQLite gives the files beside it the same mode. */
+/** Creates the file, readable by its owner alone, if there is none. SQLite gives the files beside it the same mode. */
 function makePrivate(path: string): void {
   closeSync(openSync(path, "a", 0o600));
 }

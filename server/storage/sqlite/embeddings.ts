@@ -47,7 +47,7 @@ export function createEmbeddingRows(database: SqliteDatabase) {
       const blob = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
       return insert.run(encoder, blob, content).changes > 0;
     },
-    /** How many contents have no embedding of the encoder, those of `without` left out. */
+    /** How many contents have no embedding of the encoder; those in `without` do not count. */
     lacking(encoder: number, without: ReadonlySet<number>): number {
       const all = lacking.get(encoder)!;
       return without.size === 0 ? all : all - lackingAmong.get(JSON.stringify([...without]), encoder)!;

@@ -4,7 +4,7 @@ import { ONNX_TYPES } from "../ops/elementwise.ts";
 import { type Attribute, type Node, type Shape, type Tensor, topologicalOrder } from "../tensor.ts";
 
 /** Version of the ONNX operator set. */
-export const OPSET = 18;
+const OPSET = 18;
 
 /** Which dimensions of an input or output keep a name instead of a size: `{ pixels: { 0: "N" } }`. */
 export type SymbolicDims = Readonly<Record<string, Readonly<Record<number, string>>>>;
