@@ -23,6 +23,8 @@ export interface BlobFolder extends Blobs {
   prepare(): Promise<void>;
   /** Takes a blob out of the folder and keeps its file. */
   setAside(sha256: string): Promise<void>;
+  /** Puts a blob back that was set aside and is whole. False where there is none. */
+  takeBack(sha256: string): Promise<boolean>;
 }
 
 /** Blobs in `folder`, which is made with {@link BlobFolder.prepare} or the first blob. */
@@ -53,6 +55,12 @@ export function createBlobFolder(folder: string, { sharded, ending }: BlobLayout
     async setAside(sha256) {
       await mkdir(lostAndFound, { recursive: true });
       await rename(pathOf(sha256), join(lostAndFound, nameOf(sha256)));
+    },
+    async takeBack(hash) {
+      const bytes = await readFile(join(lostAndFound, nameOf(hash))).catch(undefinedIfMissing);
+      if (!bytes || sha256(bytes) !== hash) return false;
+      await replaceFile(pathOf(hash), bytes);
+      return true;
     },
     async put(sha256, bytes) {
       try {
