@@ -88,6 +88,18 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "find groups of near and exact duplicates on a running server",
     load: () => import("./commands/duplicates.ts"),
   },
+  backup: {
+    summary: "copy everything that is stored, also while the server runs",
+    load: () => import("./commands/backup.ts"),
+  },
+  restore: {
+    summary: "make a data folder of a backup",
+    load: () => import("./commands/restore.ts"),
+  },
+  check: {
+    summary: "find stored files that are missing or damaged, and repair them",
+    load: () => import("./commands/check.ts"),
+  },
   keys: {
     summary: "make, list and revoke API keys",
     load: () => import("./commands/keys.ts"),

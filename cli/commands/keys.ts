@@ -3,14 +3,12 @@ import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { AppError } from "../../core/errors.ts";
 import { type ApiKeys, openApiKeys, ROLES, type Role } from "../../server/index.ts";
+import { dataOption } from "../data-option.ts";
 
 interface Flags {
   readonly data: string;
   readonly json?: true;
 }
-
-const dataOption = () =>
-  new Option("--data <folder>", "the server's data folder").default("./data").env("MOCO_SEARCH_DATA");
 
 /** Runs `action` with the keys of a data folder, which is created only where `isNew`. */
 async function withKeys<T>({ data }: Flags, action: (keys: ApiKeys) => Promise<T>, isNew = false): Promise<T> {

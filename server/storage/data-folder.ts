@@ -1,8 +1,10 @@
 // The data folder: its layout, and which folder may become one.
+import { existsSync } from "node:fs";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../core/errors.ts";
 import { type BlobFolder, createBlobFolder } from "./files/blob-folder.ts";
+import { asFolderFailure } from "./folder-failure.ts";
 
 /** Name of the database in a data folder. */
 export const DATABASE_FILE = "moco-search.db";
@@ -27,13 +29,46 @@ export const encoderFiles = (folder: string): BlobFolder =>
  *   the database of these images is lost.
  */
 export async function makeDataFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const names = await readdir(folder);
-  const others = names.filter((name) => !HARMLESS.includes(name)).sort();
-  if (others.length === 0 || names.includes(DATABASE_FILE)) return;
-  const shown = [...others.slice(0, SHOWN), ...(others.length > SHOWN ? ["…"] : [])].join(", ");
+  const names = await makeFolder(folder);
+  if (names.length === 0 || names.includes(DATABASE_FILE)) return;
   throw new AppError(
     "invalid_configuration",
-    `Expected an empty folder or the data folder of a server at ${folder} but it holds files (${shown}) and no ${DATABASE_FILE}. Nothing was touched. Name another folder with --data, or restore a backup into one: moco-search restore`,
+    `Expected an empty folder or the data folder of a server at ${folder} but it holds files (${some(names)}) and no ${DATABASE_FILE}. Nothing was touched. Name another folder with --data, or restore a backup into one: moco-search restore`,
   );
 }
+
+/**
+ * As {@link makeDataFolder}, for a folder that is to be written anew.
+ *
+ * @throws AppError `invalid_configuration` where the folder holds files.
+ */
+export async function makeEmptyFolder(folder: string): Promise<void> {
+  const names = await makeFolder(folder);
+  if (names.length === 0) return;
+  throw new AppError(
+    "invalid_configuration",
+    `Expected an empty folder at ${folder}, or none, but it holds files (${some(names)}). Nothing was touched. Name another one.`,
+  );
+}
+
+/** @throws AppError `invalid_configuration` where the folder has no database. */
+export function checkIsDataFolder(folder: string): void {
+  if (existsSync(join(folder, DATABASE_FILE))) return;
+  throw new AppError(
+    "invalid_configuration",
+    `Expected the data folder of a server at ${folder} but it is none. Name it with --data.`,
+  );
+}
+
+/** Makes a folder where there is none; what it holds, in order. */
+async function makeFolder(folder: string): Promise<string[]> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return (await readdir(folder)).filter((name) => !HARMLESS.includes(name)).sort();
+  } catch (error) {
+    throw asFolderFailure(error, folder);
+  }
+}
+
+const some = (names: readonly string[]) =>
+  [...names.slice(0, SHOWN), ...(names.length > SHOWN ? ["…"] : [])].join(", ");

@@ -1,10 +1,9 @@
 // Opens a data folder: SQLite, image files, copies of encoders, and hnswlib's snapshots.
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { AppError } from "../../core/errors.ts";
-import { DATABASE_FILE, encoderFiles, imageFiles, makeDataFolder } from "./data-folder.ts";
+import { checkIsDataFolder, DATABASE_FILE, encoderFiles, imageFiles, makeDataFolder } from "./data-folder.ts";
 import type { BlobFolder } from "./files/blob-folder.ts";
+import { asFolderFailure } from "./folder-failure.ts";
 import type { startIndexThread } from "./hnsw/thread.ts";
 import { createHnswSearch } from "./hnsw/vector-search.ts";
 import type { ApiKeys, Catalogue, Storage } from "./ports.ts";
@@ -32,8 +31,9 @@ export async function openStorage(
   { startThread, wrapCatalogue = (catalogue) => catalogue }: StorageOptions = {},
 ): Promise<Storage> {
   await makeDataFolder(folder);
-  const unlock = lockDataFolder(folder);
+  let unlock = () => {};
   try {
+    unlock = lockDataFolder(folder);
     const sqlite = openSqliteCatalogue(join(folder, DATABASE_FILE));
     const catalogue = wrapCatalogue(sqlite.catalogue);
     const images = imageFiles(folder);
@@ -57,7 +57,7 @@ export async function openStorage(
     };
   } catch (error) {
     unlock();
-    throw error;
+    throw asFolderFailure(error, folder);
   }
 }
 
@@ -90,13 +90,12 @@ export async function openApiKeys(
   folder: string,
   { create }: { create: boolean },
 ): Promise<{ keys: ApiKeys; close(): void }> {
-  if (!create && !existsSync(join(folder, DATABASE_FILE))) {
-    throw new AppError(
-      "invalid_configuration",
-      `Expected the data folder of a server at ${folder} but it is none. Name it with --data.`,
-    );
+  if (create) await makeDataFolder(folder);
+  else checkIsDataFolder(folder);
+  try {
+    const { catalogue, close } = openSqliteCatalogue(join(folder, DATABASE_FILE));
+    return { keys: catalogue.apiKeys, close };
+  } catch (error) {
+    throw asFolderFailure(error, folder);
   }
-  await makeDataFolder(folder);
-  const { catalogue, close } = openSqliteCatalogue(join(folder, DATABASE_FILE));
-  return { keys: catalogue.apiKeys, close };
 }

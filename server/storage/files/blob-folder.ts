@@ -23,6 +23,8 @@ export interface BlobFolder extends Blobs {
   prepare(): Promise<void>;
   /** Removes a blob but keeps its file in `lostAndFound`. */
   setAside(sha256: string): Promise<void>;
+  /** Puts a blob back that was set aside and is whole. False where there is none. */
+  takeBack(sha256: string): Promise<boolean>;
 }
 
 /** Makes the blobs of a folder. {@link BlobFolder.prepare} or the first blob creates it. */
@@ -53,6 +55,12 @@ export function createBlobFolder(folder: string, { sharded, ending }: BlobLayout
     async setAside(sha256) {
       await mkdir(lostAndFound, { recursive: true });
       await rename(pathOf(sha256), join(lostAndFound, nameOf(sha256)));
+    },
+    async takeBack(hash) {
+      const bytes = await readFile(join(lostAndFound, nameOf(hash))).catch(undefinedIfMissing);
+      if (!bytes || sha256(bytes) !== hash) return false;
+      await replaceFile(pathOf(hash), bytes);
+      return true;
     },
     async put(sha256, bytes) {
       try {

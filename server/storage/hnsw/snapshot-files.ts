@@ -61,6 +61,8 @@ export function createSnapshotFiles(folder: string) {
         }
       },
     }),
+    /** Removes one snapshot; its index is built anew. */
+    remove: (path: string): Promise<void> => remove([basename(path)]),
     /** Removes the snapshots of encoders that nothing refers to any more. */
     async removeUnused(encoders: readonly number[]): Promise<void> {
       for (const encoder of encoders) await remove(await namesOf(encoder));

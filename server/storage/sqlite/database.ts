@@ -113,19 +113,28 @@ export function openDatabase(path: string): SqliteDatabase {
   database.pragma("journal_mode = WAL");
   database.pragma("synchronous = FULL");
   database.pragma("foreign_keys = ON");
-  const version = Number(database.pragma("user_version", { simple: true }));
-  if (version > VERSIONS.length) {
-    database.close();
-    throw new AppError(
-      "invalid_configuration",
-      `Expected a data folder of version ${VERSIONS.length} or older but ${path} has version ${version}. Use the moco-search that wrote it, or another data folder.`,
-    );
-  }
+  const version = checkVersion(database, path);
+  if (version === VERSIONS.length) return database;
   database.transaction(() => {
     for (const statements of VERSIONS.slice(version)) database.exec(statements);
     database.pragma(`user_version = ${VERSIONS.length}`);
   })();
   return database;
+}
+
+/**
+ * The version of a database.
+ *
+ * @throws AppError `invalid_configuration` where a newer version of moco-search wrote it; then it is closed.
+ */
+export function checkVersion(database: SqliteDatabase, path: string): number {
+  const version = Number(database.pragma("user_version", { simple: true }));
+  if (version <= VERSIONS.length) return version;
+  database.close();
+  throw new AppError(
+    "invalid_configuration",
+    `Expected a data folder of version ${VERSIONS.length} or older but ${path} has version ${version}. Use the moco-search that wrote it, or another data folder.`,
+  );
 }
 
 /** Creates the file, readable by its owner alone, if there is none. SQLite gives the files beside it the same mode. */
