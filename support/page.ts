@@ -73,7 +73,7 @@ export async function preparePage(parts?: Partial<Parts>): Promise<PageTest> {
 
 /** A hundred of the sample images, ten of each label. */
 async function pageSamples(): Promise<Sample[]> {
-  const all = await readSamples(join(packageRoot(), "samples"), "collection");
+  const all = await readSamples("collection");
   return all
     .filter((_, i) => i % 20 === 0)
     .map(({ name, label, bytes }) => ({

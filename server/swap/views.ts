@@ -1,4 +1,5 @@
 // A measure that needs no labels: two crops of one image should be nearer to each other than to crops of other images.
+import pMap from "p-map";
 import { type Region, readImageInfo } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
 import type { EncoderInput } from "../../core/model-card.ts";
@@ -8,9 +9,11 @@ import { createPreparer, type Prepare } from "../encoder/preparer.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Storage } from "../storage/ports.ts";
 
-/** Images compared. Each costs two runs of each encoder, one at a time, so that live requests come in between. */
+/** Images compared. */
 const SAMPLE = 40;
-/** Fewest images for a meaningful result. */
+/** Images embedded at a time: few, so that live requests come in between. */
+const AT_ONCE = 4;
+/** Fewer say nothing. */
 const MIN_IMAGES = 20;
 /** Width and height of a crop as a share of the image's. The two crops are at opposite corners and overlap. */
 const CROP = 0.85;
@@ -25,25 +28,21 @@ export async function compareViews(
 ): Promise<ViewsComparison | undefined> {
   const numbers = await catalogue.contents.sample(SAMPLE);
   if (numbers.length < MIN_IMAGES) return undefined;
-  const crops: Array<Record<"before" | "after" | "pixels", Views>> = [];
-  for (const sha256 of (await catalogue.contents.sha256s(numbers)).values()) {
+  const cropsOf = async (sha256: string) => {
     try {
       const bytes = await images.get(sha256);
-      if (!bytes) continue; // deleted meanwhile
+      if (!bytes) return undefined; // deleted meanwhile
       const [one, other] = oppositeCorners(await readImageInfo(bytes)).map((region) => createPreparer(bytes, region));
-      const viewsBy = async (vectorOf: (prepare: Prepare) => Promise<Float32Array>): Promise<Views> => [
-        await vectorOf(one!),
-        await vectorOf(other!),
-      ];
-      crops.push({
-        before: await viewsBy(active.embed),
-        after: await viewsBy(candidate.embed),
-        pixels: await viewsBy(pixelVector),
-      });
+      const by = (vectorOf: (prepare: Prepare) => Promise<Float32Array>): Promise<Views> =>
+        Promise.all([vectorOf(one!), vectorOf(other!)]);
+      return { before: await by(active.embed), after: await by(candidate.embed), pixels: await by(pixelVector) };
     } catch (error) {
-      if (!(error instanceof AppError)) throw error; // such as `overloaded` or `file_damaged`: skip the image
+      if (error instanceof AppError) return undefined; // such as `overloaded` or `file_damaged`: it is only a sample
+      throw error;
     }
-  }
+  };
+  const sha256s = (await catalogue.contents.sha256s(numbers)).values();
+  const crops = (await pMap(sha256s, cropsOf, { concurrency: AT_ONCE })).filter((views) => views !== undefined);
   if (crops.length < MIN_IMAGES) return undefined;
   const share = (kind: "before" | "after" | "pixels") => shareFound(crops.map((crop) => crop[kind]));
   return { images: crops.length, before: share("before"), after: share("after"), pixels: share("pixels") };

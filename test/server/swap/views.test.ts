@@ -31,7 +31,7 @@ function storageOf(files: readonly Uint8Array[]): Storage {
 describe("two crops of an image", () => {
   it("tell a trained network from an untrained one, and from pixels, without labels", async () => {
     const { folder, remove } = await temporaryFolder();
-    const collection = await readSamples(join(packageRoot(), "samples"), "collection");
+    const collection = await readSamples("collection");
     const files = collection.filter((_, i) => i % 50 === 0).map(({ bytes }) => bytes);
     const trained = await embedder(await readModel(join(packageRoot(), "models"), "default"));
     const random = await embedder(await writeTinyModel(folder, "random"));
