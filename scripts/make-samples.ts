@@ -1,4 +1,5 @@
-// Draws samples/fashion-mnist.tar.gz from Fashion-MNIST (Debian package dataset-fashion-mnist), the same bytes at every run:
+// Draws samples/fashion-mnist.tar.gz from Fashion-MNIST (Debian package dataset-fashion-mnist), the same bytes at every
+// run:
 //   npx tsx scripts/make-samples.ts [/usr/share/datasets/fashion-mnist]
 import { createWriteStream } from "node:fs";
 import { join } from "node:path";

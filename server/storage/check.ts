@@ -54,8 +54,8 @@ const LANES = 4;
 /**
  * Checks a data folder. Beside a running server it only reads.
  *
- * @throws AppError `invalid_configuration` where it is no data folder, where its database cannot be opened, and where it
- *   is to be repaired while a server uses it.
+ * @throws AppError `invalid_configuration` where it is no data folder, where its database cannot be opened, and where
+ *   it is to be repaired while a server uses it.
  */
 export async function check(folder: string, options: CheckOptions): Promise<CheckReport> {
   checkIsDataFolder(folder);

@@ -1,5 +1,5 @@
-// Copies everything that is stored from one folder to another, also while a server uses the first one: what a backup and
-// a restore are made of.
+// Copies everything that is stored from one folder to another, also while a server uses the first one: what a backup
+// and a restore are made of.
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import pMap from "p-map";

@@ -13,7 +13,7 @@ import type { Storage } from "../storage/ports.ts";
 const SAMPLE = 40;
 /** Images embedded at a time: few, so that live requests come in between. */
 const AT_ONCE = 4;
-/** Fewer say nothing. */
+/** Fewest images for a meaningful result. */
 const MIN_IMAGES = 20;
 /** Width and height of a crop as a share of the image's. The two crops are at opposite corners and overlap. */
 const CROP = 0.85;
@@ -37,7 +37,7 @@ export async function compareViews(
         Promise.all([vectorOf(one!), vectorOf(other!)]);
       return { before: await by(active.embed), after: await by(candidate.embed), pixels: await by(pixelVector) };
     } catch (error) {
-      if (error instanceof AppError) return undefined; // such as `overloaded` or `file_damaged`: it is only a sample
+      if (error instanceof AppError) return undefined; // such as `overloaded` or `file_damaged`: skip the image
       throw error;
     }
   };

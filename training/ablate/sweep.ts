@@ -34,8 +34,8 @@ const TASK = ["imageSize", "storedSize", "mechanism", "queue", "views", "smallQu
  * running statistics.
  *
  * @returns The outcomes, best first; fewer where the signal stopped it.
- * @throws AppError as a training does; `invalid_configuration` where a combination is not valid, before any is trained, or
- *   where runs would be measured by different tasks and there are no labels.
+ * @throws AppError as a training does; `invalid_configuration` where a combination is not valid, before any is trained,
+ *   or where runs would be measured by different tasks and there are no labels.
  */
 export async function sweep({ axes, onRun, ...options }: SweepOptions): Promise<SweepOutcome[]> {
   const runs = combinations(axes);

@@ -1,5 +1,5 @@
-// What a database says is kept in files, read beside a server that may be using it. Nothing is changed: an older version
-// of the database is read as it is.
+// What a database says is kept in files, read beside a server that may be using it. Nothing is changed: an older
+// version of the database is read as it is.
 import Database from "better-sqlite3";
 import type { ModelCard } from "../../../core/model-card.ts";
 import type { Content } from "../../domain/content.ts";
