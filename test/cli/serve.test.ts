@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { packageRoot } from "../../core/paths.ts";
-import { startCli } from "../../support/run-cli.ts";
+import { cliCommand, startCli } from "../../support/run-cli.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { writeTinyModel } from "../../support/tiny-model.ts";
 
@@ -68,6 +69,46 @@ describe("moco-search serve", () => {
       /^moco-search: Expected an empty folder .* it holds files \(files, models\)/,
     );
     assert.deepEqual(await readdir(foreign, { recursive: true }), before);
+  });
+
+  describe("says in a sentence what is wrong with its data folder:", () => {
+    const says = async (child: ChildProcess, what: RegExp) => {
+      const stderr = await text(child.stderr!);
+      assert.match(stderr, what);
+      assert.doesNotMatch(stderr, /\n {4}at /);
+    };
+
+    it("a database that is none, or is damaged", async () => {
+      const data = join(folder, "damaged");
+      await mkdir(data);
+      await writeFile(join(data, "moco-search.db"), Buffer.alloc(8192, "x"));
+      await says(
+        runServe(["--port", "0", "--data", data]),
+        /The database in .*damaged is damaged: .*moco-search restore/,
+      );
+    });
+
+    it("that it cannot be written", async () => {
+      const data = join(folder, "read-only");
+      await mkdir(data, { mode: 0o500 });
+      const isRoot = process.getuid?.() === 0; // may write everywhere
+      if (isRoot) await chmod(folder, 0o755);
+      const somebody = isRoot ? { uid: 65534, gid: 65534 } : {};
+      const child = startCli(["keys", "create", "--role", "read", "--data", data], somebody);
+      await says(child, /Expected to read and write the data folder .*read-only but cannot: .*EACCES/);
+    });
+
+    it("that it is a file", async () => {
+      const file = join(folder, "letter.txt");
+      await writeFile(file, "mine");
+      await says(runServe(["--port", "0", "--data", file]), /Expected to read and write the data folder .*EEXIST/);
+    });
+
+    it("that too few files may be open", async () => {
+      const command = cliCommand(["serve", "--port", "0", "--data", join(folder, "few")]);
+      const child = spawn("sh", ["-c", 'ulimit -n 64; exec "$@"', "sh", ...command]);
+      await says(child, /may open .*too few.*ulimit -n 4096/);
+    });
   });
 
   it("takes options from a file, and names all bad ones at once", async () => {

@@ -75,7 +75,7 @@ export function createBlobFolder(folder: string, { sharded, ending }: BlobLayout
       return bytes;
     },
     async open(hash) {
-      const file = await open(pathOf(hash)).catch(undefinedIfMissing);
+      const file = await open(pathOf(hash)).catch((error) => undefinedIfMissing(asDamage(error, hash)));
       if (!file) return undefined;
       try {
         check(await sha256OfStream(file.createReadStream({ start: 0, autoClose: false })), hash);
@@ -101,10 +101,10 @@ function check(found: string, expected: string): void {
   if (found !== expected) throw damaged(expected, `its bytes have the SHA-256 ${found}`);
 }
 
-/** `error` as AppError `file_damaged` if the disk cannot read the file or it is a folder; any other error unchanged. */
+/** `error` as AppError `file_damaged` if the disk cannot read the file or it is a folder; else as {@link asStorageError}. */
 function asDamage(error: unknown, sha256: string): unknown {
   const isDamage = hasErrno(error, "EIO") || hasErrno(error, "EISDIR");
-  return isDamage ? damaged(sha256, error.message, { cause: error }) : error;
+  return isDamage ? damaged(sha256, error.message, { cause: error }) : asStorageError(error);
 }
 
 const damaged = (sha256: string, why: string, options?: ErrorOptions) =>
