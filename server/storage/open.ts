@@ -6,7 +6,8 @@ import type { BlobFolder } from "./files/blob-folder.ts";
 import { asFolderFailure } from "./folder-failure.ts";
 import type { startIndexThread } from "./hnsw/thread.ts";
 import { createHnswSearch } from "./hnsw/vector-search.ts";
-import type { ApiKeys, Catalogue, Storage } from "./ports.ts";
+import type { ApiKeys, Blobs, Catalogue, Storage } from "./ports.ts";
+import { createReserve, type Reserve } from "./reserve.ts";
 import { openSqliteCatalogue } from "./sqlite/catalogue.ts";
 import { lockDataFolder } from "./sqlite/database.ts";
 
@@ -34,22 +35,25 @@ export async function openStorage(
   let unlock = () => {};
   try {
     unlock = lockDataFolder(folder);
-    const sqlite = openSqliteCatalogue(join(folder, DATABASE_FILE));
-    const catalogue = wrapCatalogue(sqlite.catalogue);
+    const reserve = createReserve(folder);
+    const sqlite = await reserve.spend(async () => openSqliteCatalogue(join(folder, DATABASE_FILE)));
+    const catalogue = wrapCatalogue(withReserve(sqlite.catalogue, reserve));
     const images = imageFiles(folder);
-    await images.prepare();
-    await setUnknownAside(images, async (sha256) => (await catalogue.contents.number(sha256)) !== undefined, logger);
     const models = encoderFiles(folder);
-    await models.prepare();
     const used = await catalogue.generations.modelsInUse();
-    await setUnknownAside(models, async (sha256) => used.has(sha256), logger);
+    await reserve.spend(async () => {
+      await images.prepare();
+      await models.prepare();
+      await setUnknownAside(images, async (sha256) => (await catalogue.contents.number(sha256)) !== undefined, logger);
+      await setUnknownAside(models, async (sha256) => used.has(sha256), logger);
+    });
     const vectors = createHnswSearch(join(folder, "index"), { catalogue, logger, startThread });
     await vectors.removeUnused(await catalogue.generations.unusedEncoders());
     return {
       catalogue,
       vectors,
-      images,
-      models,
+      images: keepingReserve(images, reserve),
+      models: keepingReserve(models, reserve),
       async close() {
         sqlite.close();
         unlock();
@@ -59,6 +63,28 @@ export async function openStorage(
     unlock();
     throw asFolderFailure(error, folder);
   }
+}
+
+/** A catalogue whose commits that free room succeed on a full disk. */
+function withReserve(catalogue: Catalogue, { spend }: Reserve): Catalogue {
+  const { images, embeddings, swaps } = catalogue;
+  return {
+    ...catalogue,
+    images: { ...images, remove: (id) => spend(() => images.remove(id)) },
+    embeddings: { ...embeddings, forgetUnused: (limit) => spend(() => embeddings.forgetUnused(limit)) },
+    swaps: { ...swaps, end: (...swap) => spend(() => swaps.end(...swap)) },
+  };
+}
+
+/** Blobs that take nothing of the reserve's room. */
+function keepingReserve(blobs: Blobs, { keep }: Reserve): Blobs {
+  return {
+    ...blobs,
+    async put(sha256, bytes) {
+      await keep();
+      await blobs.put(sha256, bytes);
+    },
+  };
 }
 
 /**
@@ -93,8 +119,10 @@ export async function openApiKeys(
   if (create) await makeDataFolder(folder);
   else checkIsDataFolder(folder);
   try {
-    const { catalogue, close } = openSqliteCatalogue(join(folder, DATABASE_FILE));
-    return { keys: catalogue.apiKeys, close };
+    const { spend } = createReserve(folder);
+    const { catalogue, close } = await spend(async () => openSqliteCatalogue(join(folder, DATABASE_FILE)));
+    const { apiKeys } = catalogue;
+    return { keys: { ...apiKeys, revoke: (id) => spend(() => apiKeys.revoke(id)) }, close };
   } catch (error) {
     throw asFolderFailure(error, folder);
   }
