@@ -37,7 +37,8 @@ export function demandKey(keys: KeyRoles): RequestHandler {
 }
 
 function roleFor({ method, path }: Request): Role {
-  if (method === "GET" || method === "HEAD" || /^\/v1\/(search|embeddings)\/?$/i.test(path)) return "read";
+  if (method === "GET" || method === "HEAD" || /^\/v1\/(search|search\/image|embeddings)\/?$/i.test(path))
+    return "read";
   return /^\/v1\/images(\/|$)/i.test(path) ? "write" : "admin";
 }
 

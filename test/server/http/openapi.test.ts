@@ -108,6 +108,18 @@ describe("the OpenAPI document", () => {
         "404": (http) => http.get("/v1/images/none/content"),
       },
     ],
+    "post /v1/search/image": [
+      responses.matchesSchema,
+      {
+        ...images("/v1/search/image"),
+        "200": (http) => http.post("/v1/search/image").field("k", "1").attach("image", file, "a"),
+        "404": (http) => http.post("/v1/search/image").field("positive", '["none"]').attach("image", file, "a"),
+        "410": (http) => {
+          const cursor = Buffer.from('{"generation":99,"offset":1}').toString("base64url");
+          return http.post("/v1/search/image").field("cursor", cursor).attach("image", file, "a");
+        },
+      },
+    ],
     "post /v1/search": [
       responses.matchesSchema,
       {
@@ -155,6 +167,20 @@ describe("the OpenAPI document", () => {
       responses.swapStartedSchema,
       { "404": (http) => http.post("/v1/swaps/none/cancel"), "409": (http) => http.post(`/v1/swaps/${swapId}/cancel`) },
     ],
+    "post /v1/swaps/{id}/approve": [
+      responses.swapStartedSchema,
+      {
+        "404": (http) => http.post("/v1/swaps/none/approve"),
+        "409": (http) => http.post(`/v1/swaps/${swapId}/approve`),
+      },
+    ],
+    "post /v1/swaps/{id}/discard": [
+      responses.swapStartedSchema,
+      {
+        "404": (http) => http.post("/v1/swaps/none/discard"),
+        "409": (http) => http.post(`/v1/swaps/${swapId}/discard`),
+      },
+    ],
     "get /livez": [responses.healthSchema, { "200": (http) => http.get("/livez") }],
     "get /readyz": [responses.healthSchema, { "200": (http) => http.get("/readyz") }],
     "get /metrics": [undefined, { "200": (http) => http.get("/metrics") }],
@@ -167,6 +193,8 @@ describe("the OpenAPI document", () => {
     "get /v1/models/{name} 422",
     "post /v1/rollback 409",
     "post /v1/swaps/{id}/cancel 202",
+    "post /v1/swaps/{id}/approve 202",
+    "post /v1/swaps/{id}/discard 202",
   ]);
 
   const operations = Object.entries(openApiDocument().paths ?? {}).flatMap(([path, methods]) =>
@@ -181,6 +209,15 @@ describe("the OpenAPI document", () => {
     const { body } = await server.http.get("/openapi.json").expect(200);
     assert.deepEqual(body, JSON.parse(JSON.stringify(openApiDocument())));
     assert.equal(body.openapi, "3.1.0");
+    const named = Object.values(body.paths as Record<string, Record<string, { operationId: string; tags: string[] }>>);
+    const all = named.flatMap((methods) => Object.values(methods));
+    assert.equal(new Set(all.map(({ operationId }) => operationId)).size, all.length);
+    const tags = new Set(body.tags.map(({ name }: { name: string }) => name));
+    for (const operation of all)
+      assert.ok(
+        operation.tags.every((tag) => tags.has(tag)),
+        operation.operationId,
+      );
   });
 
   // Deletes come last.
