@@ -9,10 +9,9 @@ export function describeFailure(error: unknown): string {
   if (broken) {
     return `moco-search: ${broken} cannot be loaded by Node ${process.version}: it was built for another version of Node, or not at all. Build it again with: npm rebuild`;
   }
-  const limit = openFileLimit();
-  if (hasErrno(error, "EMFILE") || hasErrno(error, "ENFILE") || limit < FEW_FILES) {
-    const few = Number.isNaN(limit) ? "too few files at a time" : `only ${limit} files at a time, which is too few`;
-    return `moco-search: this process may open ${few}. Allow more of them: ulimit -n 4096`;
+  if (hasErrno(error, "EMFILE") || hasErrno(error, "ENFILE") || OPEN_FILES < FEW_FILES) {
+    const found = Number.isNaN(OPEN_FILES) ? "" : ` (${OPEN_FILES})`;
+    return `moco-search: this process may open too few files at a time${found}. Allow more of them: ulimit -n 4096`;
   }
   if (isSystemError(error)) return `moco-search: ${error.message}. Check the path.`;
   const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -22,12 +21,14 @@ export function describeFailure(error: unknown): string {
 /** With fewer open files Node cannot load modules, and reports them as missing. */
 const FEW_FILES = 128;
 
-/** How many files this process may have open; NaN if unknown. */
+/** How many files this process may have open; NaN if unknown. Read early: once they are used up nothing can be read. */
+const OPEN_FILES = openFileLimit();
+
 function openFileLimit(): number {
   try {
     return Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? Number.NaN);
   } catch {
-    return Number.NaN; // not Linux, or not one more file can be opened
+    return Number.NaN; // not Linux
   }
 }
 

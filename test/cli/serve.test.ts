@@ -107,7 +107,7 @@ describe("moco-search serve", () => {
     it("that too few files may be open", async () => {
       const command = cliCommand(["serve", "--port", "0", "--data", join(folder, "few")]);
       const child = spawn("sh", ["-c", 'ulimit -n 64; exec "$@"', "sh", ...command]);
-      await says(child, /may open .*too few.*ulimit -n 4096/);
+      await says(child, /may open too few files at a time \(64\).*ulimit -n 4096/);
     });
   });
 
