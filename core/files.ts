@@ -50,7 +50,7 @@ export function temporaryName(path: string): string {
 
 /** True where a file system or SQLite has no room left, or the user's quota is used up. */
 export function isDiskFull(error: unknown): boolean {
-  return ["ENOSPC", "EDQUOT", "SQLITE_FULL"].some((code) => hasErrno(error, code));
+  return ["ENOSPC", "EDQUOT", "SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"].some((code) => hasErrno(error, code));
 }
 
 /**

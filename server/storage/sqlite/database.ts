@@ -110,27 +110,35 @@ const VERSIONS = [
 export function openDatabase(path: string): SqliteDatabase {
   makePrivate(path);
   const database = new Database(path);
-  database.pragma("journal_mode = WAL");
-  database.pragma("synchronous = FULL");
-  database.pragma("foreign_keys = ON");
-  const version = checkVersion(database, path);
-  if (version === VERSIONS.length) return database;
+  try {
+    database.pragma("journal_mode = WAL");
+    database.pragma("synchronous = FULL");
+    database.pragma("foreign_keys = ON");
+    const version = checkVersion(database, path);
+    if (version < VERSIONS.length) upgrade(database, version); // else nothing is written: the disk may be full
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Brings a database of an older version up to date. */
+function upgrade(database: SqliteDatabase, version: number): void {
   database.transaction(() => {
     for (const statements of VERSIONS.slice(version)) database.exec(statements);
     database.pragma(`user_version = ${VERSIONS.length}`);
   })();
-  return database;
 }
 
 /**
  * The version of a database.
  *
- * @throws AppError `invalid_configuration` where a newer version of moco-search wrote it; then it is closed.
+ * @throws AppError `invalid_configuration` where a newer version of moco-search wrote it.
  */
 export function checkVersion(database: SqliteDatabase, path: string): number {
   const version = Number(database.pragma("user_version", { simple: true }));
   if (version <= VERSIONS.length) return version;
-  database.close();
   throw new AppError(
     "invalid_configuration",
     `Expected a data folder of version ${VERSIONS.length} or older but ${path} has version ${version}. Use the moco-search that wrote it, or another data folder.`,
@@ -153,6 +161,7 @@ export function lockDataFolder(folder: string): () => void {
   makePrivate(path);
   const lock = new Database(path, { timeout: 0 });
   try {
+    lock.pragma("journal_mode = MEMORY"); // a journal file would take room, which a full disk does not have
     lock.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     lock.close();

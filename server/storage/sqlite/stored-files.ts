@@ -37,7 +37,12 @@ const ALL_PAGES = 2 ** 31 - 1;
  */
 export function readStoredFiles(path: string): StoredFiles {
   const database = new Database(path, { readonly: true, fileMustExist: true });
-  checkVersion(database, path);
+  try {
+    checkVersion(database, path);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
   const after = database.prepare<[number, number], Content>(
     "SELECT number, sha256, bytes FROM contents WHERE number > ? ORDER BY number LIMIT ?",
   );
