@@ -2,6 +2,7 @@
 import { basename, join } from "node:path";
 import pMap from "p-map";
 import { hasCode } from "../../core/errors.ts";
+import { sha256 } from "../../core/hash.ts";
 import { readModel, readOnnx } from "../../core/model-folder.ts";
 import type { Content } from "../domain/content.ts";
 import type { OnProgress } from "./copy-data.ts";
@@ -23,7 +24,7 @@ export interface Damage {
   readonly file: string;
   /** Ids of the images that the file is of, or the name of the model. */
   readonly names: readonly string[];
-  readonly repaired: boolean;
+  repaired: boolean;
 }
 
 /** What a check found. */
@@ -45,6 +46,8 @@ export interface CheckOptions {
   readonly repair: boolean;
   /** Folder of models. */
   readonly models: string;
+  /** Bytes of image files that missing and damaged ones are repaired with, whichever of them have their SHA-256. */
+  readonly originals?: AsyncIterable<Uint8Array> | undefined;
   readonly onProgress?: OnProgress;
 }
 
@@ -87,7 +90,7 @@ function lockUnlessInUse(folder: string, isNeeded: boolean): (() => void) | unde
 async function checkFiles(
   folder: string,
   database: StoredFiles,
-  { repair, models, inUse, onProgress = () => {} }: CheckOptions & { inUse: boolean },
+  { repair, models, originals, inUse, onProgress = () => {} }: CheckOptions & { inUse: boolean },
 ): Promise<CheckReport> {
   const damage: Damage[] = database
     .problems()
@@ -105,39 +108,52 @@ async function checkFiles(
     damage.push({ of: "image", problem, file: content.sha256, names, repaired });
   };
   for await (const batch of database.contents()) await pMap(batch, checkImage, { concurrency: LANES });
+  const lost = new Map(damage.filter(({ of, repaired }) => of === "image" && !repaired).map((one) => [one.file, one]));
+  if (repair && originals && lost.size > 0) await putBack(originals, lost, images);
 
   const encoders = encoderFiles(folder);
-  for (const { name, sha256, isCandidate } of database.models()) {
-    const problem = await problemOf(encoders, sha256);
+  for (const { name, sha256: file, isCandidate } of database.models()) {
+    const problem = await problemOf(encoders, file);
     if (!problem || (problem === "missing" && isCandidate)) continue;
-    const repaired = repair && ((await encoders.takeBack(sha256)) || (await copyModel(models, name, sha256, encoders)));
-    damage.push({ of: "model", problem, file: sha256, names: [name], repaired });
+    const repaired = repair && ((await encoders.takeBack(file)) || (await copyModel(models, name, file, encoders)));
+    damage.push({ of: "model", problem, file, names: [name], repaired });
   }
 
   if (!inUse) {
-    const used = new Set(database.models().map(({ sha256 }) => sha256));
-    damage.push(...(await unknownFiles("image", images, (sha256) => database.hasSha256(sha256), repair)));
-    damage.push(...(await unknownFiles("model", encoders, (sha256) => used.has(sha256), repair)));
+    const used = new Set(database.models().map((model) => model.sha256));
+    damage.push(...(await unknownFiles("image", images, (hash) => database.hasSha256(hash), repair)));
+    damage.push(...(await unknownFiles("model", encoders, (hash) => used.has(hash), repair)));
     damage.push(...(await damagedSnapshots(join(folder, "index"), database.encoders(), repair)));
   }
   return { images: database.countImages(), contents: total, inUse, damage };
 }
 
-async function problemOf(blobs: Blobs, sha256: string): Promise<"missing" | "damaged" | undefined> {
+async function problemOf(blobs: Blobs, hash: string): Promise<"missing" | "damaged" | undefined> {
   try {
-    return (await blobs.get(sha256)) ? undefined : "missing";
+    return (await blobs.get(hash)) ? undefined : "missing";
   } catch (error) {
     if (hasCode(error, "file_damaged")) return "damaged";
     throw error;
   }
 }
 
+/** Stores those files again that are missing or damaged. */
+async function putBack(files: AsyncIterable<Uint8Array>, lost: Map<string, Damage>, images: Blobs): Promise<void> {
+  for await (const bytes of files) {
+    const hash = sha256(bytes);
+    const damage = lost.get(hash);
+    if (!damage) continue;
+    await images.put(hash, bytes);
+    damage.repaired = true;
+  }
+}
+
 /** Copies an encoder again from the models folder, where that one has it. */
-async function copyModel(folder: string, name: string, sha256: string, encoders: Blobs): Promise<boolean> {
+async function copyModel(folder: string, name: string, hash: string, encoders: Blobs): Promise<boolean> {
   try {
     const model = await readModel(folder, name);
-    if (model.card.sha256 !== sha256) return false;
-    await encoders.put(sha256, await readOnnx(model));
+    if (model.card.sha256 !== hash) return false;
+    await encoders.put(hash, await readOnnx(model));
     return true;
   } catch (error) {
     if (hasCode(error, "model_not_found") || hasCode(error, "invalid_model")) return false;

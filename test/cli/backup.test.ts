@@ -125,7 +125,7 @@ describe("moco-search backup, restore and check", () => {
         ["image", "damaged", [images[1]!.id]],
       ].sort(),
     );
-    assert.match(stderr, /2 things are wrong\. Send the files of those images again/);
+    assert.match(stderr, /2 things are wrong\. Repair with --originals, send the files/);
     const refused = await run("check", "--repair", "--data", server.dataFolder);
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /Another server uses the data folder/);
@@ -169,5 +169,10 @@ describe("moco-search backup, restore and check", () => {
     assert.ok((await readFile(pathOf(images[0]!, data))).equals(await png(0)));
     const { stdout } = await runCli(args);
     assert.match(stdout, new RegExp(`^image ${images[2]!.id}: ${images[2]!.sha256} is missing$`, "m"));
+    const originals = join(folder, "originals");
+    await mkdir(originals);
+    for (const seed of [2, 3]) await writeFile(join(originals, `${seed}.png`), await png(seed));
+    assert.deepEqual(await seen("--repair", "--originals", originals), { code: 0, lines: ["image missing true"] });
+    assert.deepEqual(await seen(), { code: 0, lines: [] });
   });
 });
