@@ -1,6 +1,6 @@
 // The server process: wire, listen, load the active generation, drain.
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Logger } from "pino";
@@ -12,7 +12,7 @@ import { type Config, type Options, parseConfig } from "./config.ts";
 import { encoderKey, type GenerationRecord } from "./domain/generation.ts";
 import { openGeneration } from "./generation/generation.ts";
 import { createGenerations, type Generations } from "./generation/generations.ts";
-import { isLoopback } from "./http/access.ts";
+import { type Access, isLoopback } from "./http/access.ts";
 import { createApp } from "./http/app.ts";
 import { createConnections } from "./http/connections.ts";
 import { openUploadSpace } from "./http/upload-space.ts";
@@ -50,8 +50,74 @@ export type Parts = typeof PARTS;
  * @throws AppError `invalid_configuration`, or why the model cannot be opened; nothing is left running then.
  */
 export async function start(options: Options = {}, replaced: Partial<Parts> = {}): Promise<RunningServer> {
-  const parts = { ...PARTS, ...replaced };
   const config = parseConfig(options);
+  const assembled = await assemble(config, demandsKeys(config) ? "keys" : "this machine", replaced);
+  // Node cuts off clients that send too slowly, and looks for them once a second.
+  const connections = createConnections({ readSeconds: config.readSeconds, maxUnreadBytes: MAX_UNREAD_BYTES });
+  const server = createHttpServer({ connectionsCheckingInterval: 1000 }, connections.oneAtATime(assembled.app));
+  connections.guard(server);
+  server.requestTimeout = config.requestSeconds * 1000;
+  server.headersTimeout = Math.min(config.requestSeconds, 20) * 1000;
+  const close = () => assembled.close(() => drain(server, config.drainSeconds));
+
+  let model: string;
+  try {
+    if (demandsKeys(config) && !(await assembled.hasKeys())) throw keysMissing(config);
+    await listen(server, config);
+    model = await assembled.open();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const { address, family, port } = server.address() as AddressInfo;
+  return { url: `http://${family === "IPv6" ? `[${address}]` : address}:${port}`, model, close };
+}
+
+/** A server without a port of its own. */
+export interface MountableServer {
+  /** An express application, which `own.use("/similar", app)` mounts and `http.createServer(app)` serves. */
+  readonly app: RequestListener;
+  /** The model that answers. */
+  readonly model: string;
+  /** Stops what runs in the background and frees the data folder. Stop listening first. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes a server to mount in an express application of your own, and returns once it can answer. Of the options, those
+ * about listening (`host`, `port` and the time-outs of connections) mean nothing here.
+ *
+ * @param options.access Who may use it. `keys`: who has an API key; `this machine`: requests to localhost alone;
+ *   `anyone`: your application has checked already. @default "this machine"
+ * @throws AppError as {@link start}.
+ */
+export async function createServer({
+  access = "this machine",
+  ...options
+}: Options & { readonly access?: Access } = {}): Promise<MountableServer> {
+  const config = parseConfig(options);
+  const assembled = await assemble(config, access);
+  try {
+    if (access === "keys" && !(await assembled.hasKeys())) throw keysMissing({ ...config, requireKeys: true });
+    return { app: assembled.app, model: await assembled.open(), close: assembled.close };
+  } catch (error) {
+    await assembled.close();
+    throw error;
+  }
+}
+
+/** A server put together, with nothing open yet but its storage. */
+interface Assembled {
+  readonly app: RequestListener;
+  hasKeys(): Promise<boolean>;
+  /** Loads the active model, goes on with a swap that was interrupted, and watches the models folder. */
+  open(): Promise<string>;
+  /** @param drained Ends the requests under way, after they are told that the server stops. */
+  close(drained?: () => Promise<void>): Promise<void>;
+}
+
+async function assemble(config: Config, access: Access, replaced: Partial<Parts> = {}): Promise<Assembled> {
+  const parts = { ...PARTS, ...replaced };
   const stopping = new AbortController();
   const logger = createLogger(config.logLevel);
   const storage = await parts.openStorage(config.data, logger);
@@ -90,44 +156,35 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     stopping: stopping.signal,
     metrics,
     limits: { ...config, space },
-    ...(demandsKeys(config) ? { apiKeys: catalogue.apiKeys, rateLimit: config.rateLimit } : { rateLimit: 0 }),
+    access,
+    apiKeys: catalogue.apiKeys,
+    rateLimit: access === "keys" ? config.rateLimit : 0,
     trustProxies: config.trustProxies,
     logger,
   });
-  // Node cuts off clients that send too slowly, and looks for them once a second.
-  const connections = createConnections({ readSeconds: config.readSeconds, maxUnreadBytes: MAX_UNREAD_BYTES });
-  const server = createServer({ connectionsCheckingInterval: 1000 }, connections.oneAtATime(app));
-  connections.guard(server);
-  server.requestTimeout = config.requestSeconds * 1000;
-  server.headersTimeout = Math.min(config.requestSeconds, 20) * 1000;
-
-  const close = async (): Promise<void> => {
-    if (stopping.signal.aborted) return;
-    stopping.abort();
-    await drain(server, config.drainSeconds);
-    await Promise.all([swaps.close(), watcher?.close()]);
-    await generations.closeAll();
-    await storage.close();
+  return {
+    app,
+    hasKeys: async () => (await catalogue.apiKeys.list()).length > 0,
+    async open() {
+      const generation = await open(await firstGeneration(storage, config, logger));
+      generations.setCandidate(generation); // so that it is closed on failure
+      await Promise.all([generation.warm(), generation.index.fill()]);
+      generations.switchTo(generation);
+      await swaps.resume();
+      watcher = watchModels(config.models, { swaps, logger }, config);
+      const model = generations.active().card.name;
+      logger.info({ model }, "ready");
+      return model;
+    },
+    async close(drained) {
+      if (stopping.signal.aborted) return;
+      stopping.abort();
+      await drained?.();
+      await Promise.all([swaps.close(), watcher?.close()]);
+      await generations.closeAll();
+      await storage.close();
+    },
   };
-
-  try {
-    if (demandsKeys(config) && (await catalogue.apiKeys.list()).length === 0) throw keysMissing(config);
-    await listen(server, config);
-    const active = await firstGeneration(storage, config, logger);
-    const generation = await open(active);
-    generations.setCandidate(generation); // so that it is closed on failure
-    await Promise.all([generation.warm(), generation.index.fill()]);
-    generations.switchTo(generation);
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  await swaps.resume();
-  watcher = watchModels(config.models, { swaps, logger }, config);
-  logger.info({ model: generations.active().card.name }, "ready");
-  const { address, family, port } = server.address() as AddressInfo;
-  const url = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
-  return { url, model: generations.active().card.name, close };
 }
 
 const demandsKeys = ({ host, requireKeys }: Config) => requireKeys || !isLoopback(host);

@@ -1,6 +1,7 @@
 // moco-search/training: train an encoder, publish it, begin from another, measure it. The command line uses nothing
 // else of this folder.
 
+export { AppError, ERRORS, type ErrorCode } from "../core/errors.ts";
 export { type AblateOptions, ablate, type Outcome } from "./ablate/ablate.ts";
 export { ablationPage, ablationTable } from "./ablate/page.ts";
 export { type Axis, type SweepOptions, type SweepOutcome, sweep, sweepTable } from "./ablate/sweep.ts";
@@ -9,6 +10,7 @@ export { type Budget, RECIPE_NAMES, type RecipeName } from "./config/recipes.ts"
 export { MECHANISMS, type TrainingConfig } from "./config/schema.ts";
 export { merge, type Settings } from "./config/settle.ts";
 export { type Dataset, type DatasetOptions, openDataset } from "./data/dataset.ts";
+export { type Embedder, type EmbedderOptions, openEmbedder } from "./embedder.ts";
 export {
   type EvaluateOptions,
   type Evaluation,

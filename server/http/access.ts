@@ -11,17 +11,26 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i;
 /** True for an address that only this machine reaches. */
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
+/** Who may use a server: holders of an API key, this machine alone, or anyone who reaches it. */
+export type Access = "keys" | "this machine" | "anyone";
+
 /** The keys that are accepted. */
 export interface KeyRoles {
   /** What a key allows; undefined where it is none. */
   roleOf(key: string): Promise<Role | undefined>;
 }
 
+/** Refuses requests that `access` does not allow. */
+export function checkAccess(access: Access, keys: KeyRoles): RequestHandler {
+  if (access === "anyone") return (_request, _response, next) => next();
+  return access === "keys" ? demandKey(keys) : refuseOtherOrigins;
+}
+
 /**
  * Demands an API key (`Authorization: Bearer …`) that allows what is asked: reading, searching and embedding with any,
  * changes to images with `write`, changes of the model with `admin`.
  */
-export function demandKey(keys: KeyRoles): RequestHandler {
+function demandKey(keys: KeyRoles): RequestHandler {
   return async (request, response, next) => {
     if (OPEN.test(request.path)) return next();
     const key = /^Bearer ([\x21-\x7e]{1,200})$/i.exec(request.get("authorization") ?? "")?.[1];
@@ -46,7 +55,7 @@ function roleFor({ method, path }: Request): Role {
  * For a server without keys: refuses requests that a browser sends for a page of another origin, and a Host other than
  * localhost, which DNS rebinding needs.
  */
-export const refuseOtherOrigins: RequestHandler = (request, _response, next) => {
+const refuseOtherOrigins: RequestHandler = (request, _response, next) => {
   const host = request.get("host") ?? "";
   const name = host.replace(/:\d+$/, "");
   if (host !== "" && !isLoopback(name)) {

@@ -10,7 +10,7 @@ import type { ReadMap } from "../collection/map/collection-map.ts";
 import type { Metrics } from "../metrics.ts";
 import type { ModelCatalogue } from "../models/catalogue.ts";
 import type { Swaps } from "../swap/swaps.ts";
-import { demandKey, type KeyRoles, refuseOtherOrigins } from "./access.ts";
+import { type Access, checkAccess, type KeyRoles } from "./access.ts";
 import type { UploadLimits } from "./multipart.ts";
 import { openApiDocument } from "./openapi.ts";
 import { notFoundHandler, onlyMethods, problemHandler } from "./problem.ts";
@@ -34,8 +34,9 @@ export interface AppDeps {
   readonly stopping: AbortSignal;
   readonly metrics: Metrics;
   readonly limits: UploadLimits;
-  /** API keys that are accepted. Missing: no key is needed, and only this machine is served. */
-  readonly apiKeys?: KeyRoles | undefined;
+  readonly access: Access;
+  /** The keys that are asked for where `access` says so. */
+  readonly apiKeys: KeyRoles;
   /** Requests a minute from one client; 0 for no limit. */
   readonly rateLimit: number;
   /** Number of trusted reverse proxies in front (X-Forwarded-For). */
@@ -72,7 +73,7 @@ export function createApp({
   app.use(measure(metrics));
   app.use(secureHeaders);
   if (safety.rateLimit > 0) app.use(limitRate(safety.rateLimit));
-  app.use(safety.apiKeys ? demandKey(safety.apiKeys) : refuseOtherOrigins);
+  app.use(checkAccess(safety.access, safety.apiKeys));
   app.use(healthRoutes(notReadyReason));
   app.use(searchRoutes(collection, limits));
   app.use(embeddingRoutes(collection, limits));

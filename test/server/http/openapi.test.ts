@@ -280,6 +280,8 @@ function failingApp(code: ErrorCode, space: UploadSpace): Express {
       ready: () => true,
     }),
     limits: { ...parseConfig({}), space },
+    access: "this machine",
+    apiKeys: { roleOf: async () => undefined },
     rateLimit: 0,
     trustProxies: 0,
     logger: pino({ level: "silent" }),
