@@ -63,8 +63,12 @@ export const configSchema = z.strictObject({
   requestSeconds: number.gt(0, "expected more than 0").default(300),
   /** Seconds in which a client must take some of the answer that waits for it. */
   readSeconds: number.gt(0, "expected more than 0").default(30),
+  /** Seconds in which the encoder of a model must be open. */
+  openSeconds: number.gt(0, "expected more than 0").default(60),
   /** Seconds after which a run of the encoder is taken to hang, and its process is started again. */
   runSeconds: number.gt(0, "expected more than 0").default(60),
+  /** Bytes of memory from which the process of an encoder is ended. */
+  maxEncoderBytes: count.default(1024 * MEGABYTE),
   /** Seconds that requests under way get when the server stops. */
   drainSeconds: number.min(0, "expected 0 or more").default(10),
   /** Least severity that is logged, as JSON lines on stderr. */

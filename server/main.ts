@@ -64,7 +64,14 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     waiting: () => generations.serving?.waitingImages ?? 0,
     ready: () => !stopping.signal.aborted && notReadyReason(generations) === undefined,
   });
-  const open = (record: GenerationRecord) => parts.openGeneration(record, storage, config, { logger, metrics });
+  /** Aborted when nobody waits for an embedding any more. */
+  const ending = new AbortController();
+  const open = (record: GenerationRecord, signal = ending.signal) =>
+    parts.openGeneration(record, storage, config, {
+      logger,
+      metrics,
+      signal: AbortSignal.any([signal, ending.signal]),
+    });
   const swaps = createSwaps({ storage, generations, modelsFolder: config.models, gate: config, open, logger });
   let watcher: ModelWatcher | undefined;
   const app = createApp({
@@ -96,6 +103,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     stopping.abort();
     await drain(server, config.drainSeconds);
     await Promise.all([swaps.close(), watcher?.close()]);
+    ending.abort();
     await generations.closeAll();
     await storage.close();
   };

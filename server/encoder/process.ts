@@ -4,17 +4,15 @@ import type { Device } from "../../core/device.ts";
 import { decodeForEncoder, type EncoderSession, openEncoder } from "../../core/encoder-session.ts";
 import { AppError } from "../../core/errors.ts";
 import type { LoadedModel } from "../../core/model-folder.ts";
+import { endWithParent } from "../processes/end-with-parent.ts";
 import { type EncoderOptions, type FromEncoder, type ToEncoder, toPlainError } from "./messages.ts";
 
 let session: Promise<EncoderSession> | undefined;
 
-// A send to a server that is gone fails; `disconnect` ends this process then.
-const send = (message: FromEncoder) => process.send!(message, undefined, {}, () => {});
+endWithParent();
 
-// Ctrl-C and service managers signal the whole process group, but the server still has requests to finish.
-process.on("SIGINT", () => {});
-process.on("SIGTERM", () => {});
-process.on("disconnect", () => process.exit(0));
+// A send to a server that is gone fails; this process ends then.
+const send = (message: FromEncoder) => process.send!(message, undefined, {}, () => {});
 
 process.on("message", async (message: ToEncoder) => {
   if ("open" in message) {

@@ -18,7 +18,8 @@ export interface SwapDeps {
   readonly generations: Generations;
   readonly modelsFolder: string;
   readonly gate: GateOptions;
-  readonly open: (record: GenerationRecord) => Promise<Generation>;
+  /** Opens a generation; once the signal is aborted its encoder is killed. */
+  readonly open: (record: GenerationRecord, signal: AbortSignal) => Promise<Generation>;
   readonly logger: Logger;
 }
 
@@ -55,7 +56,7 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
   await enter("loading");
   const record = (await catalogue.generations.get(swap.generation))!;
   const kept = generations.previous?.number === record.number ? generations.previous : undefined;
-  const candidate = kept ?? (await load(record, deps));
+  const candidate = kept ?? (await load(record, deps, signal));
   try {
     await enter("warming");
     await candidate.warm();
@@ -90,14 +91,18 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
 }
 
 /** Copies the model into the storage, makes room by closing the generation before the active one, and opens it. */
-async function load(record: GenerationRecord, { storage: { models }, generations, modelsFolder, open }: SwapDeps) {
+async function load(
+  record: GenerationRecord,
+  { storage: { models }, generations, modelsFolder, open }: SwapDeps,
+  signal: AbortSignal,
+): Promise<Generation> {
   await generations.closePrevious();
   const { card } = record;
   if (!(await models.get(card.sha256))) {
     const model = await readModel(modelsFolder, card.name);
     await models.put(card.sha256, await readOnnx({ ...model, card }));
   }
-  return open(record);
+  return open(record, signal);
 }
 
 /**

@@ -2,7 +2,7 @@
 import { AppError } from "../../core/errors.ts";
 import { readModel } from "../../core/model-folder.ts";
 import { type GenerationRecord, namedModel } from "../domain/generation.ts";
-import { hasEnded, type Progress, type SwapError, type SwapRecord, type SwapView } from "../domain/swap.ts";
+import type { Progress, SwapError, SwapRecord, SwapView } from "../domain/swap.ts";
 import { removeUnused, runSwap, type SwapDeps } from "./run.ts";
 
 export interface Swaps {
@@ -30,9 +30,9 @@ export interface Swaps {
   /** The swap that runs. */
   running(): Promise<SwapView | undefined>;
   /**
-   * Cancels a swap; it ends as `cancelled` when its step under way allows.
+   * Cancels a swap, whatever it does; it is `cancelled` when this returns.
    *
-   * @throws AppError `swap_not_found`, or `swap_finished` where it has ended or is switching.
+   * @throws AppError `swap_not_found`, or `swap_finished` where it has ended.
    */
   cancel(id: string): Promise<SwapView>;
   /** Continues the swap that a stop or a crash interrupted. */
@@ -103,18 +103,20 @@ export function createSwaps(deps: SwapDeps): Swaps {
 
   const fail = async (swap: SwapRecord, reason: unknown): Promise<void> => {
     if (reason === STOPPED) return;
-    if (reason === CANCELLED) {
-      await catalogue.swaps.end(swap.id, "cancelled");
-      logger.info({ swap: swap.id }, "swap: cancelled");
-      return;
+    try {
+      await catalogue.swaps.end(swap.id, "failed", asReport(reason));
+    } catch (error) {
+      // The cancel is on disk before the swap hears of it.
+      if (error instanceof AppError && error.code === "swap_finished") return;
+      throw error;
     }
-    await catalogue.swaps.end(swap.id, "failed", asReport(reason));
     logger.error({ err: reason, swap: swap.id }, "swap: failed; nothing has changed");
   };
 
   /** Runs the swap that `add` writes. Where the server has begun to stop meanwhile, the next start runs it. */
   const begin = async (add: () => Promise<SwapRecord>): Promise<SwapView> => {
     generations.active();
+    if (current?.abort.signal.aborted) await current.ended; // cancelled, and its encoder is not gone yet
     if (closed) throw new AppError("not_ready", "The server is stopping.");
     if (current) {
       throw new AppError("swap_in_progress", `Swap ${current.id} is running. Wait until it has ended, or cancel it.`);
@@ -140,12 +142,11 @@ export function createSwaps(deps: SwapDeps): Swaps {
       return swap && view(swap);
     },
     async cancel(id) {
-      const swap = await get(id);
-      if (current?.id !== id || hasEnded(swap) || swap.state === "ready" || current.isSwitching) {
-        throw new AppError("swap_finished", `Swap ${id} cannot be cancelled any more: it is ${swap.state}.`);
-      }
-      current.abort.abort(CANCELLED);
-      return swap;
+      await get(id);
+      await catalogue.swaps.end(id, "cancelled"); // on disk first, so that no start goes on with it
+      if (current?.id === id) current.abort.abort(CANCELLED);
+      logger.info({ swap: id }, "swap: cancelled");
+      return get(id);
     },
     async resume() {
       const swap = await catalogue.swaps.running();
