@@ -67,6 +67,8 @@ export const configSchema = z.strictObject({
   openSeconds: number.gt(0, "expected more than 0").default(60),
   /** Seconds after which a run of the encoder is taken to hang, and its process is started again. */
   runSeconds: number.gt(0, "expected more than 0").default(60),
+  /** Seconds that a large image may take to decode. */
+  decodeSeconds: number.gt(0, "expected more than 0").default(30),
   /** Bytes of memory from which the process of an encoder is ended. */
   maxEncoderBytes: count.default(1024 * MEGABYTE),
   /** Seconds that requests under way get when the server stops. */

@@ -9,6 +9,7 @@ import { readModel, readOnnx } from "../core/model-folder.ts";
 import { createCollection } from "./collection/collection.ts";
 import { createCollectionMap } from "./collection/map/collection-map.ts";
 import { type Config, type Options, parseConfig } from "./config.ts";
+import { createDecoder } from "./decoding/decoder.ts";
 import { encoderKey, type GenerationRecord } from "./domain/generation.ts";
 import { openGeneration } from "./generation/generation.ts";
 import { createGenerations, type Generations } from "./generation/generations.ts";
@@ -57,6 +58,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
   const { catalogue } = storage;
   const space = await openUploadSpace(join(config.data, "uploads"), { maxOnDisk: 4 * config.maxRequestBytes });
   const generations = parts.createGenerations();
+  const decoder = createDecoder(config, { logger });
   const metrics = createMetrics({
     generation: () => generations.serving?.number,
     images: catalogue.images.count,
@@ -75,7 +77,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
   const swaps = createSwaps({ storage, generations, modelsFolder: config.models, gate: config, open, logger });
   let watcher: ModelWatcher | undefined;
   const app = createApp({
-    collection: createCollection({ storage, generations }),
+    collection: createCollection({ storage, generations, decoder }),
     readMap: createCollectionMap({ storage, generations }),
     models: createModelCatalogue(config.models, {
       generations,
@@ -104,7 +106,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     await drain(server, config.drainSeconds);
     await Promise.all([swaps.close(), watcher?.close()]);
     ending.abort();
-    await generations.closeAll();
+    await Promise.all([generations.closeAll(), decoder.close()]);
     await storage.close();
   };
 

@@ -18,13 +18,16 @@ function processes(): ListedProcess[] {
     .map(([pid, parent, , ...command]) => ({ pid: Number(pid), parent: Number(parent), command: command.join(" ") }));
 }
 
-/** Process ids of the encoder processes that a process has started and that run now, oldest first. */
-export function encoderPids(parent = process.pid): number[] {
+/** Process ids of those that a process has started whose command has this text, and that run now, oldest first. */
+export function childPids(text: string, parent = process.pid): number[] {
   return processes()
-    .filter((one) => one.parent === parent && one.command.includes("encoder/process"))
+    .filter((one) => one.parent === parent && one.command.includes(text))
     .map(({ pid }) => pid)
     .sort((a, b) => a - b);
 }
+
+/** {@link childPids} of encoders. */
+export const encoderPids = (parent = process.pid): number[] => childPids("encoder/process", parent);
 
 /** Waits until none of these processes runs. @throws AssertionError where one does after `seconds`. */
 export async function untilGone(pids: readonly number[], seconds: number): Promise<void> {

@@ -2,10 +2,11 @@
 // never sees HTTP.
 import type { Readable } from "node:stream";
 import { AppError } from "../../core/errors.ts";
+import type { Decoder } from "../decoding/decoder.ts";
+import { createPreparer } from "../decoding/preparer.ts";
 import { type Filter, matchesFilter } from "../domain/filter.ts";
 import { type AnsweredBy, answeredBy } from "../domain/generation.ts";
 import type { Image, ImageMatch, Metadata } from "../domain/image.ts";
-import { createPreparer } from "../encoder/preparer.ts";
 import type { Generations } from "../generation/generations.ts";
 import type { Storage } from "../storage/ports.ts";
 import { type DuplicateGroup, findDuplicates } from "./duplicates.ts";
@@ -44,9 +45,9 @@ export interface Collection {
   known(sha256s: readonly string[]): Promise<string[]>;
   /** Images older than the cursor `before` that fit the filter, newest first. */
   list(limit: number, options?: { before?: number | undefined; filter?: Filter | undefined }): Promise<ImagePage>;
-  /** The bytes as they were uploaded. */
-  read(id: string): Promise<{ image: Image; bytes: Uint8Array }>;
-  /** {@link Collection.read} as a stream: a client that reads slowly holds a part of them only. */
+  /** A WebP of at most `size` pixels on its longer side. Errors of decoding too. */
+  thumbnail(id: string, size: number): Promise<Uint8Array>;
+  /** The bytes as they were uploaded, as a stream: a client that reads slowly holds a part of them only. */
   open(id: string): Promise<Readable>;
   remove(id: string): Promise<void>;
   /** Replaces the metadata of an image by what `change` makes of it. */
@@ -70,12 +71,13 @@ const LIST_BATCH = 500;
 export interface CollectionDeps {
   readonly storage: Pick<Storage, "catalogue" | "images">;
   readonly generations: Generations;
+  readonly decoder: Decoder;
 }
 
 /** Makes the collection of a storage. */
-export function createCollection({ storage, generations }: CollectionDeps): Collection {
+export function createCollection({ storage, generations, decoder }: CollectionDeps): Collection {
   const { catalogue } = storage;
-  const writer = createImageWriter({ storage, generations });
+  const writer = createImageWriter({ storage, generations, decoder });
 
   const get = async (id: string): Promise<Image> => (await catalogue.images.get(id)) ?? throwNotFound(id);
 
@@ -98,7 +100,7 @@ export function createCollection({ storage, generations }: CollectionDeps): Coll
     embed: (images) =>
       generations.use(async (generation) => {
         const embeddings = await Promise.all(
-          images.map((image) => image.use((bytes) => generation.embed(createPreparer(bytes)))),
+          images.map((image) => image.use((bytes) => generation.embed(createPreparer(decoder, bytes)))),
         );
         return { ...answeredBy(generation), dimensions: generation.card.dimensions, embeddings };
       }),
@@ -106,9 +108,9 @@ export function createCollection({ storage, generations }: CollectionDeps): Coll
     get,
     known: (sha256s) => storage.catalogue.contents.known(sha256s),
     list,
-    async read(id) {
-      const image = await get(id);
-      return { image, bytes: (await storage.images.get(image.sha256)) ?? throwNotFound(id) };
+    async thumbnail(id, size) {
+      const { sha256 } = await get(id);
+      return decoder.thumbnail((await storage.images.get(sha256)) ?? throwNotFound(id), size);
     },
     async open(id) {
       return (await storage.images.open((await get(id)).sha256)) ?? throwNotFound(id);
@@ -126,7 +128,7 @@ export function createCollection({ storage, generations }: CollectionDeps): Coll
             `The cursor is of generation ${expected} but ${generation.number} answers now. Search again from the start.`,
           );
         }
-        return { ...answeredBy(generation), ...(await search(query, options, { generation, storage })) };
+        return { ...answeredBy(generation), ...(await search(query, options, { generation, storage, decoder })) };
       }),
     duplicates: (threshold) =>
       generations.use(async (generation) => ({

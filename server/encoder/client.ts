@@ -5,7 +5,8 @@ import type { ModelCard } from "../../core/model-card.ts";
 import { siblingModule } from "../../core/paths.ts";
 import { createPendingCalls } from "../pending-calls.ts";
 import { type Child, startChild } from "../processes/child.ts";
-import { type EncoderOptions, type FromEncoder, fromPlainError, type ToEncoder } from "./messages.ts";
+import { fromPlainError } from "../processes/plain-error.ts";
+import type { EncoderOptions, FromEncoder, ToEncoder } from "./messages.ts";
 
 /** An encoder in a process of its own. */
 export interface EncoderClient {
@@ -64,6 +65,7 @@ export async function startEncoder(
   { logger, signal }: EncoderDeps,
 ): Promise<EncoderClient> {
   const calls = createPendingCalls<Float32Array>();
+  const watchdogs = new Set<NodeJS.Timeout>();
   /** The process, from its start to its end. */
   let child: Child<ToEncoder> | undefined;
   let isOpen = false;
@@ -101,6 +103,7 @@ export async function startEncoder(
             isOpen = true;
             resolve();
           } else if ("refused" in message) started.kill(fromPlainError(message.refused));
+          else if ("alive" in message) for (const watchdog of watchdogs) watchdog.refresh();
           else if ("error" in message) calls.reject(message.id, fromPlainError(message.error));
           else calls.resolve(message.id, message.embeddings);
         },
@@ -145,8 +148,12 @@ export async function startEncoder(
     const { id, answer } = calls.open();
     const asked = child;
     const watchdog = setTimeout(() => asked.kill(hangs), runSeconds * 1000);
+    watchdogs.add(watchdog);
     asked.send(message(id), () => calls.reject(id, unavailable())); // killed, and its end not noticed yet
-    return answer.finally(() => clearTimeout(watchdog));
+    return answer.finally(() => {
+      clearTimeout(watchdog);
+      watchdogs.delete(watchdog);
+    });
   };
 
   /** Ends the process, which has nothing that could be lost, and starts none again. */

@@ -3,12 +3,12 @@
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
 import type { ModelCard } from "../../core/model-card.ts";
+import type { Prepare } from "../decoding/preparer.ts";
 import type { GenerationRecord } from "../domain/generation.ts";
 import type { ImageMatch } from "../domain/image.ts";
 import { batchSizes, createBatcher } from "../encoder/batcher.ts";
 import { type EncoderClient, type EncoderLimits, startEncoder } from "../encoder/client.ts";
 import type { EncoderOptions } from "../encoder/messages.ts";
-import type { Prepare } from "../encoder/preparer.ts";
 import type { Metrics, Stage } from "../metrics.ts";
 import type { Storage, VectorIndex, Wanted } from "../storage/ports.ts";
 

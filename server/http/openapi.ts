@@ -25,6 +25,13 @@ const UPLOAD: ErrorCode[] = [
   "encoder_unavailable",
   "not_ready",
 ];
+const THUMBNAIL: ErrorCode[] = [
+  "image_not_found",
+  "invalid_request",
+  "corrupt_image",
+  "image_too_many_pixels",
+  "overloaded",
+];
 const SEARCH: ErrorCode[] = [...UPLOAD, "invalid_vector", "image_not_found", "index_unavailable", "cursor_expired"];
 
 /** The failures of an operation, by status. */
@@ -107,7 +114,7 @@ const paths: ZodOpenApiPathsObject = {
   },
   "/v1/images/{id}/content": {
     get: {
-      ...operation("Read an image's bytes, or a thumbnail", ["200"], ["image_not_found", "invalid_request"], {
+      ...operation("Read an image's bytes, or a thumbnail", ["200"], THUMBNAIL, {
         requestParams: { path: z.object(id), query: requests.contentQuerySchema },
       }),
     },

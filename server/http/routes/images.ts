@@ -1,6 +1,6 @@
 import { pipeline } from "node:stream/promises";
 import { Router } from "express";
-import { MEDIA_TYPES, makeThumbnail } from "../../../core/decode.ts";
+import { MEDIA_TYPES } from "../../../core/decode.ts";
 import { AppError, hasErrno } from "../../../core/errors.ts";
 import type { Collection } from "../../collection/collection.ts";
 import type { Image, Metadata } from "../../domain/image.ts";
@@ -104,9 +104,10 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
       });
       if (request.fresh) return void response.status(304).end();
       if (size) {
+        const thumbnail = await collection.thumbnail(image.id, size);
         return void response
           .type("image/webp")
-          .send(await makeThumbnail((await collection.read(image.id)).bytes, size));
+          .send(Buffer.from(thumbnail.buffer, thumbnail.byteOffset, thumbnail.length));
       }
       response.type(MEDIA_TYPES[image.type]).set("Content-Length", String(image.bytes));
       if (request.method === "HEAD") return void response.end();
