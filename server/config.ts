@@ -68,9 +68,9 @@ export const configSchema = z.strictObject({
   /** Seconds after which a run of the encoder is taken to hang, and its process is started again. */
   runSeconds: number.gt(0, "expected more than 0").default(60),
   /** Seconds that a large image may take to decode. */
-  decodeSeconds: number.gt(0, "expected more than 0").default(30),
+  decodeSeconds: number.gt(0, "expected more than 0").default(60),
   /** Bytes of memory from which the process of an encoder is ended. */
-  maxEncoderBytes: count.default(1024 * MEGABYTE),
+  maxEncoderBytes: count.default(768 * MEGABYTE),
   /** Seconds that requests under way get when the server stops. */
   drainSeconds: number.min(0, "expected 0 or more").default(10),
   /** Least severity that is logged, as JSON lines on stderr. */

@@ -34,6 +34,8 @@ export interface DecoderLimits {
   readonly maxWaiting: number;
 }
 
+/** After so long without a large image the process is ended, which gives its memory back. */
+const IDLE_MS = 10_000;
 /** Bytes of memory of the process. */
 const MAX_MEMORY = 1024 ** 3;
 
@@ -46,6 +48,8 @@ interface DecodingProcess {
   readonly calls: PendingCalls<Uint8Array>;
   /** Resolves when it has started, or ended. */
   readonly ready: Promise<unknown>;
+  /** Ends the process when it has been idle. */
+  readonly idle: NodeJS.Timeout;
 }
 
 /** Makes a decoder. Its process starts with the first expensive image, and again after it was ended. */
@@ -69,8 +73,14 @@ export function createDecoder(
       maxMemory: MAX_MEMORY,
       tooMuchMemory: "took too much memory",
     });
-    const started = { child, calls, ready: Promise.race([ready, child.ended]) };
+    const idle = setTimeout(() => {
+      if (calls.size > 0) return void idle.refresh();
+      leave(started);
+      child.kill(CLOSED);
+    }, IDLE_MS);
+    const started = { child, calls, ready: Promise.race([ready, child.ended]), idle };
     void child.ended.then((end) => {
+      clearTimeout(idle);
       leave(started);
       calls.rejectAll(LOST);
       if (end.reason !== CLOSED) logger.warn(end, "the decoding process ended");
@@ -82,21 +92,29 @@ export function createDecoder(
     if (current === process) current = undefined;
   };
 
-  const decodeApart = async (bytes: Uint8Array, target: Target): Promise<Uint8Array> => {
+  const decodeApart = (bytes: Uint8Array, target: Target): Promise<Uint8Array> => {
     current ??= start();
     const process = current;
-    await process.ready;
     const { id, answer } = process.calls.open();
-    const deadline = setTimeout(() => {
-      leave(process);
-      process.calls.reject(id, tooExpensive());
-      process.child.kill("took too long to decode an image");
-    }, decodeSeconds * 1000);
-    process.child.send({ id, bytes, target }, () => {
-      leave(process);
-      process.calls.reject(id, LOST);
+    let isAnswered = false;
+    let deadline: NodeJS.Timeout | undefined;
+    void process.ready.then(() => {
+      if (isAnswered) return;
+      deadline = setTimeout(() => {
+        leave(process);
+        process.calls.reject(id, tooExpensive());
+        process.child.kill("took too long to decode an image");
+      }, decodeSeconds * 1000);
+      process.child.send({ id, bytes, target }, () => {
+        leave(process);
+        process.calls.reject(id, LOST);
+      });
     });
-    return answer.finally(() => clearTimeout(deadline));
+    return answer.finally(() => {
+      isAnswered = true;
+      clearTimeout(deadline);
+      if (current === process) process.idle.refresh();
+    });
   };
   const tooExpensive = () =>
     new AppError(

@@ -10,7 +10,7 @@ const id = { id: z.string().max(64) };
 const name = { name: z.string().max(64) };
 
 /** Failures that any request may meet. */
-const ALWAYS: ErrorCode[] = ["unauthorized", "forbidden", "rate_limited", "internal"];
+const ALWAYS: ErrorCode[] = ["invalid_request", "unauthorized", "forbidden", "rate_limited", "internal"];
 const UPLOAD: ErrorCode[] = [
   "missing_image",
   "empty_image",

@@ -27,7 +27,7 @@ export interface ChildOptions<FromChild> {
 }
 
 /** How often the memory of a process is read. */
-const MEMORY_MS = 100;
+const MEMORY_MS = 50;
 
 /** Starts `module`, which must call `endWithParent` first. */
 export function startChild<ToChild extends object, FromChild>(

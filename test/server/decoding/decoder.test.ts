@@ -88,6 +88,16 @@ describe("decoding what comes from outside", () => {
     assert.deepEqual(Buffer.from(await beside), await decodeImage(file, SHAPE));
   });
 
+  it("ends the process when it has had nothing to do", async () => {
+    start();
+    const file = await avif(200, 200);
+    await decoder.pixels(file, SHAPE);
+    const pids = processes();
+    assert.equal(pids.length, 1);
+    await untilGone(pids, 30);
+    assert.deepEqual(Buffer.from(await decoder.pixels(file, SHAPE)), await decodeImage(file, SHAPE));
+  });
+
   it("decodes again what was under way when the process was killed", async () => {
     start();
     const file = await avif(1500, 1500);
