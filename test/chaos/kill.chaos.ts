@@ -21,7 +21,7 @@ import { mulberry32, writeTinyModel } from "../../support/tiny-model.ts";
 const KILLS = Number(process.env.MOCO_CHAOS_KILLS ?? 100);
 const CLIENTS = 6;
 
-const startServer = (folder: string) => startServerProcess(folder, ["--threads", "1"]);
+const startServer = (folder: string) => startServerProcess(folder, ["--threads", "1", "--log-level", "fatal"]);
 
 describe(`kill -9, ${KILLS} times`, () => {
   it("loses nothing that was acknowledged and brings nothing back", async function () {
