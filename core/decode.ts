@@ -27,7 +27,7 @@ export interface ImageInfo {
 }
 
 /** Most pixels of an image, width × height. A larger one is refused before it is decoded. */
-const MAX_PIXELS = 50_000_000;
+export const MAX_PIXELS = 50_000_000;
 
 // Only the loaders of the allowed types may run, whatever the bytes claim to be: no SVG, PDF or ImageMagick.
 sharp.block({ operation: ["VipsForeignLoad"] });
@@ -57,7 +57,7 @@ export function sniffImageType(bytes: Uint8Array): ImageType | undefined {
   return undefined;
 }
 
-function open(bytes: Uint8Array) {
+function open(bytes: Uint8Array, maxPixels = MAX_PIXELS) {
   if (bytes.length === 0) throw new AppError("empty_image", "Expected an image file but received 0 bytes.");
   const type = sniffImageType(bytes);
   if (!type) {
@@ -66,7 +66,7 @@ function open(bytes: Uint8Array) {
       "Expected a JPEG, PNG, WebP, AVIF, TIFF or GIF image but the bytes are none of these. Convert the image and send it again.",
     );
   }
-  const image = sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: "error", pages: 1 }).timeout({ seconds: 20 });
+  const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: "error", pages: 1 }).timeout({ seconds: 20 });
   return { type, image };
 }
 
@@ -119,11 +119,17 @@ export interface Region {
  * first frame of an animation, cubic interpolation.
  *
  * @param region The part to decode, which must lie inside the image. Default: all of it.
+ * @param maxPixels A larger image is refused. @default MAX_PIXELS
  * @returns RGB bytes, row by row, `height × width × 3` long.
  * @throws AppError `empty_image`, `unsupported_image_type`, `image_too_many_pixels` or `corrupt_image`.
  */
-export async function decodeImage(bytes: Uint8Array, shape: ImageShape, region?: Region): Promise<Uint8Array> {
-  const { image } = open(bytes);
+export async function decodeImage(
+  bytes: Uint8Array,
+  shape: ImageShape,
+  region?: Region,
+  maxPixels?: number,
+): Promise<Uint8Array> {
+  const { image } = open(bytes, maxPixels);
   try {
     const upright = image.autoOrient();
     if (!region) return await toRgb(upright, shape);
@@ -165,10 +171,11 @@ async function toRgb(image: Sharp, { width, height, fit }: ImageShape): Promise<
  * A small WebP of an image file: at most `size` pixels on its longer side, never enlarged, EXIF orientation applied.
  * Images of up to 64 × 64 pixels are encoded without loss.
  *
+ * @param maxPixels A larger image is refused. @default MAX_PIXELS
  * @throws AppError as {@link decodeImage}.
  */
-export async function makeThumbnail(bytes: Uint8Array, size: number): Promise<Buffer> {
-  const { image } = open(bytes);
+export async function makeThumbnail(bytes: Uint8Array, size: number, maxPixels?: number): Promise<Buffer> {
+  const { image } = open(bytes, maxPixels);
   try {
     const { width, height } = await image.metadata();
     return await image

@@ -67,8 +67,14 @@ export const configSchema = z.strictObject({
   requestSeconds: number.gt(0, "expected more than 0").default(300),
   /** Seconds within which a client must read some of its answer before it is cut off. */
   readSeconds: number.gt(0, "expected more than 0").default(30),
+  /** Seconds within which the encoder of a model must be open. */
+  openSeconds: number.gt(0, "expected more than 0").default(60),
   /** Seconds after which an encoder run counts as hung and its process is restarted. */
   runSeconds: number.gt(0, "expected more than 0").default(60),
+  /** Seconds that a large image may take to decode. */
+  decodeSeconds: number.gt(0, "expected more than 0").default(60),
+  /** Bytes of memory from which the process of an encoder is ended. */
+  maxEncoderBytes: count.default(768 * MEGABYTE),
   /** Seconds that requests under way get when the server stops. */
   drainSeconds: number.min(0, "expected 0 or more").default(10),
   /** Least severity that is logged, as JSON lines on stderr. */

@@ -9,6 +9,7 @@ import { readModel, readOnnx } from "../core/model-folder.ts";
 import { createCollection } from "./collection/collection.ts";
 import { createCollectionMap } from "./collection/map/collection-map.ts";
 import { type Config, type Options, parseConfig } from "./config.ts";
+import { createDecoder } from "./decoding/decoder.ts";
 import { encoderKey, type GenerationRecord } from "./domain/generation.ts";
 import { openGeneration } from "./generation/generation.ts";
 import { createGenerations, type Generations } from "./generation/generations.ts";
@@ -124,6 +125,7 @@ async function assemble(config: Config, access: Access, replaced: Partial<Parts>
   const { catalogue } = storage;
   const space = await openUploadSpace(join(config.data, "uploads"), { maxOnDisk: 4 * config.maxRequestBytes });
   const generations = parts.createGenerations();
+  const decoder = createDecoder(config, { logger });
   const metrics = createMetrics({
     generation: () => generations.serving?.number,
     images: catalogue.images.count,
@@ -131,10 +133,18 @@ async function assemble(config: Config, access: Access, replaced: Partial<Parts>
     waiting: () => generations.serving?.waitingImages ?? 0,
     ready: () => !stopping.signal.aborted && notReadyReason(generations) === undefined,
   });
-  const open = (record: GenerationRecord) => parts.openGeneration(record, storage, config, { logger, metrics });
+  /** Aborted when nobody waits for an embedding any more. */
+  const ending = new AbortController();
+  const open = (record: GenerationRecord, signal = ending.signal) =>
+    parts.openGeneration(record, storage, config, {
+      logger,
+      metrics,
+      signal: AbortSignal.any([signal, ending.signal]),
+    });
   const swaps = createSwaps({
     storage,
     generations,
+    decoder,
     modelsFolder: config.models,
     gate: config,
     review: config.review,
@@ -143,7 +153,7 @@ async function assemble(config: Config, access: Access, replaced: Partial<Parts>
   });
   let watcher: ModelWatcher | undefined;
   const app = createApp({
-    collection: createCollection({ storage, generations }),
+    collection: createCollection({ storage, generations, decoder }),
     readMap: createCollectionMap({ storage, generations }),
     models: createModelCatalogue(config.models, {
       generations,
@@ -181,7 +191,8 @@ async function assemble(config: Config, access: Access, replaced: Partial<Parts>
       stopping.abort();
       await drained?.();
       await Promise.all([swaps.close(), watcher?.close()]);
-      await generations.closeAll();
+      ending.abort();
+      await Promise.all([generations.closeAll(), decoder.close()]);
       await storage.close();
     },
   };

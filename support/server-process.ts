@@ -12,11 +12,16 @@ export interface ServerProcess {
   stop(signal?: "SIGTERM" | "SIGKILL"): Promise<number | null>;
 }
 
-/** Starts the server on a free port, with data and models in `folder`; resolves when it is ready. */
-export async function startServerProcess(folder: string, flags: readonly string[] = []): Promise<ServerProcess> {
+/** Starts the server on a free port, with data and models in `folder`; resolves when it is ready. `env` adds variables. */
+export async function startServerProcess(
+  folder: string,
+  flags: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<ServerProcess> {
   const folders = ["--data", join(folder, "data"), "--models", join(folder, "models")];
   const child = startCli(["serve", "--json", "--port", "0", ...folders, ...flags], {
     stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...env },
   });
   const exited = once(child, "exit");
   const ended = exited.then(([code]) => {

@@ -14,8 +14,8 @@ export interface TinyModelOptions {
   readonly dimensions?: number;
   /** Width and height of the input, a multiple of 4. @default 16 */
   readonly size?: number;
-  /** The norm of its embeddings; an encoder must have 1. @default 1 */
-  readonly norm?: number;
+  /** The norm of its embeddings; an encoder must have 1. Nodes: what they make of it as their output "norm". @default 1 */
+  readonly norm?: number | readonly onnx.INodeProto[];
   /** Gives every image the same embedding. @default false */
   readonly collapsed?: boolean;
   /** Replaces a model of that name. @default false */
@@ -68,9 +68,10 @@ function tinyEncoder({
     initializer: [
       tensor("weights", [features, dimensions], weights),
       tensor("bias", [dimensions], bias),
-      tensor("norm", [1], Float32Array.of(norm)),
+      ...(typeof norm === "number" ? [tensor("norm", [1], Float32Array.of(norm))] : []),
     ],
     node: [
+      ...(typeof norm === "number" ? [] : norm),
       node("AveragePool", ["pixels"], "pooled", [
         { name: "kernel_shape", type: AttributeProto.AttributeType.INTS, ints: [size / 4, size / 4] },
         { name: "strides", type: AttributeProto.AttributeType.INTS, ints: [size / 4, size / 4] },
@@ -89,7 +90,8 @@ function tinyEncoder({
   return ModelProto.encode(model).finish();
 }
 
-function node(
+/** A node of a graph. */
+export function node(
   opType: string,
   input: string[],
   output: string,
@@ -98,11 +100,13 @@ function node(
   return { opType, input, output: [output], attribute };
 }
 
-function tensor(name: string, dims: number[], values: Float32Array): onnx.ITensorProto {
+/** A tensor of float32 as an initializer or an attribute. */
+export function tensor(name: string, dims: number[], values: Float32Array): onnx.ITensorProto {
   return { name, dims, dataType: TensorProto.DataType.FLOAT, rawData: new Uint8Array(values.buffer) };
 }
 
-function valueInfo(name: string, shape: Array<string | number>): onnx.IValueInfoProto {
+/** Name and shape of a float32 input or output of a graph. */
+export function valueInfo(name: string, shape: Array<string | number>): onnx.IValueInfoProto {
   const dim = shape.map((d) => (typeof d === "string" ? { dimParam: d } : { dimValue: d }));
   return { name, type: { tensorType: { elemType: TensorProto.DataType.FLOAT, shape: { dim } } } };
 }

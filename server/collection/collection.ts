@@ -2,10 +2,11 @@
 // it never sees HTTP.
 import type { Readable } from "node:stream";
 import { AppError, hasCode } from "../../core/errors.ts";
+import type { Decoder } from "../decoding/decoder.ts";
+import { createPreparer } from "../decoding/preparer.ts";
 import { type Filter, matchesFilter } from "../domain/filter.ts";
 import { type AnsweredBy, answeredBy } from "../domain/generation.ts";
 import type { Image, ImageMatch, Metadata } from "../domain/image.ts";
-import { createPreparer } from "../encoder/preparer.ts";
 import type { Generations } from "../generation/generations.ts";
 import type { Storage } from "../storage/ports.ts";
 import { type DuplicateGroup, findDuplicates } from "./duplicates.ts";
@@ -46,12 +47,12 @@ export interface Collection {
   /** Images older than the cursor `before` that fit the filter, newest first. */
   list(limit: number, options?: { before?: number | undefined; filter?: Filter | undefined }): Promise<ImagePage>;
   /**
-   * The bytes as they were uploaded.
+   * A WebP of at most `size` pixels on its longer side.
    *
-   * @throws AppError `file_damaged` where the file is missing or damaged.
+   * @throws AppError of decoding, and `file_damaged` where the file is missing or damaged.
    */
-  read(id: string): Promise<Uint8Array>;
-  /** {@link Collection.read} as a stream, so that a slow client does not keep the whole file in memory. */
+  thumbnail(id: string, size: number): Promise<Uint8Array>;
+  /** The bytes as they were uploaded, as a stream, so that a slow client does not keep the whole file in memory. */
   open(id: string): Promise<Readable>;
   remove(id: string): Promise<void>;
   /** Replaces the metadata of an image with what `change` returns for it. */
@@ -75,12 +76,13 @@ const LIST_BATCH = 500;
 export interface CollectionDeps {
   readonly storage: Pick<Storage, "catalogue" | "images">;
   readonly generations: Generations;
+  readonly decoder: Decoder;
 }
 
 /** Makes the collection of a storage. */
-export function createCollection({ storage, generations }: CollectionDeps): Collection {
+export function createCollection({ storage, generations, decoder }: CollectionDeps): Collection {
   const { catalogue } = storage;
-  const writer = createImageWriter({ storage, generations });
+  const writer = createImageWriter({ storage, generations, decoder });
 
   const get = async (id: string): Promise<Image> => (await catalogue.images.get(id)) ?? throwNotFound(id);
 
@@ -116,7 +118,7 @@ export function createCollection({ storage, generations }: CollectionDeps): Coll
     embed: (images) =>
       generations.use(async (generation) => {
         const embeddings = await Promise.all(
-          images.map((image) => image.use((bytes) => generation.embed(createPreparer(bytes)))),
+          images.map((image) => image.use((bytes) => generation.embed(createPreparer(decoder, bytes)))),
         );
         return { ...answeredBy(generation), dimensions: generation.card.dimensions, embeddings };
       }),
@@ -124,7 +126,8 @@ export function createCollection({ storage, generations }: CollectionDeps): Coll
     get,
     known: (sha256s) => storage.catalogue.contents.known(sha256s),
     list,
-    read: (id) => stored(id, ({ sha256 }) => storage.images.get(sha256)),
+    thumbnail: async (id, size) =>
+      decoder.thumbnail(await stored(id, ({ sha256 }) => storage.images.get(sha256)), size),
     open: (id) => stored(id, ({ sha256 }) => storage.images.open(sha256)),
     remove: (id) =>
       generations.use(async () => {
@@ -139,7 +142,7 @@ export function createCollection({ storage, generations }: CollectionDeps): Coll
             `The cursor is of generation ${expected} but ${generation.number} answers now. Search again from the start.`,
           );
         }
-        return { ...answeredBy(generation), ...(await search(query, options, { generation, storage })) };
+        return { ...answeredBy(generation), ...(await search(query, options, { generation, storage, decoder })) };
       }),
     duplicates: (threshold) =>
       generations.use(async (generation) => ({

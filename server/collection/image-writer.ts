@@ -1,9 +1,9 @@
 // Adds and removes images: file, records, embeddings and indexes together, or not at all.
-import { readImageInfo } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
 import { sha256 } from "../../core/hash.ts";
+import type { Decoder } from "../decoding/decoder.ts";
+import { createPreparer } from "../decoding/preparer.ts";
 import type { Image, Metadata, NewImage, UploadKey } from "../domain/image.ts";
-import { createPreparer } from "../encoder/preparer.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Generations } from "../generation/generations.ts";
 import { isWhole } from "../storage/is-whole.ts";
@@ -31,10 +31,12 @@ export interface ImageWriter {
 export interface WriterDeps {
   readonly storage: Pick<Storage, "catalogue" | "images">;
   readonly generations: Generations;
+  readonly decoder: Decoder;
 }
 
 /** Makes the writer of a storage. */
-export function createImageWriter({ storage: { catalogue, images: files }, generations }: WriterDeps): ImageWriter {
+export function createImageWriter({ storage, generations, decoder }: WriterDeps): ImageWriter {
+  const { catalogue, images: files } = storage;
   // Uploads and deletes of the same bytes take turns: the file must be there exactly when a record is.
   const lock = createKeyedLock();
 
@@ -48,7 +50,7 @@ export function createImageWriter({ storage: { catalogue, images: files }, gener
    * the generation that is active at that moment; then that generation embeds the image too.
    */
   const embedAndCommit = async (bytes: Uint8Array, image: NewImage, key?: UploadKey): Promise<AddedImage> => {
-    const prepare = createPreparer(bytes);
+    const prepare = createPreparer(decoder, bytes);
     const embeddings = new Map<number, Float32Array>();
     const embedFor = async (generation: Generation) => {
       embeddings.set(generation.encoder, await generation.use(() => generation.embed(prepare)));
@@ -95,7 +97,7 @@ export function createImageWriter({ storage: { catalogue, images: files }, gener
   };
 
   const add = async (bytes: Uint8Array, hash: string, metadata: Metadata, key?: UploadKey): Promise<Image> => {
-    const info = await readImageInfo(bytes);
+    const info = await decoder.inspect(bytes);
     const image = { ...info, sha256: hash, bytes: bytes.length, metadata };
     return lock(hash, () => addLocked(bytes, image, key));
   };

@@ -1,11 +1,12 @@
 // From a query to the images that it finds.
-import { type Region, readImageInfo } from "../../core/decode.ts";
+import type { ImageInfo, Region } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
 import { sha256 } from "../../core/hash.ts";
 import { normalised } from "../../core/vector.ts";
+import type { Decoder } from "../decoding/decoder.ts";
+import { createPreparer } from "../decoding/preparer.ts";
 import type { Filter } from "../domain/filter.ts";
 import type { ImageMatch } from "../domain/image.ts";
-import { createPreparer } from "../encoder/preparer.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Storage } from "../storage/ports.ts";
 
@@ -38,6 +39,7 @@ export interface SearchOptions {
 /** What a search works on. */
 export interface SearchDeps {
   readonly generation: Generation;
+  readonly decoder: Decoder;
   readonly storage: Pick<Storage, "catalogue" | "images">;
 }
 
@@ -53,9 +55,10 @@ export interface SearchDeps {
 export async function search(
   query: Query,
   { k, offset = 0, minScore = -1, filter }: SearchOptions,
-  { generation, storage }: SearchDeps,
+  deps: SearchDeps,
 ): Promise<{ matches: ImageMatch[]; hasMore: boolean }> {
-  const vector = await embedQuery(query, generation, storage);
+  const { generation, storage } = deps;
+  const vector = await embedQuery(query, deps);
   const { positive, negative } = examplesOf(query);
   const leftOut = new Set("id" in query ? [query.id] : [...positive, ...negative]);
   const limit = offset + k + 1;
@@ -71,13 +74,14 @@ function examplesOf(query: Query): Examples {
 }
 
 /** The query as a vector of unit norm. */
-async function embedQuery(query: Query, generation: Generation, storage: SearchDeps["storage"]): Promise<Float32Array> {
+async function embedQuery(query: Query, deps: SearchDeps): Promise<Float32Array> {
+  const { generation } = deps;
   if ("vector" in query) return checkVector(query.vector, generation.card.dimensions);
-  if ("id" in query) return embeddingOf(query.id, generation, storage);
-  const embeddingsOf = (ids: readonly string[]) => Promise.all(ids.map((id) => embeddingOf(id, generation, storage)));
+  if ("id" in query) return embeddingOf(query.id, deps);
+  const embeddingsOf = (ids: readonly string[]) => Promise.all(ids.map((id) => embeddingOf(id, deps)));
   const examples = examplesOf(query);
   const [given, more, negative] = await Promise.all([
-    "image" in query ? [await embedGiven(query.image, query.region, generation)] : [],
+    "image" in query ? [await embedGiven(query.image, query.region, deps)] : [],
     embeddingsOf(examples.positive),
     embeddingsOf(examples.negative),
   ]);
@@ -101,24 +105,23 @@ function moreLike(positive: readonly Float32Array[], negative: readonly Float32A
 async function embedGiven(
   image: Uint8Array,
   region: Region | undefined,
-  generation: Generation,
+  { generation, decoder }: SearchDeps,
 ): Promise<Float32Array> {
-  if (region) await checkRegion(image, region);
-  return generation.embed(createPreparer(image, region));
+  if (region) checkRegion(region, await decoder.inspect(image));
+  return generation.embed(createPreparer(decoder, image, region));
 }
 
-async function embeddingOf(id: string, generation: Generation, storage: SearchDeps["storage"]): Promise<Float32Array> {
+async function embeddingOf(id: string, { generation, storage, decoder }: SearchDeps): Promise<Float32Array> {
   const { catalogue, images } = storage;
   const content = await catalogue.contents.ofImage(id);
   const stored = content && (await catalogue.embeddings.get(generation.encoder, content.number));
   if (stored) return stored;
   const bytes = content && (await images.get(content.sha256));
   if (!bytes) throw new AppError("image_not_found", `There is no image ${JSON.stringify(id)}.`);
-  return generation.embed(createPreparer(bytes));
+  return generation.embed(createPreparer(decoder, bytes));
 }
 
-async function checkRegion(image: Uint8Array, { x, y, width, height }: Region): Promise<void> {
-  const info = await readImageInfo(image);
+function checkRegion({ x, y, width, height }: Region, info: ImageInfo): void {
   if (x + width <= info.width && y + height <= info.height) return;
   throw new AppError(
     "invalid_request",

@@ -1,13 +1,12 @@
 // The server's side of the encoder process: starts it, and starts it again when it dies.
-import type { ChildProcess } from "node:child_process";
-import { constants, setPriority } from "node:os";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
 import type { ModelCard } from "../../core/model-card.ts";
 import { siblingModule } from "../../core/paths.ts";
-import { exitOf, startProcess } from "../../core/processes.ts";
 import { createPendingCalls } from "../pending-calls.ts";
-import { type EncoderOptions, type FromEncoder, fromPlainError, type ToEncoder } from "./messages.ts";
+import { type Child, startChild } from "../processes/child.ts";
+import { fromPlainError } from "../processes/plain-error.ts";
+import type { EncoderOptions, FromEncoder, ToEncoder } from "./messages.ts";
 
 /** An encoder in a process of its own. */
 export interface EncoderClient {
@@ -25,14 +24,20 @@ export interface EncoderClient {
   close(): Promise<void>;
 }
 
+/** What an encoder process may take before it is ended. */
+export interface EncoderLimits {
+  /** Seconds in which a model must be open. */
+  readonly openSeconds: number;
+  /** Seconds of one run; one that takes longer hangs, and the process is started again. */
+  readonly runSeconds: number;
+  /** Bytes of memory. */
+  readonly maxEncoderBytes: number;
+}
+
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 10_000;
 /** A process that stays up this long is healthy: after its death the first retry comes soon again. */
 const HEALTHY_MS = 30_000;
-const EXIT_MS = 5000;
-
-const unavailable = () =>
-  new AppError("encoder_unavailable", "The encoder stopped and is being started again. Try again in a few seconds.");
 
 /** A model to be opened. Its encoder is read again whenever its process is started, and not kept meanwhile. */
 export interface ModelSource {
@@ -41,60 +46,87 @@ export interface ModelSource {
   read(): Promise<Uint8Array>;
 }
 
+/** What an encoder is started with. */
+export interface EncoderDeps {
+  readonly logger: Logger;
+  /** Once aborted, the process is killed whatever it does; what waits for it fails with the signal's reason. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Starts an encoder and returns once the model is open and checked.
  *
- * @param options.runSeconds A run that takes longer counts as hung: the process is killed and started again.
- * @throws AppError `invalid_model` or `device_unavailable` as `openEncoder`; nothing is left running then.
+ * @throws AppError `invalid_model` or `device_unavailable` as `openEncoder`, `invalid_model` where it passes a limit, the
+ *   signal's reason where it is aborted; nothing is left running then.
  */
 export async function startEncoder(
   { card, read }: ModelSource,
-  { runSeconds, ...options }: EncoderOptions & { readonly runSeconds: number },
-  logger: Logger,
+  { openSeconds, runSeconds, maxEncoderBytes, ...options }: EncoderOptions & EncoderLimits,
+  { logger, signal }: EncoderDeps,
 ): Promise<EncoderClient> {
   const calls = createPendingCalls<Float32Array>();
-  let child: ChildProcess | undefined;
+  const watchdogs = new Set<NodeJS.Timeout>();
+  /** The process, from its start to its end. */
+  let child: Child<ToEncoder> | undefined;
+  let isOpen = false;
   let closing = false;
   let retryMs = FIRST_RETRY_MS;
   let retry: NodeJS.Timeout | undefined;
 
+  // Why a process was killed: one of these, or the signal's reason.
+  const tooMuchMemory = `took more than ${Math.round(maxEncoderBytes / 1e6)} MB of memory (maxEncoderBytes)`;
+  const opensTooLong = `was not open after ${openSeconds} seconds (openSeconds)`;
+  const hangs = `took longer than ${runSeconds} seconds for a run (runSeconds)`;
+
+  const unavailable = (reason: unknown = "stopped") =>
+    typeof reason === "string"
+      ? new AppError(
+          "encoder_unavailable",
+          `The encoder of model "${card.name}" ${reason} and is being started again. Try again in a few seconds.`,
+        )
+      : reason;
+  const refusal = (reason: unknown) =>
+    typeof reason === "string"
+      ? new AppError("invalid_model", `Model "${card.name}" cannot be used: its encoder ${reason}.`)
+      : (reason ?? new AppError("encoder_unavailable", "The encoder process ended while opening."));
+
   const open = async (): Promise<void> => {
     const onnx = await read();
-    const process = startProcess(siblingModule(import.meta.url, "process"));
-    // Before the process starts threads, which inherit its priority. It can be lowered, but not raised again without
-    // privileges, which is why a background encoder never becomes the one that serves.
-    if (options.background && process.pid) setPriority(process.pid, constants.priority.PRIORITY_BELOW_NORMAL);
-    const say = (message: ToEncoder) => process.send(message);
-    const exited = exitOf(process);
-    const opened = new Promise<void>((resolve, reject) => {
-      process.on("message", (message: FromEncoder) => {
-        if ("ready" in message) {
-          const { device, fellBack } = message;
-          logger.info({ model: card.name, device, ...(fellBack && { fellBack }) }, "the encoder is open");
-          resolve();
-        } else if ("refused" in message) reject(fromPlainError(message.refused));
-        else if ("error" in message) calls.reject(message.id, fromPlainError(message.error));
-        else calls.resolve(message.id, message.embeddings);
+    signal.throwIfAborted();
+    if (closing) throw unavailable();
+    await new Promise<void>((resolve, reject) => {
+      const started = startChild<ToEncoder, FromEncoder>(siblingModule(import.meta.url, "process"), {
+        onMessage(message) {
+          if ("ready" in message) {
+            const { device, fellBack } = message;
+            logger.info({ model: card.name, device, ...(fellBack && { fellBack }) }, "the encoder is open");
+            isOpen = true;
+            resolve();
+          } else if ("refused" in message) started.kill(fromPlainError(message.refused));
+          else if ("alive" in message) for (const watchdog of watchdogs) watchdog.refresh();
+          else if ("error" in message) calls.reject(message.id, fromPlainError(message.error));
+          else calls.resolve(message.id, message.embeddings);
+        },
+        maxMemory: maxEncoderBytes,
+        tooMuchMemory,
+        background: options.background,
       });
-      process.on("error", reject);
-      void exited.then(() => reject(new AppError("encoder_unavailable", "The encoder process ended while opening.")));
-    });
-    say({ open: { card, onnx }, options });
-    try {
-      await opened;
-    } catch (error) {
-      if (process.connected) process.disconnect();
-      throw error;
-    }
-    const startedAt = Date.now();
-    child = process;
-    void exited.then(({ code, signal }) => {
-      child = undefined;
-      calls.rejectAll(unavailable());
-      if (closing) return;
-      logger.error({ code, signal, model: card.name }, "the encoder process died; starting it again");
-      if (Date.now() - startedAt > HEALTHY_MS) retryMs = FIRST_RETRY_MS;
-      openAgain();
+      child = started;
+      const startedAt = Date.now();
+      const deadline = setTimeout(() => isOpen || started.kill(opensTooLong), openSeconds * 1000);
+      void started.ended.then(({ reason, ...exit }) => {
+        const wasOpen = isOpen;
+        child = undefined;
+        isOpen = false;
+        clearTimeout(deadline);
+        reject(refusal(reason)); // where it was not open yet
+        calls.rejectAll(unavailable(reason));
+        if (closing || !wasOpen) return;
+        logger.error({ reason, ...exit, model: card.name }, "the encoder process died; starting it again");
+        if (Date.now() - startedAt > HEALTHY_MS) retryMs = FIRST_RETRY_MS;
+        openAgain();
+      });
+      started.send({ open: { card, onnx }, options });
     });
   };
 
@@ -103,45 +135,54 @@ export async function startEncoder(
       retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
       try {
         await open();
-        if (closing) child?.disconnect();
       } catch (error) {
+        if (closing) return;
         logger.error({ err: error, model: card.name }, "the encoder could not be started again");
-        if (!closing) openAgain();
+        openAgain();
       }
     }, retryMs);
   };
 
   const ask = (message: (id: number) => ToEncoder): Promise<Float32Array> => {
-    if (!child) return Promise.reject(unavailable());
+    if (!child || !isOpen) return Promise.reject(unavailable());
     const { id, answer } = calls.open();
-    const process = child;
-    const watchdog = setTimeout(() => {
-      logger.error({ pid: process.pid, runSeconds }, "the encoder hangs; ending its process");
-      process.kill("SIGKILL");
-    }, runSeconds * 1000);
-    process.send(message(id), (error) => error && calls.reject(id, unavailable())); // it has just died
-    return answer.finally(() => clearTimeout(watchdog));
+    const asked = child;
+    const watchdog = setTimeout(() => asked.kill(hangs), runSeconds * 1000);
+    watchdogs.add(watchdog);
+    asked.send(message(id), () => calls.reject(id, unavailable())); // killed, and its end not noticed yet
+    return answer.finally(() => {
+      clearTimeout(watchdog);
+      watchdogs.delete(watchdog);
+    });
   };
 
-  await open();
+  /** Ends the process, which has nothing that could be lost, and starts none again. */
+  const end = async (reason: unknown): Promise<void> => {
+    closing = true;
+    clearTimeout(retry);
+    child?.kill(reason);
+    await child?.ended;
+  };
+  const abort = () => void end(signal.reason);
+  signal.addEventListener("abort", abort);
+  try {
+    await open();
+  } catch (error) {
+    signal.removeEventListener("abort", abort);
+    throw error;
+  }
 
   return {
     get pid() {
-      return child?.pid;
+      return isOpen ? child?.pid : undefined;
     },
     run: (pixels, count) => ask((id) => ({ id, pixels, count })),
     embedFiles: (files) => ask((id) => ({ id, files })),
     async close() {
       closing = true;
-      clearTimeout(retry);
       await calls.drained();
-      const process = child;
-      if (!process) return;
-      const exited = exitOf(process);
-      const kill = setTimeout(() => process.kill("SIGKILL"), EXIT_MS);
-      if (process.connected) process.disconnect();
-      await exited;
-      clearTimeout(kill);
+      await end("was closed");
+      signal.removeEventListener("abort", abort);
     },
   };
 }

@@ -1,7 +1,7 @@
 // What the server and an encoder process say to each other.
 import type { Device } from "../../core/device.ts";
-import { AppError, ERRORS, type ErrorCode } from "../../core/errors.ts";
 import type { LoadedModel } from "../../core/model-folder.ts";
+import type { PlainError } from "../processes/plain-error.ts";
 
 /** How an encoder computes. */
 export interface EncoderOptions {
@@ -19,24 +19,13 @@ export type ToEncoder =
   | { readonly id: number; readonly pixels: Uint8Array; readonly count: number }
   | { readonly id: number; readonly files: readonly Uint8Array[] };
 
-/** From the encoder: `ready` or `refused` once, then an answer to each batch: [count, D]. */
+/**
+ * From the encoder: `ready` or `refused` once, then an answer to each batch: [count, D]. `alive` after each file, of
+ * which a batch may have many large ones.
+ */
 export type FromEncoder =
   | { readonly ready: true; readonly device: Device; readonly fellBack?: string }
   | { readonly refused: PlainError }
+  | { readonly alive: true }
   | { readonly id: number; readonly embeddings: Float32Array }
   | { readonly id: number; readonly error: PlainError };
-
-/** An error that can be sent. */
-export interface PlainError {
-  readonly code?: ErrorCode;
-  readonly message: string;
-}
-
-export function toPlainError(error: unknown): PlainError {
-  if (error instanceof AppError) return { code: error.code, message: error.message };
-  return { message: error instanceof Error ? error.message : String(error) };
-}
-
-export function fromPlainError({ code, message }: PlainError): Error {
-  return code && code in ERRORS ? new AppError(code, message) : new Error(message);
-}

@@ -1,20 +1,22 @@
 // The process that one generation's encoder lives in: it computes and nothing else, so that a run never blocks the
 // server and a swap returns all memory.
+import { readImageInfo } from "../../core/decode.ts";
 import type { Device } from "../../core/device.ts";
 import { decodeForEncoder, type EncoderSession, openEncoder } from "../../core/encoder-session.ts";
 import { AppError } from "../../core/errors.ts";
 import type { LoadedModel } from "../../core/model-folder.ts";
-import { type EncoderOptions, type FromEncoder, type ToEncoder, toPlainError } from "./messages.ts";
+import { sharesOf } from "../decoding/cost.ts";
+import { createShareQueue } from "../decoding/share-queue.ts";
+import { endWithParent } from "../processes/end-with-parent.ts";
+import { toPlainError } from "../processes/plain-error.ts";
+import type { EncoderOptions, FromEncoder, ToEncoder } from "./messages.ts";
 
 let session: Promise<EncoderSession> | undefined;
 
-// Sending to a server that is gone fails; `disconnect` then ends this process.
-const send = (message: FromEncoder) => process.send!(message, undefined, {}, () => {});
+endWithParent();
 
-// Ctrl-C and service managers signal the whole process group, but the server still has requests to finish.
-process.on("SIGINT", () => {});
-process.on("SIGTERM", () => {});
-process.on("disconnect", () => process.exit(0));
+// A send to a server that is gone fails; this process ends then.
+const send = (message: FromEncoder) => process.send!(message, undefined, {}, () => {});
 
 process.on("message", async (message: ToEncoder) => {
   if ("open" in message) {
@@ -37,8 +39,9 @@ process.on("message", async (message: ToEncoder) => {
   }
 });
 
-/** Files of a batch that are decoded at a time. */
+/** Files of a batch that are decoded at a time, where all together are not too large. */
 const DECODERS = 4;
+const shares = createShareQueue();
 
 /** Embeds image files: [files, D]. */
 async function embedFiles({ card, embed }: EncoderSession, files: readonly Uint8Array[]): Promise<Float32Array> {
@@ -47,7 +50,11 @@ async function embedFiles({ card, embed }: EncoderSession, files: readonly Uint8
   const pixels = new Uint8Array(files.length * imageBytes);
   const next = files.entries();
   const decode = async () => {
-    for (const [i, file] of next) pixels.set(await decodeForEncoder(file, input), i * imageBytes);
+    for (const [i, file] of next) {
+      const info = await readImageInfo(file);
+      pixels.set(await shares.run(sharesOf(info), () => decodeForEncoder(file, input)), i * imageBytes);
+      send({ alive: true });
+    }
   };
   await Promise.all(Array.from({ length: DECODERS }, decode));
   return embed(pixels, files.length);

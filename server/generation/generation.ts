@@ -3,12 +3,12 @@
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
 import type { ModelCard } from "../../core/model-card.ts";
+import type { Prepare } from "../decoding/preparer.ts";
 import type { GenerationRecord } from "../domain/generation.ts";
 import type { ImageMatch } from "../domain/image.ts";
 import { batchSizes, createBatcher } from "../encoder/batcher.ts";
-import { type EncoderClient, startEncoder } from "../encoder/client.ts";
+import { type EncoderClient, type EncoderLimits, startEncoder } from "../encoder/client.ts";
 import type { EncoderOptions } from "../encoder/messages.ts";
-import type { Prepare } from "../encoder/preparer.ts";
 import type { Metrics, Stage } from "../metrics.ts";
 import type { Storage, VectorIndex, Wanted } from "../storage/ports.ts";
 
@@ -40,13 +40,19 @@ export interface Generation {
 }
 
 /** Options of {@link openGeneration}. */
-export interface GenerationOptions extends EncoderOptions {
+export interface GenerationOptions extends EncoderOptions, EncoderLimits {
   /** Largest batch of one encoder run; a power of two. */
   readonly maxBatch: number;
   /** Images under way before more are refused. */
   readonly maxWaiting: number;
-  /** Seconds after which an encoder run counts as hung. */
-  readonly runSeconds: number;
+}
+
+/** What opening a generation takes from the server around it. */
+export interface GenerationDeps {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Once aborted, the encoder is killed whatever it does; see `startEncoder`. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -57,12 +63,13 @@ export interface GenerationOptions extends EncoderOptions {
 export async function openGeneration(
   { number, card, encoder }: GenerationRecord,
   { models, vectors }: Storage,
-  { maxBatch, maxWaiting, device, threads, runSeconds }: GenerationOptions,
-  { logger: parentLogger, metrics }: { logger: Logger; metrics: Metrics },
+  { maxBatch, maxWaiting, device, threads, openSeconds, runSeconds, maxEncoderBytes }: GenerationOptions,
+  { logger: parentLogger, metrics, signal }: GenerationDeps,
 ): Promise<Generation> {
   const logger = parentLogger.child({ generation: number });
   const model = { card, read: () => readEncoder(card, models) };
-  const client = await startEncoder(model, { device, threads, runSeconds }, logger);
+  const encoderOptions = { device, threads, openSeconds, runSeconds, maxEncoderBytes };
+  const client = await startEncoder(model, encoderOptions, { logger, signal });
   const imageBytes = card.input.width * card.input.height * 3;
   const timed = async <T>(stage: Stage, action: () => Promise<T>): Promise<T> => {
     const began = performance.now();
@@ -98,7 +105,7 @@ export async function openGeneration(
     },
     embed: (prepare) => batcher.embed(() => timed("decode", () => prepare(card.input))),
     search: (query, wanted) => timed("search", () => index.search(query, wanted)),
-    startBackgroundEncoder: () => startEncoder(model, { device, threads, runSeconds, background: true }, logger),
+    startBackgroundEncoder: () => startEncoder(model, { ...encoderOptions, background: true }, { logger, signal }),
     async warm() {
       for (const count of batchSizes(maxBatch)) await client.run(new Uint8Array(count * imageBytes).fill(128), count);
     },

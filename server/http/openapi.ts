@@ -15,7 +15,7 @@ const id = { id: z.string().max(64) };
 const name = { name: z.string().max(64) };
 
 /** Failures that any request may meet. */
-const ALWAYS: ErrorCode[] = ["unauthorized", "forbidden", "rate_limited", "internal"];
+const ALWAYS: ErrorCode[] = ["invalid_request", "unauthorized", "forbidden", "rate_limited", "internal"];
 const UPLOAD: ErrorCode[] = [
   "missing_image",
   "empty_image",
@@ -29,6 +29,14 @@ const UPLOAD: ErrorCode[] = [
   "overloaded",
   "encoder_unavailable",
   "not_ready",
+];
+const THUMBNAIL: ErrorCode[] = [
+  "image_not_found",
+  "invalid_request",
+  "corrupt_image",
+  "image_too_many_pixels",
+  "file_damaged",
+  "overloaded",
 ];
 const SEARCH: ErrorCode[] = [
   ...UPLOAD,
@@ -144,7 +152,7 @@ const paths: ZodOpenApiPathsObject = {
         "getImageContent",
         "Read an image's bytes, or a thumbnail",
         ["200", { "image/*": { schema: file } }],
-        ["image_not_found", "invalid_request", "file_damaged"],
+        THUMBNAIL,
         { requestParams: { path: z.object(id), query: requests.contentQuerySchema } },
       ),
     },

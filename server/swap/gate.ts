@@ -3,10 +3,10 @@ import { AppError } from "../../core/errors.ts";
 import { percent } from "../../core/percent.ts";
 import type { Comparison, SwapReport } from "../domain/swap.ts";
 import type { Generation } from "../generation/generation.ts";
-import type { Catalogue, Storage } from "../storage/ports.ts";
+import type { Catalogue } from "../storage/ports.ts";
 import { compareGenerations } from "./comparison.ts";
 import { compareRetrieval } from "./golden-set.ts";
-import { compareViews } from "./views.ts";
+import { compareViews, type ViewsDeps } from "./views.ts";
 
 /** Least recall of the index against exact search. */
 const MIN_RECALL = 0.95;
@@ -40,15 +40,15 @@ export interface GateOptions {
 export async function examine(
   candidate: Generation,
   active: Generation | undefined,
-  storage: Pick<Storage, "catalogue" | "images">,
+  deps: ViewsDeps,
   { goldenKey: key, allowedDrop }: GateOptions,
 ): Promise<{ report: SwapReport; worse?: AppError }> {
-  const { catalogue } = storage;
+  const { catalogue } = deps.storage;
   const report = await examineIndex(candidate, catalogue);
   if (!active) return { report };
   const encoders = { before: active.encoder, after: candidate.encoder };
   const found = await compareRetrieval(key, encoders, catalogue);
-  const views = await compareViews(active, candidate, storage);
+  const views = await compareViews(active, candidate, deps);
   const comparison: Comparison = {
     ...(await compareGenerations(active, candidate, catalogue)),
     ...(found && { retrieval: { key, allowedDrop, ...found } }),

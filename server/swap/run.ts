@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
 import { readModel, readOnnx } from "../../core/model-folder.ts";
+import type { Decoder } from "../decoding/decoder.ts";
 import type { GenerationRecord } from "../domain/generation.ts";
 import type { Progress, SwapRecord, SwapState } from "../domain/swap.ts";
 import type { Generation } from "../generation/generation.ts";
@@ -19,11 +20,13 @@ import { examine, type GateOptions } from "./gate.ts";
 export interface SwapDeps {
   readonly storage: Storage;
   readonly generations: Generations;
+  readonly decoder: Decoder;
   readonly modelsFolder: string;
   readonly gate: GateOptions;
   /** Whether a swap waits for approval if the request that begins it does not say. */
   readonly review: boolean;
-  readonly open: (record: GenerationRecord) => Promise<Generation>;
+  /** Opens a generation; once the signal is aborted its encoder is killed. */
+  readonly open: (record: GenerationRecord, signal: AbortSignal) => Promise<Generation>;
   readonly logger: Logger;
 }
 
@@ -63,7 +66,7 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
   await enter("loading");
   const record = (await catalogue.generations.get(swap.generation))!;
   const kept = generations.previous?.number === record.number ? generations.previous : undefined;
-  const candidate = kept ?? (await load(record, deps));
+  const candidate = kept ?? (await load(record, deps, signal));
   try {
     await enter("warming");
     await candidate.warm();
@@ -77,7 +80,7 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
       const skipped = await backfill(candidate, storage, { signal, onProgress, skipDamaged: swap.skipDamaged });
       await enter("verifying");
       const replaced = swap.kind === "activate" ? generations.active() : undefined;
-      const { report, worse } = await examine(candidate, replaced, storage, deps.gate);
+      const { report, worse } = await examine(candidate, replaced, deps, deps.gate);
       await candidate.warm(); // still alive
       const left = await reportOfSkipped(skipped, catalogue);
       await catalogue.swaps.report(swap.id, { ...report, ...(left && { skipped: left }) });
@@ -111,14 +114,18 @@ async function approval(id: string, { swaps }: Storage["catalogue"], signal: Abo
 }
 
 /** Copies the model into the storage, makes room by closing the generation before the active one, and opens it. */
-async function load(record: GenerationRecord, { storage: { models }, generations, modelsFolder, open }: SwapDeps) {
+async function load(
+  record: GenerationRecord,
+  { storage: { models }, generations, modelsFolder, open }: SwapDeps,
+  signal: AbortSignal,
+): Promise<Generation> {
   await generations.closePrevious();
   const { card } = record;
   if (!(await isWhole(models, card.sha256))) {
     const model = await readModel(modelsFolder, card.name);
     await models.put(card.sha256, await readOnnx({ ...model, card }));
   }
-  return open(record);
+  return open(record, signal);
 }
 
 /**

@@ -4,7 +4,6 @@ import { readModel } from "../../core/model-folder.ts";
 import { type GenerationRecord, namedModel } from "../domain/generation.ts";
 import {
   awaitsApproval,
-  hasEnded,
   type Progress,
   type SwapError,
   type SwapOptions,
@@ -38,9 +37,9 @@ export interface Swaps {
   /** The swap that runs. */
   running(): Promise<SwapView | undefined>;
   /**
-   * Cancels a swap; it ends as `cancelled` once the step under way can be stopped.
+   * Cancels a swap, whatever it does; it is `cancelled` when this returns.
    *
-   * @throws AppError `swap_not_found`, or `swap_finished` where it has ended or is switching.
+   * @throws AppError `swap_not_found`, or `swap_finished` where it has ended.
    */
   cancel(id: string): Promise<SwapView>;
   /**
@@ -119,18 +118,20 @@ export function createSwaps(deps: SwapDeps): Swaps {
 
   const fail = async (swap: SwapRecord, reason: unknown): Promise<void> => {
     if (reason === STOPPED) return;
-    if (reason === CANCELLED) {
-      await catalogue.swaps.end(swap.id, "cancelled");
-      logger.info({ swap: swap.id }, "swap: cancelled");
-      return;
+    try {
+      await catalogue.swaps.end(swap.id, "failed", asReport(reason));
+    } catch (error) {
+      // The cancel is on disk before the swap hears of it.
+      if (error instanceof AppError && error.code === "swap_finished") return;
+      throw error;
     }
-    await catalogue.swaps.end(swap.id, "failed", asReport(reason));
     logger.error({ err: reason, swap: swap.id }, "swap: failed; nothing has changed");
   };
 
   /** Runs the swap that `add` writes. Where the server has begun to stop meanwhile, the next start runs it. */
   const begin = async (add: () => Promise<SwapRecord>): Promise<SwapView> => {
     generations.active();
+    if (current?.abort.signal.aborted) await current.ended; // cancelled, and its encoder is not gone yet
     if (closed) throw new AppError("not_ready", "The server is stopping.");
     if (current) {
       throw new AppError("swap_in_progress", `Swap ${current.id} is running. Wait until it has ended, or cancel it.`);
@@ -141,13 +142,11 @@ export function createSwaps(deps: SwapDeps): Swaps {
   };
 
   const cancel = async (id: string): Promise<SwapView> => {
-    const swap = await get(id);
-    const isSwitching = swap.state === "ready" && !awaitsApproval(swap);
-    if (current?.id !== id || hasEnded(swap) || isSwitching || current.isSwitching) {
-      throw new AppError("swap_finished", `Swap ${id} cannot be cancelled any more: it is ${swap.state}.`);
-    }
-    current.abort.abort(CANCELLED);
-    return swap;
+    await get(id);
+    await catalogue.swaps.end(id, "cancelled"); // on disk first, so that no start goes on with it
+    if (current?.id === id) current.abort.abort(CANCELLED);
+    logger.info({ swap: id }, "swap: cancelled");
+    return get(id);
   };
 
   return {

@@ -1,11 +1,12 @@
 // A measure that needs no labels: two crops of one image should be nearer to each other than to crops of other images.
 import pMap from "p-map";
-import { type Region, readImageInfo } from "../../core/decode.ts";
+import type { Region } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
 import type { EncoderInput } from "../../core/model-card.ts";
 import { centred, dot } from "../../core/vector.ts";
+import type { Decoder } from "../decoding/decoder.ts";
+import { createPreparer, type Prepare } from "../decoding/preparer.ts";
 import type { ViewsComparison } from "../domain/swap.ts";
-import { createPreparer, type Prepare } from "../encoder/preparer.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Storage } from "../storage/ports.ts";
 
@@ -20,11 +21,17 @@ const CROP = 0.85;
 /** The size at which pixels are compared. */
 const PIXELS: EncoderInput = { width: 16, height: 16, fit: "fill", mean: [0, 0, 0], std: [1, 1, 1] };
 
+/** What images are read and decoded with. */
+export interface ViewsDeps {
+  readonly storage: Pick<Storage, "catalogue" | "images">;
+  readonly decoder: Decoder;
+}
+
 /** Compares two generations, and raw pixels, on a sample of the stored images. Undefined where there are too few. */
 export async function compareViews(
   active: Generation,
   candidate: Generation,
-  { catalogue, images }: Pick<Storage, "catalogue" | "images">,
+  { storage: { catalogue, images }, decoder }: ViewsDeps,
 ): Promise<ViewsComparison | undefined> {
   const numbers = await catalogue.contents.sample(SAMPLE);
   if (numbers.length < MIN_IMAGES) return undefined;
@@ -32,7 +39,9 @@ export async function compareViews(
     try {
       const bytes = await images.get(sha256);
       if (!bytes) return undefined; // deleted meanwhile
-      const [one, other] = oppositeCorners(await readImageInfo(bytes)).map((region) => createPreparer(bytes, region));
+      const [one, other] = oppositeCorners(await decoder.inspect(bytes)).map((region) =>
+        createPreparer(decoder, bytes, region),
+      );
       const by = (vectorOf: (prepare: Prepare) => Promise<Float32Array>): Promise<Views> =>
         Promise.all([vectorOf(one!), vectorOf(other!)]);
       return { before: await by(active.embed), after: await by(candidate.embed), pixels: await by(pixelVector) };

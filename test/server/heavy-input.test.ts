@@ -5,6 +5,7 @@ import { readdir } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { condition, jsonBombs, or } from "../../support/json-bombs.ts";
 import { png } from "../../support/pictures.ts";
 import { startTestServer, type TestServer } from "../../support/test-server.ts";
 
@@ -143,24 +144,7 @@ describe("heavy input", () => {
       assert.ok(text.length < 2000, `an answer of ${text.length} characters`);
       return (user + system) / 1e6;
     };
-    const list = (count: number, item: string) => `[${Array(count).fill(item).join()}]`;
-    const or = (count: number, item: string) => `{"or":${list(count, item)}}`;
-    const condition = '{"field":"a","eq":1}';
-    const inList = (item: string) => `{"field":"a","in":${list(1000, item)}}`;
-    const keys = Array.from({ length: 99_000 }, (_, i) => `"k${i}":0`).join();
-    const bombs = {
-      "970,000 leaves of a filter that do not fit": `{"id":"x","filter":${or(97, or(100, list(100, "0")))}}`,
-      "nine filters that are joined a hundred times": `{"id":"x","filter":${or(9, or(100, or(100, "{}")))}}`,
-      "90,000 conditions that fit": `{"id":"x","filter":${or(9, or(100, or(100, condition)))}}`,
-      "lists of 100,000 values to be in": `{"id":"x","filter":${or(100, inList("{}"))}}`,
-      "600,000 empty lists as a vector": `{"vector":${list(600_000, "[]")}}`,
-      "99,999 values as a vector": `{"vector":${list(99_998, "[]")}}`,
-      "600,000 ids": `{"positive":${list(600_000, "[]")}}`,
-      "99,000 unknown keys": `{${keys}}`,
-      "99,000 unknown keys in a condition": `{"id":"x","filter":{"field":"a",${keys}}}`,
-      "a key of a megabyte": `{"id":"x","${"k".repeat(1_000_000)}":0}`,
-    };
-    for (const [what, json] of Object.entries(bombs)) {
+    for (const [what, json] of Object.entries(jsonBombs)) {
       it(`${what}: 400 within a second of computing`, async () => {
         const seconds = await costOf(json);
         assert.ok(seconds < 1, `${seconds} s`);

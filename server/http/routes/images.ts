@@ -1,6 +1,6 @@
 import { pipeline } from "node:stream/promises";
 import { Router } from "express";
-import { MEDIA_TYPES, makeThumbnail } from "../../../core/decode.ts";
+import { MEDIA_TYPES } from "../../../core/decode.ts";
 import { AppError, hasErrno } from "../../../core/errors.ts";
 import { isJsonObject } from "../../../core/json.ts";
 import type { Collection } from "../../collection/collection.ts";
@@ -104,7 +104,12 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
         "Content-Security-Policy": "default-src 'none'",
       });
       if (request.fresh) return void response.status(304).end();
-      if (size) return void response.type("image/webp").send(await makeThumbnail(await collection.read(id), size));
+      if (size) {
+        const thumbnail = await collection.thumbnail(id, size);
+        return void response
+          .type("image/webp")
+          .send(Buffer.from(thumbnail.buffer, thumbnail.byteOffset, thumbnail.length));
+      }
       const file = await collection.open(id);
       response.type(MEDIA_TYPES[type]).set("Content-Length", String(bytes));
       if (request.method !== "HEAD") return void (await pipeline(file, response).catch(ignoreClientGone));

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { pino } from "pino";
 import { AppError } from "../../../core/errors.ts";
 import { createImageWriter } from "../../../server/collection/image-writer.ts";
+import { createDecoder } from "../../../server/decoding/decoder.ts";
 import type { GenerationRecord } from "../../../server/domain/generation.ts";
 import type { Generation } from "../../../server/generation/generation.ts";
 import { createGenerations, type Generations } from "../../../server/generation/generations.ts";
@@ -74,7 +75,8 @@ describe("an upload that is written in the same transaction as a switch", () => 
       return added;
     };
     const racing = { ...storage, catalogue: { ...catalogue, images: { ...catalogue.images, add } } };
-    const { sha256 } = await createImageWriter({ storage: racing, generations }).add(await png(1), {});
+    const decoder = createDecoder({ decodeSeconds: 30, maxWaiting: 10 }, { logger: pino({ level: "silent" }) });
+    const { sha256 } = await createImageWriter({ storage: racing, generations, decoder }).add(await png(1), {});
     const answering = generations.active().number;
     return { switched: await switched!, answering, content: (await catalogue.contents.number(sha256))! };
   };

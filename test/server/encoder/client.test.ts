@@ -8,6 +8,7 @@ import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { writeTinyModel } from "../../../support/tiny-model.ts";
 
 describe("the encoder process, seen from the server", () => {
+  const logger = pino({ level: "silent" });
   let client: EncoderClient;
   let pixels: Uint8Array;
   let remove: () => Promise<void>;
@@ -20,8 +21,8 @@ describe("the encoder process, seen from the server", () => {
     pixels = new Uint8Array(height * width * 3).fill(90);
     client = await startEncoder(
       { card: model.card, read: () => readOnnx(model) },
-      { device: "cpu", threads: 1, runSeconds: 30 },
-      pino({ level: "silent" }),
+      { device: "cpu", threads: 1, openSeconds: 30, runSeconds: 30, maxEncoderBytes: 1e9 },
+      { logger, signal: new AbortController().signal },
     );
   });
   after(async () => {

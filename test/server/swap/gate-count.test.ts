@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import type { Decoder } from "../../../server/decoding/decoder.ts";
 import type { Generation } from "../../../server/generation/generation.ts";
 import type { Catalogue, Storage } from "../../../server/storage/ports.ts";
 import { examine } from "../../../server/swap/gate.ts";
+
+/** Nothing is decoded here. */
+const decoder = {} as Decoder;
 
 /** A catalogue that has three embeddings at sequence number 7, and an index that says where it is in turn. */
 function examined(sizes: ReadonlyArray<{ sequence: number; contents: number }>) {
@@ -13,8 +17,8 @@ function examined(sizes: ReadonlyArray<{ sequence: number; contents: number }>) 
   };
   const candidate = { encoder: 1, card: { name: "new" }, index } as unknown as Generation;
   const catalogue = { embeddings: { tally } } as unknown as Catalogue;
-  const storage = { catalogue } as Storage;
-  return examine(candidate, undefined, storage, { goldenKey: "label", allowedDrop: 0 });
+  const deps = { storage: { catalogue } as Storage, decoder };
+  return examine(candidate, undefined, deps, { goldenKey: "label", allowedDrop: 0 });
 }
 
 describe("the gate counts index and catalogue at one sequence number", () => {

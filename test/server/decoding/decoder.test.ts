@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pino } from "pino";
+import sharp from "sharp";
+import { decodeImage, makeThumbnail } from "../../../core/decode.ts";
+import { createDecoder, type Decoder } from "../../../server/decoding/decoder.ts";
+import { picture } from "../../../support/pictures.ts";
+import { childPids, untilGone } from "../../../support/processes.ts";
+
+/** An even image, of which an AVIF has some hundred bytes whatever its size. */
+const avif = (width: number, height: number): Promise<Buffer> =>
+  sharp({ create: { width, height, channels: 3, background: "#888" } })
+    .avif({ quality: 30, effort: 0 })
+    .toBuffer();
+
+describe("decoding what comes from outside", () => {
+  const SHAPE = { width: 16, height: 16, fit: "cover" } as const;
+  const logger = pino({ level: "silent" });
+  let decoder: Decoder;
+  const processes = () => childPids("decoding/process");
+  const start = (decodeSeconds = 60) => {
+    decoder = createDecoder({ decodeSeconds, maxWaiting: 100 }, { logger });
+  };
+  afterEach(async () => {
+    await decoder.close();
+    await untilGone(processes(), 5);
+  });
+
+  it("small ordinary images take no process", async () => {
+    start();
+    const file = await picture(1, { width: 300, height: 200 }).jpeg().toBuffer();
+    assert.deepEqual(await decoder.pixels(file, SHAPE), await decodeImage(file, SHAPE));
+    assert.deepEqual(processes(), []);
+  });
+
+  it("AVIF and large images come from the process as they would from here, of which there is one", async () => {
+    start();
+    const files = [
+      await picture(1, { width: 300, height: 200 }).avif().toBuffer(),
+      await picture(2, { width: 2500, height: 2000 }).jpeg().toBuffer(),
+    ];
+    const region = { x: 10, y: 20, width: 100, height: 50 };
+    const answers = await Promise.all(
+      files.map(async (file) => [
+        await decoder.pixels(file, SHAPE),
+        await decoder.pixels(file, SHAPE, region),
+        await decoder.thumbnail(file, 128),
+      ]),
+    );
+    assert.equal(processes().length, 1);
+    for (const [i, [whole, part, thumbnail]] of answers.entries()) {
+      assert.deepEqual(Buffer.from(whole!), await decodeImage(files[i]!, SHAPE));
+      assert.deepEqual(Buffer.from(part!), await decodeImage(files[i]!, SHAPE, region));
+      assert.deepEqual(Buffer.from(thumbnail!), await makeThumbnail(files[i]!, 128));
+    }
+  });
+
+  it("errors come from the process as they would from here", async () => {
+    start();
+    const whole = await picture(1, { width: 300, height: 200 }).avif().toBuffer();
+    await assert.rejects(decoder.pixels(whole.subarray(0, whole.length - 400), SHAPE), { code: "corrupt_image" });
+  });
+
+  it("refuses an AVIF of 7000×7000 by its header", async () => {
+    start();
+    const file = await avif(64, 64);
+    const size = file.indexOf("ispe") + 8; // its box of width and height
+    file.writeUInt32BE(7000, size);
+    file.writeUInt32BE(7000, size + 4);
+    const refusal = { code: "image_too_many_pixels", message: /16 million pixels of avif .* 7000×7000/ };
+    await assert.rejects(decoder.inspect(file), refusal);
+    await assert.rejects(decoder.pixels(file, SHAPE), refusal);
+    await assert.rejects(decoder.thumbnail(file, 64), refusal);
+    assert.deepEqual(processes(), []);
+  });
+
+  it("kills what takes too long, and decodes what was under way beside it again", async () => {
+    start(3);
+    const file = await avif(200, 200);
+    await decoder.pixels(file, SHAPE); // the process is there
+    const [pid] = processes();
+    process.kill(pid!, "SIGSTOP"); // a decoder that hangs
+    const hanging = decoder.pixels(file, SHAPE);
+    await sleep(1500);
+    const beside = decoder.pixels(file, SHAPE);
+    await assert.rejects(hanging, { code: "corrupt_image", message: /decodes within 3 seconds/ });
+    await untilGone([pid!], 5);
+    assert.deepEqual(Buffer.from(await beside), await decodeImage(file, SHAPE));
+  });
+
+  it("ends the process when it has had nothing to do", async () => {
+    start();
+    const file = await avif(200, 200);
+    await decoder.pixels(file, SHAPE);
+    const pids = processes();
+    assert.equal(pids.length, 1);
+    await untilGone(pids, 30);
+    assert.deepEqual(Buffer.from(await decoder.pixels(file, SHAPE)), await decodeImage(file, SHAPE));
+  });
+
+  it("decodes again what was under way when the process was killed", async () => {
+    start();
+    const file = await avif(1500, 1500);
+    const expected = await decodeImage(file, SHAPE);
+    const answers = [1, 2, 3].map(() => decoder.pixels(file, SHAPE));
+    while (processes().length === 0) await new Promise(setImmediate);
+    process.kill(processes()[0]!, "SIGKILL");
+    for (const answer of answers) assert.deepEqual(Buffer.from(await answer), expected);
+  });
+});
