@@ -22,14 +22,13 @@ step() {
   echo "$name: $((SECONDS - began)) s"
 }
 
-# Milliseconds of the fastest of five runs.
+# Milliseconds of the processor, the least of five runs: a clock would measure what else the machine does.
 fastest() {
-  local best=999999 began ms
+  local best=999999 spent
+  local TIMEFORMAT='%U %S'
   for _ in 1 2 3 4 5; do
-    began=$(date +%s%N)
-    "$@" > /dev/null
-    ms=$((($(date +%s%N) - began) / 1000000))
-    ((ms < best)) && best=$ms
+    spent=$({ time "$@" > /dev/null; } 2>&1 | awk '{ print int(1000 * ($1 + $2)) }')
+    ((spent < best)) && best=$spent
   done
   echo "$best"
 }
@@ -113,7 +112,7 @@ if grep -E "GET.*(nuget\.org|github\.com)|Downloading" "$home/install.log"; then
 fi
 echo "size: $(du -sm node_modules | cut -f1) MB installed, package $(du -sm "$home"/moco-search-*.tgz | cut -f1) MB"
 version_ms=$(fastest ./node_modules/.bin/moco-search --version)
-echo "--version: $version_ms ms"
+echo "--version: $version_ms ms of the processor"
 
 cp node_modules/moco-search/samples/fashion-mnist.tar.gz samples.tar.gz
 tar xzf samples.tar.gz
@@ -168,4 +167,4 @@ step types ../clients/node_modules/.bin/tsc --strict --skipLibCheck false --targ
 
 for job in "${others[@]}"; do wait "$job"; done
 echo "The first day went well in $SECONDS s."
-((version_ms < 300)) || { echo "Expected --version in less than 300 ms." >&2; exit 1; }
+((version_ms < 300)) || { echo "Expected --version to take less than 300 ms." >&2; exit 1; }

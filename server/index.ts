@@ -3,8 +3,7 @@
 
 export { AppError, ERRORS, type ErrorCode } from "../core/errors.ts";
 export { type Config, type ConfigFile, type Options, parseConfig } from "./config.ts";
-export { type ApiKeyRecord, ROLES, type Role } from "./domain/api-key.ts";
-export type { Access } from "./http/access.ts";
+export { type Access, type ApiKeyRecord, ROLES, type Role } from "./domain/api-key.ts";
 export { createServer, type MountableServer, type RunningServer, start } from "./main.ts";
 export { backUp, restore } from "./storage/backup.ts";
 export { check, type Damage } from "./storage/check.ts";

@@ -16,3 +16,6 @@ export type Role = (typeof ROLES)[number];
 
 /** A key as it is listed: never the key itself. */
 export type ApiKeyRecord = Readonly<z.infer<typeof apiKeySchema>>;
+
+/** Who may use a server: holders of an API key, this machine alone, or anyone who reaches it. */
+export type Access = "keys" | "this machine" | "anyone";

@@ -1,7 +1,7 @@
 // Who may do what. Without API keys only this machine may use the server, and no web page of another origin.
 import type { Request, RequestHandler } from "express";
 import { AppError } from "../../core/errors.ts";
-import { ROLES, type Role } from "../domain/api-key.ts";
+import { type Access, ROLES, type Role } from "../domain/api-key.ts";
 
 /** Needs no key: health for supervisors, the page and the OpenAPI document for browsers. */
 const OPEN = /^\/(livez|readyz|openapi\.json|web\/.*)?$/;
@@ -10,9 +10,6 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i;
 
 /** True for an address that only this machine reaches. */
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
-
-/** Who may use a server: holders of an API key, this machine alone, or anyone who reaches it. */
-export type Access = "keys" | "this machine" | "anyone";
 
 /** The keys that are accepted. */
 export interface KeyRoles {
