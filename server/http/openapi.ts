@@ -10,7 +10,7 @@ const id = { id: z.string().max(64) };
 const name = { name: z.string().max(64) };
 
 /** Failures that any request may meet. */
-const ALWAYS: ErrorCode[] = ["unauthorized", "forbidden", "rate_limited", "internal"];
+const ALWAYS: ErrorCode[] = ["unauthorized", "forbidden", "rate_limited", "storage_unavailable", "internal"];
 const UPLOAD: ErrorCode[] = [
   "missing_image",
   "empty_image",
@@ -25,7 +25,14 @@ const UPLOAD: ErrorCode[] = [
   "encoder_unavailable",
   "not_ready",
 ];
-const SEARCH: ErrorCode[] = [...UPLOAD, "invalid_vector", "image_not_found", "index_unavailable", "cursor_expired"];
+const SEARCH: ErrorCode[] = [
+  ...UPLOAD,
+  "invalid_vector",
+  "image_not_found",
+  "index_unavailable",
+  "generation_replaced",
+  "cursor_expired",
+];
 
 /** The failures of an operation, by status. */
 function problems(codes: readonly ErrorCode[]): ZodOpenApiOperationObject["responses"] {

@@ -155,7 +155,10 @@ export interface Embeddings {
 
   /** Adds embeddings of an encoder. A content that is gone, or has its embedding already, is passed over. */
   add(encoder: number, embeddings: readonly Embedding[]): Promise<Committed>;
-  /** Deletes up to `limit` embeddings of encoders that no generation in use has; returns how many. */
+  /**
+   * Deletes embeddings of encoders that no generation in use has; returns how many. Up to `limit` of them, where deleting
+   * many at once would hold up others.
+   */
   forgetUnused(limit: number): Promise<number>;
 }
 
@@ -243,9 +246,16 @@ export interface VectorIndex {
   readonly isServing: boolean;
   /** Makes everything that is stored findable, and serves from then on. */
   fill(): Promise<void>;
+  /** Builds what is built faster over all vectors at once: called when many have come, before searches do. */
+  optimise(): Promise<void>;
   /** Resolves once every change up to `sequence` can be found; at once where it does not serve. */
   reached(sequence: number): Promise<void>;
-  /** The images nearest to a vector of unit norm, best first. With a filter the result is exact where few images fit. */
+  /**
+   * The images nearest to a vector of unit norm, best first. With a filter the result is exact where few images fit.
+   *
+   * @throws AppError `generation_replaced`, by a backend that several servers share, where another generation is active by the
+   *   transaction that searched.
+   */
   search(query: Float32Array, wanted: Wanted): Promise<ImageMatch[]>;
   /** The `k` nearest contents, best first. */
   nearest(query: Float32Array, k: number): Promise<Found>;

@@ -1,0 +1,141 @@
+// Swaps: each step of a swap is on disk before the next begins.
+import { randomBytes } from "node:crypto";
+import { AppError } from "../../../core/errors.ts";
+import { checkReplaces } from "../../domain/generation.ts";
+import { hasEnded, RUNNING_STATES, type SwapRecord, type SwapReport, type SwapState } from "../../domain/swap.ts";
+import type { SwapCatalogue } from "../ports.ts";
+import type { Database, Query } from "./database.ts";
+import { tallyOf } from "./embeddings.ts";
+import {
+  addGeneration,
+  generationInState,
+  getGeneration,
+  lockGenerations,
+  lockSwaps,
+  setGenerationState,
+  switchGenerations,
+} from "./generations.ts";
+
+interface SwapRow {
+  number: number;
+  id: string;
+  kind: SwapRecord["kind"];
+  generation: number;
+  replaces: number;
+  state: SwapState;
+  force: boolean;
+  report: string | null;
+  error: string | null;
+  created_at: Date;
+  updated_at: Date;
+}
+
+function asRecord({ number: _, report, error, created_at, updated_at, ...row }: SwapRow): SwapRecord {
+  return {
+    ...row,
+    ...(report ? { report: JSON.parse(report) } : {}),
+    ...(error ? { error: JSON.parse(error) } : {}),
+    createdAt: created_at.toISOString(),
+    updatedAt: updated_at.toISOString(),
+  };
+}
+
+const IS_RUNNING = `state IN (${RUNNING_STATES.map((state) => `'${state}'`).join(", ")})`;
+
+const setState = (query: Query, id: string, state: SwapState) =>
+  query("UPDATE swaps SET state = $1, updated_at = clock_timestamp() WHERE id = $2", [state, id]);
+
+/** Makes the swaps of a catalogue. */
+export function createSwapCatalogue({ query, transaction }: Database): SwapCatalogue {
+  const running = async (inside: Query): Promise<SwapRecord | undefined> => {
+    const [row] = await inside<SwapRow>(`SELECT * FROM swaps WHERE ${IS_RUNNING}`);
+    return row && asRecord(row);
+  };
+
+  const begin = (
+    kind: SwapRecord["kind"],
+    force: boolean,
+    chooseGeneration: (inside: Query) => Promise<number | undefined>,
+  ): Promise<SwapRecord> =>
+    transaction(async (inside) => {
+      await lockSwaps(inside);
+      const other = await running(inside);
+      if (other) {
+        throw new AppError("swap_in_progress", `Swap ${other.id} is running. Wait until it has ended, or cancel it.`);
+      }
+      const active = await generationInState(inside, "active");
+      if (!active) throw new AppError("not_ready", "No model has been active yet. Try again later.");
+      const generation = await chooseGeneration(inside);
+      if (generation === undefined) {
+        throw new AppError("no_previous_generation", "No other generation has been active before this one.");
+      }
+      const [row] = await inside<SwapRow>(
+        `INSERT INTO swaps (id, kind, generation, replaces, force, state, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, 'loading', clock_timestamp(), clock_timestamp()) RETURNING *`,
+        [randomBytes(12).toString("base64url"), kind, generation, active.number, force],
+      );
+      return asRecord(row!);
+    });
+
+  /** Runs `apply` in a commit on a swap that has not ended. */
+  const change = <T>(id: string, apply: (inside: Query, swap: SwapRow) => Promise<T>): Promise<T> =>
+    transaction(async (inside) => {
+      const [swap] = await inside<SwapRow>("SELECT * FROM swaps WHERE id = $1 FOR UPDATE", [id]);
+      if (swap && !hasEnded(swap)) return apply(inside, swap);
+      throw new AppError("swap_finished", `Swap ${id} has ended: it is ${swap?.state ?? "unknown"}.`);
+    });
+
+  return {
+    async get(id) {
+      const [row] = await query<SwapRow>("SELECT * FROM swaps WHERE id = $1", [id]);
+      return row && asRecord(row);
+    },
+    running: () => running(query),
+    async newest(limit) {
+      return (await query<SwapRow>("SELECT * FROM swaps ORDER BY number DESC LIMIT $1", [limit])).map(asRecord);
+    },
+    async threshold(generation) {
+      const rows = await query<{ generation: number; report: string }>(
+        `SELECT generation, report FROM swaps WHERE report IS NOT NULL AND (generation = $1 OR replaces = $1)
+         ORDER BY number DESC`,
+        [generation],
+      );
+      for (const row of rows) {
+        const { comparison } = JSON.parse(row.report) as SwapReport;
+        const scores = comparison?.scores?.[row.generation === generation ? "after" : "before"];
+        if (scores) return scores.threshold;
+      }
+      return undefined;
+    },
+    begin: (card, { force }) =>
+      begin("activate", force, async (inside) => {
+        checkReplaces(card, (await generationInState(inside, "active"))!);
+        return (await addGeneration(inside, card, "candidate")).number;
+      }),
+    beginRollback: () =>
+      begin("rollback", false, async (inside) => (await generationInState(inside, "retired"))?.number),
+    enter: (id, state) => change(id, async (inside) => void (await setState(inside, id, state))),
+    report: (id, report) =>
+      change(id, async (inside) => {
+        await inside("UPDATE swaps SET report = $1 WHERE id = $2", [JSON.stringify(report), id]);
+      }),
+    end: (id, state, error) =>
+      change(id, async (inside, { kind, generation }) => {
+        await setState(inside, id, state);
+        if (error) await inside("UPDATE swaps SET error = $1 WHERE id = $2", [JSON.stringify(error), id]);
+        if (kind === "activate") await setGenerationState(inside, generation, "failed");
+      }),
+    switchTo: (id) =>
+      change(id, async (inside, { generation }) => {
+        await lockGenerations(inside);
+        const { encoder } = (await getGeneration(inside, generation))!;
+        // Seen after the lock: every upload that the old generation was enough for is among the contents.
+        const { contents, embedded } = await tallyOf(inside, encoder);
+        if (embedded < contents) return false;
+        await switchGenerations(inside, generation);
+        await inside("UPDATE swaps SET state = 'retired', updated_at = clock_timestamp() WHERE state = 'active'");
+        await setState(inside, id, "active");
+        return true;
+      }),
+  };
+}
