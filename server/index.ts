@@ -2,5 +2,5 @@ export { type Config, type ConfigFile, type Options, parseConfig } from "./confi
 export { type ApiKeyRecord, ROLES, type Role } from "./domain/api-key.ts";
 export { type AppDeps, createApp } from "./http/app.ts";
 export { type RunningServer, start } from "./main.ts";
-export { openApiKeys } from "./storage/open.ts";
+export { openApiKeys, openSharedApiKeys } from "./storage/open.ts";
 export type { ApiKeys } from "./storage/ports.ts";

@@ -53,7 +53,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
   const config = parseConfig(options);
   const stopping = new AbortController();
   const logger = createLogger(config.logLevel);
-  const storage = await parts.openStorage(config.data, logger);
+  const storage = await openConfigured(config, logger, parts);
   const { catalogue } = storage;
   const space = await openUploadSpace(join(config.data, "uploads"), { maxOnDisk: 4 * config.maxRequestBytes });
   const generations = parts.createGenerations();
@@ -107,6 +107,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     const generation = await open(active);
     generations.setCandidate(generation); // so that it is closed on failure
     await Promise.all([generation.warm(), generation.index.fill()]);
+    await generation.index.optimise();
     generations.switchTo(generation);
   } catch (error) {
     await close();
@@ -120,15 +121,22 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
   return { url, model: generations.active().card.name, close };
 }
 
+/** The data folder, or what several servers share; then only its drivers are loaded. */
+async function openConfigured({ data, database, files }: Config, logger: Logger, parts: Parts): Promise<Storage> {
+  if (database === undefined || files === undefined) return parts.openStorage(data, logger);
+  const { openSharedStorage } = await import("./storage/open-shared.ts");
+  return openSharedStorage({ database, files }, logger);
+}
+
 const demandsKeys = ({ host, requireKeys }: Config) => requireKeys || !isLoopback(host);
 
-const keysMissing = ({ host, data }: Config) => {
+const keysMissing = ({ host, data, database }: Config) => {
   const why = isLoopback(host)
     ? "API keys are demanded (requireKeys)"
     : `Others can reach ${host}, so API keys are demanded`;
   return new AppError(
     "invalid_configuration",
-    `${why}, and there is none. Make one first: moco-search keys create --role admin --data ${data}`,
+    `${why}, and there is none. Make one first: moco-search keys create --role admin ${database === undefined ? `--data ${data}` : "--database …"}`,
   );
 };
 

@@ -66,7 +66,7 @@ export async function openStorage(
 export async function openApiKeys(
   folder: string,
   { create }: { create: boolean },
-): Promise<{ keys: ApiKeys; close(): void }> {
+): Promise<{ keys: ApiKeys; close(): void | Promise<void> }> {
   if (!create && !existsSync(join(folder, DATABASE_FILE))) {
     throw new AppError(
       "invalid_configuration",
@@ -76,4 +76,14 @@ export async function openApiKeys(
   await mkdir(folder, { recursive: true });
   const { catalogue, close } = openSqliteCatalogue(join(folder, DATABASE_FILE));
   return { keys: catalogue.apiKeys, close };
+}
+
+/** The API keys of a database that servers may be using meanwhile. Errors as `openSharedStorage`. */
+export async function openSharedApiKeys(url: string): Promise<{ keys: ApiKeys; close(): Promise<void> }> {
+  const [{ openDatabase }, { createApiKeys }] = await Promise.all([
+    import("./postgres/database.ts"),
+    import("./postgres/api-keys.ts"),
+  ]);
+  const database = await openDatabase(url);
+  return { keys: createApiKeys(database), close: () => database.close() };
 }

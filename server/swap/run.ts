@@ -67,6 +67,7 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
     for (let refusals = 0; ; refusals++) {
       if (refusals === REFUSALS) throw neverCaughtUp(candidate);
       await backfill(candidate, storage, { signal, onProgress });
+      await candidate.index.optimise();
       await enter("verifying");
       const replaced = swap.kind === "activate" ? generations.active() : undefined;
       const { report, worse } = await examine(candidate, replaced, catalogue, deps.gate);

@@ -12,10 +12,12 @@ export interface BlobLayout {
   readonly sharded: boolean;
   /** Ending of the names, such as ".onnx". */
   readonly ending: string;
+  /** Other servers write into it too: what is half-written may be theirs. @default false */
+  readonly shared?: boolean;
 }
 
 /** Opens or creates a folder of blobs, and removes what a crash left half-written. */
-export async function openBlobFolder(folder: string, { sharded, ending }: BlobLayout): Promise<Blobs> {
+export async function openBlobFolder(folder: string, { sharded, ending, shared }: BlobLayout): Promise<Blobs> {
   const shards = sharded ? Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0")) : [""];
   const folders = shards.map((shard) => join(folder, shard));
   for (const one of folders) await mkdir(one, { recursive: true });
@@ -23,7 +25,7 @@ export async function openBlobFolder(folder: string, { sharded, ending }: BlobLa
   const pathOf = (sha256: string) => join(folder, sharded ? sha256.slice(0, 2) : "", `${sha256}${ending}`);
   const isBlob = (name: string) => name.length === 64 + ending.length && name.endsWith(ending);
 
-  for (const one of folders) {
+  for (const one of shared ? [] : folders) {
     for (const name of await readdir(one)) if (!isBlob(name)) await rm(join(one, name), { force: true });
   }
 

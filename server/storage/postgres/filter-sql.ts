@@ -17,9 +17,10 @@ export const asFields = (metadata: Metadata): string => JSON.stringify(ordered(m
  * become code points from 0x1D800 on; 0 and 1 become pairs that begin with 1.
  */
 export const orderedText = (text: string): string =>
-  text.replace(/[^\u0002-\ud7ff]/g, (unit) => {
+  text.replace(/[^ -\ud7ff]/g, (unit) => {
     const code = unit.charCodeAt(0);
-    return code < 2 ? `\u0001${String.fromCharCode(code + 1)}` : String.fromCodePoint(0x10000 + code);
+    if (code < 2) return `\u0001${String.fromCharCode(code + 1)}`;
+    return code < 0xd800 ? unit : String.fromCodePoint(0x10000 + code);
   });
 
 function ordered(value: unknown): unknown {

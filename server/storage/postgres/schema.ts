@@ -106,6 +106,11 @@ const VERSIONS = [
     PRIMARY KEY (encoder, content)
   );
   CREATE INDEX loans_of_borrower ON loans (borrower);
+  -- Files that may have no image, since when; see blob-removal.ts.
+  CREATE TABLE unused_blobs (
+    sha256     text PRIMARY KEY,
+    since      timestamptz NOT NULL
+  );
 `,
 ];
 
