@@ -76,6 +76,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "find groups of near and exact duplicates on a running server",
     load: () => import("./commands/duplicates.ts"),
   },
+  migrate: {
+    summary: "move everything between a data folder and PostgreSQL",
+    load: () => import("./commands/migrate.ts"),
+  },
   keys: {
     summary: "make, list and revoke API keys",
     load: () => import("./commands/keys.ts"),

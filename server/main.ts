@@ -6,10 +6,12 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { AppError, hasErrno } from "../core/errors.ts";
 import { readModel, readOnnx } from "../core/model-folder.ts";
+import { createMember, type Member } from "./cluster/member.ts";
 import { createCollection } from "./collection/collection.ts";
 import { createCollectionMap } from "./collection/map/collection-map.ts";
 import { type Config, type Options, parseConfig } from "./config.ts";
 import { encoderKey, type GenerationRecord } from "./domain/generation.ts";
+import type { ServerRecord } from "./domain/server.ts";
 import { openGeneration } from "./generation/generation.ts";
 import { createGenerations, type Generations } from "./generation/generations.ts";
 import { isLoopback } from "./http/access.ts";
@@ -21,6 +23,7 @@ import { createMetrics } from "./metrics.ts";
 import { createModelCatalogue } from "./models/catalogue.ts";
 import { type ModelWatcher, watchModels } from "./models/watcher.ts";
 import { openStorage } from "./storage/open.ts";
+import type { openSharedStorage as OpenSharedStorage } from "./storage/open-shared.ts";
 import type { Storage } from "./storage/ports.ts";
 import { createSwaps } from "./swap/swaps.ts";
 
@@ -37,7 +40,11 @@ export interface RunningServer {
 /** Bytes of answers that wait for clients to read them. */
 const MAX_UNREAD_BYTES = 128 * 1024 * 1024;
 
-const PARTS = { openStorage, createGenerations, openGeneration };
+/** Its drivers are loaded only where it is asked for. */
+const openSharedStorage: typeof OpenSharedStorage = async (places, logger) =>
+  (await import("./storage/open-shared.ts")).openSharedStorage(places, logger);
+
+const PARTS = { openStorage, openSharedStorage, createGenerations, openGeneration };
 
 /** What a server is made of, for tests that put a faulty part in. */
 export type Parts = typeof PARTS;
@@ -62,13 +69,32 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     images: catalogue.images.count,
     contents: catalogue.contents.count,
     waiting: () => generations.serving?.waitingImages ?? 0,
-    ready: () => !stopping.signal.aborted && notReadyReason(generations) === undefined,
+    ready: () => !stopping.signal.aborted && notReadyReason(generations, member) === undefined,
+    servers: async () => (await listServers()).filter(({ ready }) => ready).length,
   });
   const open = (record: GenerationRecord) => parts.openGeneration(record, storage, config, { logger, metrics });
-  const swaps = createSwaps({ storage, generations, modelsFolder: config.models, gate: config, open, logger });
+  const url = () => addressOf(server);
+  const member = storage.servers && createMember({ storage, servers: storage.servers, generations, open, url, logger });
+  const startedAt = new Date().toISOString();
+  const listServers = async (): Promise<readonly ServerRecord[]> => {
+    if (member) return member.list();
+    const isReady = notReadyReason(generations) === undefined;
+    const open = generations.open().map(({ number }) => number);
+    const heardAt = new Date().toISOString();
+    return [{ id: "alone", url: url(), startedAt, heardAt, ready: isReady, leads: true, generations: open }];
+  };
+  const swaps = createSwaps({
+    storage,
+    generations,
+    modelsFolder: config.models,
+    gate: config,
+    open,
+    cluster: member,
+    logger,
+  });
   let watcher: ModelWatcher | undefined;
   const app = createApp({
-    collection: createCollection({ storage, generations }),
+    collection: createCollection({ storage, generations, cluster: member }),
     readMap: createCollectionMap({ storage, generations }),
     models: createModelCatalogue(config.models, {
       generations,
@@ -76,7 +102,9 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
       appearedAt: (card) => watcher?.appearedAt(card),
     }),
     swaps,
-    notReadyReason: () => (stopping.signal.aborted ? "The server is stopping." : notReadyReason(generations)),
+    notReadyReason: () => (stopping.signal.aborted ? "The server is stopping." : notReadyReason(generations, member)),
+    cutOffReason: member?.cutOffReason,
+    listServers,
     stopping: stopping.signal,
     metrics,
     limits: { ...config, space },
@@ -96,6 +124,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     stopping.abort();
     await drain(server, config.drainSeconds);
     await Promise.all([swaps.close(), watcher?.close()]);
+    await member?.close();
     await generations.closeAll();
     await storage.close();
   };
@@ -113,19 +142,25 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     await close();
     throw error;
   }
-  await swaps.resume();
+  if (member) await member.start(swaps);
+  else await swaps.resume();
   watcher = watchModels(config.models, { swaps, logger }, config);
   logger.info({ model: generations.active().card.name }, "ready");
-  const { address, family, port } = server.address() as AddressInfo;
-  const url = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
-  return { url, model: generations.active().card.name, close };
+  return { url: url(), model: generations.active().card.name, close };
 }
 
-/** The data folder, or what several servers share; then only its drivers are loaded. */
-async function openConfigured({ data, database, files }: Config, logger: Logger, parts: Parts): Promise<Storage> {
+/** Where a server listens; empty before it does. */
+function addressOf(server: Server): string {
+  const address = server.address() as AddressInfo | null;
+  if (!address) return "";
+  const { family, port } = address;
+  return `http://${family === "IPv6" ? `[${address.address}]` : address.address}:${port}`;
+}
+
+/** The data folder, or what several servers share. */
+function openConfigured({ data, database, files }: Config, logger: Logger, parts: Parts): Promise<Storage> {
   if (database === undefined || files === undefined) return parts.openStorage(data, logger);
-  const { openSharedStorage } = await import("./storage/open-shared.ts");
-  return openSharedStorage({ database, files }, logger);
+  return parts.openSharedStorage({ database, files }, logger);
 }
 
 const demandsKeys = ({ host, requireKeys }: Config) => requireKeys || !isLoopback(host);
@@ -163,12 +198,12 @@ async function warnOfOther({ card }: GenerationRecord, models: string, model: st
   );
 }
 
-function notReadyReason(generations: Generations): string | undefined {
+function notReadyReason(generations: Generations, member?: Member): string | undefined {
   const active = generations.serving;
   if (!active) return "The model is being loaded.";
   if (active.pid === undefined) return "The encoder is being started again.";
   if (!active.index.isServing) return "The index is being built.";
-  return undefined;
+  return member?.outReason();
 }
 
 async function listen(server: Server, { port, host }: Config): Promise<void> {

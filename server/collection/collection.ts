@@ -70,10 +70,19 @@ const LIST_BATCH = 500;
 export interface CollectionDeps {
   readonly storage: Pick<Storage, "catalogue" | "images">;
   readonly generations: Generations;
+  /** Where several servers share the storage: which generation answers is the storage's to say. */
+  readonly cluster?:
+    | {
+        /** Lets the generation answer that is active by the storage. */
+        refresh(): Promise<void>;
+        /** Resolves once another generation than this answers here. */
+        catchUp(from: number): Promise<void>;
+      }
+    | undefined;
 }
 
 /** Makes the collection of a storage. */
-export function createCollection({ storage, generations }: CollectionDeps): Collection {
+export function createCollection({ storage, generations, cluster }: CollectionDeps): Collection {
   const { catalogue } = storage;
   const writer = createImageWriter({ storage, generations });
 
@@ -94,9 +103,36 @@ export function createCollection({ storage, generations }: CollectionDeps): Coll
     return { images };
   };
 
+  /** Pins a request to the generation that is active when it begins. */
+  const use: Generations["use"] = async (action) => {
+    await cluster?.refresh();
+    return generations.use(action);
+  };
+
+  /** {@link search} in the generation that is active by the transaction that searches. */
+  const searchPinned: Collection["search"] = async (query, { generation: expected, ...options }) => {
+    for (;;) {
+      const { number } = generations.active();
+      try {
+        return await generations.use(async (generation) => {
+          if (expected !== undefined && expected !== generation.number) {
+            throw new AppError(
+              "cursor_expired",
+              `The cursor is of generation ${expected} but ${generation.number} answers now. Search again from the start.`,
+            );
+          }
+          return { ...answeredBy(generation), ...(await search(query, options, { generation, storage })) };
+        });
+      } catch (error) {
+        if (!cluster || !(error instanceof AppError && error.code === "generation_replaced")) throw error;
+        await cluster.catchUp(number);
+      }
+    }
+  };
+
   return {
     embed: (images) =>
-      generations.use(async (generation) => {
+      use(async (generation) => {
         const embeddings = await Promise.all(
           images.map((image) => image.use((bytes) => generation.embed(createPreparer(bytes)))),
         );
@@ -118,18 +154,9 @@ export function createCollection({ storage, generations }: CollectionDeps): Coll
         if (!(await writer.remove(id))) throwNotFound(id);
       }),
     changeMetadata: async (id, change) => (await catalogue.images.changeMetadata(id, change)) ?? throwNotFound(id),
-    search: (query, { generation: expected, ...options }) =>
-      generations.use(async (generation) => {
-        if (expected !== undefined && expected !== generation.number) {
-          throw new AppError(
-            "cursor_expired",
-            `The cursor is of generation ${expected} but ${generation.number} answers now. Search again from the start.`,
-          );
-        }
-        return { ...answeredBy(generation), ...(await search(query, options, { generation, storage })) };
-      }),
+    search: searchPinned,
     duplicates: (threshold) =>
-      generations.use(async (generation) => ({
+      use(async (generation) => ({
         ...answeredBy(generation),
         groups: await findDuplicates(threshold, { generation, storage }),
       })),

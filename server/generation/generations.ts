@@ -64,6 +64,7 @@ export function createGenerations(): Generations {
       wake();
     },
     switchTo(generation) {
+      if (generation === active) return;
       previous = active;
       active = generation;
       candidate = undefined;

@@ -195,6 +195,7 @@ const paths: ZodOpenApiPathsObject = {
       requestParams: { path: z.object(id) },
     }),
   },
+  "/v1/servers": { get: operation("List the servers of the storage", ["200", responses.serverListSchema]) },
   "/livez": { get: operation("The process answers", ["200", responses.healthSchema]) },
   "/readyz": { get: operation("The server can search and embed", ["200", responses.healthSchema], ["not_ready"]) },
   "/metrics": { get: operation("Prometheus metrics", ["200"]) },

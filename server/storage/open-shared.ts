@@ -8,7 +8,9 @@ import type { Blobs, Storage } from "./ports.ts";
 import { createBlobRemoval } from "./postgres/blob-removal.ts";
 import { createPostgresCatalogue } from "./postgres/catalogue.ts";
 import { openDatabase } from "./postgres/database.ts";
+import { createServers } from "./postgres/servers.ts";
 import { createPgvectorSearch } from "./postgres/vector-search.ts";
+import { openBucket } from "./s3/bucket.ts";
 
 /**
  * Opens a shared storage, and makes its tables where there are none.
@@ -24,12 +26,16 @@ export async function openSharedStorage(
   try {
     const database = await openDatabase(url);
     const removal = createBlobRemoval(database, store.images, logger);
+    const reign = {};
+    const servers = createServers(database, reign);
     return {
-      catalogue: createPostgresCatalogue(database),
+      catalogue: createPostgresCatalogue(database, reign),
+      servers,
       vectors: createPgvectorSearch(database),
       images: removal.blobs,
       models: store.models,
       async close() {
+        servers.close();
         await removal.close();
         await database.close();
         store.close();
@@ -41,9 +47,9 @@ export async function openSharedStorage(
   }
 }
 
-async function openFiles(files: string): Promise<{ images: Blobs; models: Blobs; close(): void }> {
+/** Opens a file store: s3://bucket/prefix or file:/path. */
+export async function openFiles(files: string): Promise<{ images: Blobs; models: Blobs; close(): void }> {
   if (files.startsWith("s3:")) {
-    const { openBucket } = await import("./s3/bucket.ts");
     const bucket = await openBucket(files);
     return { images: bucket.blobs("files"), models: bucket.blobs("models"), close: bucket.close };
   }

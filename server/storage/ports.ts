@@ -10,6 +10,7 @@ import type { Content, Embedding, Found } from "../domain/content.ts";
 import type { Filter } from "../domain/filter.ts";
 import type { GenerationRecord } from "../domain/generation.ts";
 import type { Image, ImageMatch, Metadata, NewImage, UploadKey } from "../domain/image.ts";
+import type { ServerRecord } from "../domain/server.ts";
 import type { SwapError, SwapRecord, SwapReport, SwapState } from "../domain/swap.ts";
 
 /** A storage backend, open. */
@@ -20,6 +21,8 @@ export interface Storage {
   readonly images: Blobs;
   /** The ONNX files of encoders that generations are made of. */
   readonly models: Blobs;
+  /** The servers that share the storage; undefined where it is one server's own. */
+  readonly servers?: Servers;
   /** Waits for nothing: end all writes first. */
   close(): Promise<void>;
 }
@@ -272,4 +275,33 @@ export interface IndexReport {
   readonly recallAt10: number;
   /** 1 − ‖mean vector‖² over the distinct vectors: 0 where all are the same, towards 1 where they point everywhere. */
   readonly spread: number;
+}
+
+/** The servers that share a storage: who is there, who runs swaps, and what all of them must follow. */
+export interface Servers {
+  /** Says what this server is and has, and asks what it must follow. Who has not said so for `leaseSeconds` is out. */
+  beat(self: Pick<ServerRecord, "id" | "url" | "ready" | "generations">): Promise<Course>;
+  /** Every server that has been heard of in the last hour, the oldest first. */
+  list(): Promise<ServerRecord[]>;
+  leave(id: string): Promise<void>;
+  /**
+   * Makes this server the one that runs swaps; false where another one is that. It lasts until `renew` fails, and what was
+   * begun in it cannot be committed once another server has taken over.
+   */
+  lead(id: string): Promise<boolean>;
+  /** False where this server is not the one any more. */
+  renew(): Promise<boolean>;
+  /** Asks the server that runs a swap to cancel it. */
+  cancel(swap: string): Promise<void>;
+  readonly leaseSeconds: number;
+}
+
+/** What every server must follow. */
+export interface Course {
+  /** Number of the generation that answers. */
+  readonly active: number | undefined;
+  /** Number of the one before it. */
+  readonly retired: number | undefined;
+  /** The swap that runs, and whether somebody wants it cancelled. */
+  readonly swap: (SwapRecord & { readonly cancelled: boolean }) | undefined;
 }

@@ -19,7 +19,19 @@ export interface SwapDeps {
   readonly modelsFolder: string;
   readonly gate: GateOptions;
   readonly open: (record: GenerationRecord) => Promise<Generation>;
+  /** The other servers of the storage, where it has several. */
+  readonly cluster?: SwapCluster | undefined;
   readonly logger: Logger;
+}
+
+/** What a swap asks of servers that share the storage. */
+export interface SwapCluster {
+  /** True where this server runs swaps. */
+  readonly leads: boolean;
+  /** Resolves once every server that answers has the generation open. */
+  haveOpened(generation: Generation, signal: AbortSignal): Promise<void>;
+  /** Asks the server that runs a swap to cancel it. */
+  cancel(swap: string): Promise<void>;
 }
 
 /** How a swap is followed and stopped while it runs. */
@@ -54,7 +66,8 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
 
   await enter("loading");
   const record = (await catalogue.generations.get(swap.generation))!;
-  const kept = generations.previous?.number === record.number ? generations.previous : undefined;
+  // The one before, which a rollback goes back to, or what was opened to follow another server's swap.
+  const kept = generations.open().find(({ number }) => number === record.number);
   const candidate = kept ?? (await load(record, deps));
   try {
     await enter("warming");
@@ -75,6 +88,7 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
       await catalogue.swaps.report(swap.id, report);
       if (worse && !swap.force) throw worse;
       await enter("ready");
+      await deps.cluster?.haveOpened(candidate, signal);
       signal.throwIfAborted();
       onSwitching(true);
       if (await catalogue.swaps.switchTo(swap.id)) break;

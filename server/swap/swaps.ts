@@ -1,6 +1,6 @@
 // Swaps as users see them: begin, follow, cancel, roll back. One at a time.
 import { AppError } from "../../core/errors.ts";
-import { readModel } from "../../core/model-folder.ts";
+import { readModel, readOnnx } from "../../core/model-folder.ts";
 import { type GenerationRecord, namedModel } from "../domain/generation.ts";
 import { hasEnded, type Progress, type SwapError, type SwapRecord, type SwapView } from "../domain/swap.ts";
 import { removeUnused, runSwap, type SwapDeps } from "./run.ts";
@@ -35,8 +35,12 @@ export interface Swaps {
    * @throws AppError `swap_not_found`, or `swap_finished` where it has ended or is switching.
    */
   cancel(id: string): Promise<SwapView>;
-  /** Continues the swap that a stop or a crash interrupted. */
+  /** The id of the swap that runs on this server. */
+  readonly runningHere: string | undefined;
+  /** Continues the swap that a stop, a crash or another server has left. */
   resume(): Promise<void>;
+  /** Stops the swap that runs here; the server that runs swaps now continues it. */
+  halt(): Promise<void>;
   /** Resolves when no swap runs. */
   settled(): Promise<void>;
   /** Stops a running swap; the next start continues it. */
@@ -59,8 +63,8 @@ interface CurrentSwap {
 
 /** Makes the swaps of a server. */
 export function createSwaps(deps: SwapDeps): Swaps {
-  const { generations, modelsFolder, logger } = deps;
-  const { catalogue } = deps.storage;
+  const { generations, modelsFolder, cluster, logger } = deps;
+  const { catalogue, models } = deps.storage;
   let closed = false;
   let tidying: Promise<void> = Promise.resolve();
   let current: CurrentSwap | undefined;
@@ -103,6 +107,10 @@ export function createSwaps(deps: SwapDeps): Swaps {
 
   const fail = async (swap: SwapRecord, reason: unknown): Promise<void> => {
     if (reason === STOPPED) return;
+    if (reason instanceof AppError && reason.code === "storage_unavailable") {
+      logger.warn({ err: reason, swap: swap.id }, "swap: interrupted; it goes on when the storage is there again");
+      return;
+    }
     if (reason === CANCELLED) {
       await catalogue.swaps.end(swap.id, "cancelled");
       logger.info({ swap: swap.id }, "swap: cancelled");
@@ -120,14 +128,17 @@ export function createSwaps(deps: SwapDeps): Swaps {
       throw new AppError("swap_in_progress", `Swap ${current.id} is running. Wait until it has ended, or cancel it.`);
     }
     const swap = await add();
-    if (!closed) run(swap);
+    if (!closed && !current && (cluster?.leads ?? true)) run(swap);
     return view(swap);
   };
 
   return {
     async begin(name, { force = false } = {}) {
       generations.active();
-      const { card } = await readModel(modelsFolder, name);
+      const model = await readModel(modelsFolder, name);
+      const { card } = model;
+      // The server that runs the swap may not have it in its own models folder.
+      if (cluster) await models.put(card.sha256, await readOnnx(model));
       return begin(() => catalogue.swaps.begin(card, { force }));
     },
     rollback: () => begin(() => catalogue.swaps.beginRollback()),
@@ -141,15 +152,24 @@ export function createSwaps(deps: SwapDeps): Swaps {
     },
     async cancel(id) {
       const swap = await get(id);
-      if (current?.id !== id || hasEnded(swap) || swap.state === "ready" || current.isSwitching) {
+      const isHere = current?.id === id;
+      if (!(isHere || cluster) || hasEnded(swap) || swap.state === "ready" || (isHere && current?.isSwitching)) {
         throw new AppError("swap_finished", `Swap ${id} cannot be cancelled any more: it is ${swap.state}.`);
       }
-      current.abort.abort(CANCELLED);
+      if (isHere) current?.abort.abort(CANCELLED);
+      else await cluster?.cancel(id);
       return swap;
+    },
+    get runningHere() {
+      return current?.id;
     },
     async resume() {
       const swap = await catalogue.swaps.running();
-      if (swap) run(swap);
+      if (swap && !current && !closed) run(swap);
+    },
+    async halt() {
+      current?.abort.abort(STOPPED);
+      await current?.ended;
     },
     settled: () => current?.ended ?? Promise.resolve(),
     async close() {

@@ -31,7 +31,7 @@ describe("several servers on one database", () => {
     const made = await createDatabase();
     remove = made.remove;
     databases = await Promise.all(range(3).map(() => openDatabase(made.url))); // all at once, as after an outage
-    servers = databases.map(createPostgresCatalogue) as typeof servers;
+    servers = databases.map((database) => createPostgresCatalogue(database)) as typeof servers;
     const firsts = await Promise.all(servers.map(({ generations }) => generations.addFirst(card(1))));
     assert.equal(new Set(firsts.map(({ number }) => number)).size, 1);
     encoder = firsts[0]!.encoder;

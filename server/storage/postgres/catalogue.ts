@@ -7,10 +7,11 @@ import type { Database } from "./database.ts";
 import { createEmbeddings } from "./embeddings.ts";
 import { createGenerationCatalogue } from "./generations.ts";
 import { createContents, createImages } from "./images.ts";
+import type { Reign } from "./reign.ts";
 import { createSwapCatalogue } from "./swaps.ts";
 
-/** Makes the catalogue of a database. */
-export function createPostgresCatalogue(database: Database): Catalogue {
+/** Makes the catalogue of a database; `reign` is this server's right to commit about swaps. */
+export function createPostgresCatalogue(database: Database, reign: Reign = {}): Catalogue {
   const changes = createChanges(database);
   const commit = createCommit(database, changes);
   return {
@@ -18,7 +19,7 @@ export function createPostgresCatalogue(database: Database): Catalogue {
     contents: createContents(database),
     embeddings: createEmbeddings(database, commit),
     generations: createGenerationCatalogue(database),
-    swaps: createSwapCatalogue(database),
+    swaps: createSwapCatalogue(database, reign),
     apiKeys: createApiKeys(database),
     follow: changes.follow,
   };

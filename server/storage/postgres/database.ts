@@ -1,7 +1,8 @@
 // Connections to PostgreSQL: queries, transactions, and what a failure of theirs means.
+import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { AppError, hasErrno } from "../../../core/errors.ts";
-import { migrate } from "./schema.ts";
+import { updateTables } from "./schema.ts";
 
 /** Runs one statement; values stand for $1, $2, … */
 export type Query = <Row extends object>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
@@ -14,6 +15,8 @@ export interface Connection {
 }
 
 export interface Database {
+  /** This server's, for what it borrows. */
+  readonly id: string;
   /** A statement of its own. */
   readonly query: Query;
   /**
@@ -46,10 +49,11 @@ types.setTypeParser(BIGINT, Number);
  * Opens a database and brings its tables up to date; several servers may do so at once.
  *
  * @param url postgres://user:password@host:port/database
+ * @param options.migrates Opens one that a migration has not finished filling.
  * @throws AppError `invalid_configuration` that says what is wrong with the address, the rights, the extension `vector` or the
  *   version of the tables.
  */
-export async function openDatabase(url: string): Promise<Database> {
+export async function openDatabase(url: string, { migrates = false } = {}): Promise<Database> {
   const options = {
     connectionString: checkUrl(url),
     application_name: "moco-search",
@@ -66,7 +70,7 @@ export async function openDatabase(url: string): Promise<Database> {
     (patient) => new pg.Client(patient ? { ...options, query_timeout: 0 } : options),
   );
   try {
-    await migrate(database);
+    await updateTables(database, { migrates });
   } catch (error) {
     await pool.end();
     throw asStartError(error, url);
@@ -112,6 +116,7 @@ function createDatabase(pool: pg.Pool, createClient: (patient: boolean) => pg.Cl
   };
 
   return {
+    id: randomUUID(),
     query: queryOf(pool),
     async transaction(action) {
       for (let attempt = 1; ; attempt++) {

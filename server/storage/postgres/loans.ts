@@ -1,5 +1,4 @@
 // Shares the work of a backfill: each batch of contents is lent to one server for a while.
-import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Content } from "../../domain/content.ts";
 import type { Database } from "./database.ts";
@@ -17,11 +16,11 @@ const LENDING_LOCK = 0x6d6f6371;
  * but what it has given out itself.
  */
 export async function* lendLacking(
-  { query, transaction }: Database,
+  { id: borrower, query, transaction }: Database,
   encoder: number,
   batch: number,
 ): AsyncGenerator<Content[]> {
-  const borrower = randomUUID();
+  let ended = false;
   const borrow = (cursor: number): Promise<Content[]> =>
     transaction(async (inside) => {
       await inside("SELECT pg_advisory_xact_lock($1, $2)", [LENDING_LOCK, encoder]);
@@ -51,6 +50,9 @@ export async function* lendLacking(
     return rows.length > 0;
   };
 
+  const giveBack = () => query("DELETE FROM loans WHERE encoder = $1 AND borrower = $2", [encoder, borrower]);
+
+  await giveBack(); // what an earlier round could not embed
   try {
     for (let cursor = 0; ; ) {
       const lent = await borrow(cursor);
@@ -60,11 +62,12 @@ export async function* lendLacking(
       } else if (cursor > 0) {
         cursor = 0; // what others gave back lies anywhere
       } else {
-        if (!(await othersHaveSome())) return;
+        ended = !(await othersHaveSome());
+        if (ended) return; // the last batches are still being embedded, and stay on loan
         await sleep(LOOK_MS);
       }
     }
   } finally {
-    await query("DELETE FROM loans WHERE borrower = $1", [borrower]);
+    if (!ended) await giveBack();
   }
 }

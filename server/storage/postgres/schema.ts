@@ -76,6 +76,7 @@ const VERSIONS = [
     replaces   integer NOT NULL REFERENCES generations (number),
     state      text NOT NULL,
     force      boolean NOT NULL,
+    cancelled  boolean NOT NULL DEFAULT false,
     report     text,
     error      text,
     created_at timestamptz(3) NOT NULL,
@@ -106,6 +107,21 @@ const VERSIONS = [
     PRIMARY KEY (encoder, content)
   );
   CREATE INDEX loans_of_borrower ON loans (borrower);
+  -- Servers, by the database's clock.
+  CREATE TABLE servers (
+    id          text PRIMARY KEY,
+    url         text NOT NULL,
+    started_at  timestamptz(3) NOT NULL,
+    heard_at    timestamptz(3) NOT NULL,
+    ready       boolean NOT NULL,
+    generations integer[] NOT NULL
+  );
+  -- One row: who runs swaps, and how often that has changed.
+  CREATE TABLE leadership (
+    epoch       bigint NOT NULL,
+    server      text NOT NULL
+  );
+  INSERT INTO leadership VALUES (0, '');
   -- Files that may have no image, since when; see blob-removal.ts.
   CREATE TABLE unused_blobs (
     sha256     text PRIMARY KEY,
@@ -115,7 +131,7 @@ const VERSIONS = [
 ];
 
 /** Makes the extension and the tables, or brings them up to date, in one transaction. */
-export async function migrate(database: Database): Promise<void> {
+export async function updateTables(database: Database, { migrates }: { migrates: boolean }): Promise<void> {
   await database.transaction(async (query) => {
     await query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
     const [server] = await query<{ server_encoding: string }>("SHOW server_encoding");
@@ -134,7 +150,12 @@ export async function migrate(database: Database): Promise<void> {
        FROM pg_extension e JOIN pg_available_extensions a ON a.name = e.extname WHERE e.extname = 'vector'`,
     );
     checkPgvector(extension!.version, extension!.newest);
-    const [table] = await query<{ made: boolean }>("SELECT to_regclass('moco_search') IS NOT NULL AS made");
+    const [table] = await query<{ made: boolean; half: boolean }>(
+      "SELECT to_regclass('moco_search') IS NOT NULL AS made, to_regclass('migration') IS NOT NULL AS half",
+    );
+    if (table!.made && table!.half && !migrates) {
+      throw invalid("The migration to this database has not ended. Run it again; what was copied stays.");
+    }
     const [row] = table!.made ? await query<{ version: number }>("SELECT version FROM moco_search") : [];
     const version = row?.version ?? 0;
     if (version > VERSIONS.length) {

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { AppError } from "../../../core/errors.ts";
 import { checkReplaces } from "../../domain/generation.ts";
 import { hasEnded, RUNNING_STATES, type SwapRecord, type SwapReport, type SwapState } from "../../domain/swap.ts";
-import type { SwapCatalogue } from "../ports.ts";
+import type { Course, SwapCatalogue } from "../ports.ts";
 import type { Database, Query } from "./database.ts";
 import { tallyOf } from "./embeddings.ts";
 import {
@@ -15,6 +15,7 @@ import {
   setGenerationState,
   switchGenerations,
 } from "./generations.ts";
+import { checkReign, type Reign, serversWithout } from "./reign.ts";
 
 interface SwapRow {
   number: number;
@@ -24,13 +25,14 @@ interface SwapRow {
   replaces: number;
   state: SwapState;
   force: boolean;
+  cancelled: boolean;
   report: string | null;
   error: string | null;
   created_at: Date;
   updated_at: Date;
 }
 
-function asRecord({ number: _, report, error, created_at, updated_at, ...row }: SwapRow): SwapRecord {
+function asRecord({ number: _, cancelled: __, report, error, created_at, updated_at, ...row }: SwapRow): SwapRecord {
   return {
     ...row,
     ...(report ? { report: JSON.parse(report) } : {}),
@@ -45,8 +47,14 @@ const IS_RUNNING = `state IN (${RUNNING_STATES.map((state) => `'${state}'`).join
 const setState = (query: Query, id: string, state: SwapState) =>
   query("UPDATE swaps SET state = $1, updated_at = clock_timestamp() WHERE id = $2", [state, id]);
 
-/** Makes the swaps of a catalogue. */
-export function createSwapCatalogue({ query, transaction }: Database): SwapCatalogue {
+/** The swap that runs, and whether somebody wants it cancelled. */
+export async function runningSwap(query: Query): Promise<Course["swap"]> {
+  const [row] = await query<SwapRow>(`SELECT * FROM swaps WHERE ${IS_RUNNING}`);
+  return row && { ...asRecord(row), cancelled: row.cancelled };
+}
+
+/** Makes the swaps of a catalogue. Commits about a swap are this server's in its `reign`. */
+export function createSwapCatalogue({ query, transaction }: Database, reign: Reign): SwapCatalogue {
   const running = async (inside: Query): Promise<SwapRecord | undefined> => {
     const [row] = await inside<SwapRow>(`SELECT * FROM swaps WHERE ${IS_RUNNING}`);
     return row && asRecord(row);
@@ -80,6 +88,7 @@ export function createSwapCatalogue({ query, transaction }: Database): SwapCatal
   /** Runs `apply` in a commit on a swap that has not ended. */
   const change = <T>(id: string, apply: (inside: Query, swap: SwapRow) => Promise<T>): Promise<T> =>
     transaction(async (inside) => {
+      await checkReign(inside, reign);
       const [swap] = await inside<SwapRow>("SELECT * FROM swaps WHERE id = $1 FOR UPDATE", [id]);
       if (swap && !hasEnded(swap)) return apply(inside, swap);
       throw new AppError("swap_finished", `Swap ${id} has ended: it is ${swap?.state ?? "unknown"}.`);
@@ -131,7 +140,7 @@ export function createSwapCatalogue({ query, transaction }: Database): SwapCatal
         const { encoder } = (await getGeneration(inside, generation))!;
         // Seen after the lock: every upload that the old generation was enough for is among the contents.
         const { contents, embedded } = await tallyOf(inside, encoder);
-        if (embedded < contents) return false;
+        if (embedded < contents || (await serversWithout(inside, generation)).length > 0) return false;
         await switchGenerations(inside, generation);
         await inside("UPDATE swaps SET state = 'retired', updated_at = clock_timestamp() WHERE state = 'active'");
         await setState(inside, id, "active");

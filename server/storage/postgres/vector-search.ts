@@ -3,7 +3,7 @@
 import { AppError } from "../../../core/errors.ts";
 import type { ImageMatch } from "../../domain/image.ts";
 import type { VectorIndex, VectorSearch, Wanted } from "../ports.ts";
-import type { Database, Query } from "./database.ts";
+import { codeOf, type Database, type Query } from "./database.ts";
 import { tallyOf } from "./embeddings.ts";
 import { filterSql, type Parameter } from "./filter-sql.ts";
 import { buildGraph } from "./graph.ts";
@@ -12,6 +12,9 @@ import { asText } from "./vector-text.ts";
 /** Candidates that a search of the graph keeps, at least; pgvector takes 1000 at most. */
 const EF_SEARCH = 100;
 const MAX_EF_SEARCH = 1000;
+
+/** SQLSTATE of a table that is not there. */
+const NO_TABLE = "42P01";
 
 /** Neighbours compared by {@link VectorIndex.inspect}. */
 const NEIGHBOURS = 10;
@@ -48,6 +51,14 @@ function createIndex(database: Database, { generation, encoder, dimensions }: In
   const serving = <T>(action: () => Promise<T>): Promise<T> => {
     if (isServing) return action();
     return Promise.reject(new AppError("index_unavailable", "The index is being opened. Try again in a few seconds."));
+  };
+  /** The table of a generation that was replaced some time ago is gone. */
+  const orReplaced = (error: unknown): never => {
+    if (codeOf(error) !== NO_TABLE) throw error;
+    throw new AppError(
+      "generation_replaced",
+      "The embeddings of this generation are gone: another one answers. Search again.",
+    );
   };
   /** Runs `action` where searches use the graph, and go on in it until they have found what they are asked for. */
   const inGraph = <T>(reach: number, action: (query: Query) => Promise<T>): Promise<T> =>
@@ -121,9 +132,9 @@ function createIndex(database: Database, { generation, encoder, dimensions }: In
           return rows
             .filter(({ score }) => score >= wanted.minScore)
             .map(({ id, score, metadata }): ImageMatch => ({ id, score, metadata: JSON.parse(metadata) }));
-        }),
+        }).catch(orReplaced),
       ),
-    nearest: (vector, k) => serving(() => inGraph(k, (query) => nearest(query, asText(vector), k))),
+    nearest: (vector, k) => serving(() => inGraph(k, (query) => nearest(query, asText(vector), k)).catch(orReplaced)),
     size: (sequence) =>
       serving(() =>
         database.transaction(async (query) => {

@@ -4,7 +4,7 @@ import { type Readable, Transform } from "node:stream";
 import {
   DeleteObjectCommand,
   GetObjectCommand,
-  ListObjectsV2Command,
+  ListObjectsCommand,
   PutObjectCommand,
   S3Client,
   S3ServiceException,
@@ -60,7 +60,7 @@ export async function openBucket(text: string): Promise<Bucket> {
 
 /** Writes, reads and removes a small object: rights are known before anything depends on them. */
 async function checkBucket(client: S3Client, { bucket, prefix }: S3Location): Promise<void> {
-  await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }));
+  await client.send(new ListObjectsCommand({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }));
   const bytes = Buffer.from(`moco-search ${process.pid} ${Date.now()}`);
   const probe = createBlobs(client, bucket, `${prefix}probes/`);
   await probe.put(hashOf(bytes), bytes);
@@ -112,9 +112,10 @@ function createBlobs(client: S3Client, bucket: string, folder: string): Blobs {
       });
     },
     async *list() {
-      for (let from: string | undefined; ; ) {
+      // By the first version of listing: it goes on after a key, which every store knows how to do.
+      for (let after: string | undefined; ; ) {
         const page = await client
-          .send(new ListObjectsV2Command({ Bucket: bucket, Prefix: folder, ContinuationToken: from }))
+          .send(new ListObjectsCommand({ Bucket: bucket, Prefix: folder, Marker: after }))
           .catch((error) => {
             throw asStorageError(error);
           });
@@ -122,8 +123,8 @@ function createBlobs(client: S3Client, bucket: string, folder: string): Blobs {
           const name = Key.slice(Key.lastIndexOf("/") + 1);
           if (/^[0-9a-f]{64}$/.test(name)) yield name;
         }
-        if (!page.IsTruncated || !page.NextContinuationToken) return;
-        from = page.NextContinuationToken;
+        if (!page.IsTruncated) return;
+        after = page.Contents?.at(-1)?.Key;
       }
     },
   };

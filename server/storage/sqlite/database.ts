@@ -99,9 +99,10 @@ const VERSIONS = [
 /**
  * Opens or creates the database file; commits are on disk when they return.
  *
+ * @param options.migrates Opens one that a migration has not finished filling.
  * @throws AppError `invalid_configuration` where a newer version of moco-search wrote the file.
  */
-export function openDatabase(path: string): SqliteDatabase {
+export function openDatabase(path: string, { migrates = false } = {}): SqliteDatabase {
   const database = new Database(path);
   database.pragma("journal_mode = WAL");
   database.pragma("synchronous = FULL");
@@ -112,6 +113,14 @@ export function openDatabase(path: string): SqliteDatabase {
     throw new AppError(
       "invalid_configuration",
       `Expected a data folder of version ${VERSIONS.length} or older but ${path} has version ${version}. Use the moco-search that wrote it, or another data folder.`,
+    );
+  }
+  const isHalf = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'migration'").get() !== undefined;
+  if (isHalf && !migrates) {
+    database.close();
+    throw new AppError(
+      "invalid_configuration",
+      `The migration to ${path} has not ended. Run it again; what was copied stays.`,
     );
   }
   database.transaction(() => {

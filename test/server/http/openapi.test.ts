@@ -226,6 +226,7 @@ function failingApp(code: ErrorCode, space: UploadSpace): Express {
     models: failing as AppDeps["models"],
     swaps: failing as AppDeps["swaps"],
     notReadyReason: () => undefined,
+    listServers: fail,
     stopping: new AbortController().signal,
     metrics: createMetrics({
       generation: () => 1,
@@ -233,6 +234,7 @@ function failingApp(code: ErrorCode, space: UploadSpace): Express {
       contents: async () => 0,
       waiting: () => 0,
       ready: () => true,
+      servers: async () => 1,
     }),
     limits: { ...parseConfig({}), space },
     rateLimit: 0,
