@@ -1,5 +1,5 @@
-// Which embedding is best to search with? A run's encoder exported in several ways, each measured on the same labelled images:
-// every image is searched for among the others.
+// Which embedding is best to search with? A run's encoder exported in several ways, each measured on the same labelled
+// images: every image is searched for among the others.
 //
 //   npm run bench:embeddings -- runs/photos labelled-photos/
 import { Command } from "commander";
@@ -42,7 +42,10 @@ const CHOICES: Readonly<Record<string, EmbeddingChoice>> = {
   "mirrored, whitened by half to 128": whitened(128, 0.5, { mirrored: true }),
   "mirrored, two stages, whitened by half to 128": whitened(128, 0.5, { mirrored: true, stages: 2 }),
 };
-/** Bytes that hnswlib keeps of a vector besides its numbers, M 16: 2·16 links of the lowest layer, their count, a label, and others. */
+/**
+ * Bytes that hnswlib keeps of a vector besides its numbers, M 16: 2·16 links of the lowest layer, their count, a label,
+ * and others.
+ */
 const LINK_BYTES = 2 * 16 * 4 + 4 + 8 + 12;
 
 console.log("| embedding | dimensions | recall@1 | recall@10 | mAP | MB of index a million | ms an image |");

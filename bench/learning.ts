@@ -1,6 +1,7 @@
-// What makes `auto` learn more from ten minutes of a core? Every variant of bench/learning/variants.ts is trained from scratch
-// for as many steps as take ten quiet minutes of one thread, and measured on images that were held back from training.
-// One file of docs/runs is written for each run; what has one is not run again, and a run that was stopped goes on.
+// What makes `auto` learn more from ten minutes of a core? Every variant of bench/learning/variants.ts is trained from
+// scratch for as many steps as take ten quiet minutes of one thread, and measured on images that were held back from
+// training. One file of docs/runs is written for each run; what has one is not run again, and a run that was stopped
+// goes on.
 //
 //   npm run bench:learning -- cifar/train cifar/held --seeds 1 2
 import { existsSync } from "node:fs";
@@ -40,7 +41,7 @@ const flags = program.opts<{
 }>();
 const parts: Parts = { train: trainFolder, held: heldFolder };
 
-/** A quiet core of the reference machine trains the baseline at this rate, images a second; the others by their ratio to it. */
+/** Images a second of the baseline on a quiet core of the reference machine; other variants by their ratio to it. */
 const BASELINE_RATE = 654;
 const COLUMNS = ["sample", ...Object.keys(EMBEDDINGS)];
 const SECONDS = 60 * flags.minutes;

@@ -2,9 +2,9 @@
 // purpose, and memory must not grow.
 //
 //   npm run bench:load -- --minutes 10
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
+import { residentMb } from "../support/processes.ts";
 import { startServerProcess } from "../support/server-process.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { mulberry32, writeTinyModel } from "../support/tiny-model.ts";
@@ -22,7 +22,10 @@ const { minutes, connections, images, json } = new Command("bench:load")
 const SAMPLE_MS = 1000;
 /** The second half may need this much more than the end of the first, of its peak. */
 const GROWTH = 1.1;
-/** A shorter run is still filling caches and the collection in its second half: it says its memory and does not judge it. */
+/**
+ * A shorter run is still filling caches and the collection in its second half: it reports its memory but does not judge
+ * it.
+ */
 const JUDGED_MINUTES = 5;
 
 const { folder, remove } = await temporaryFolder();
@@ -57,7 +60,3 @@ const report = {
 if (json) console.log(JSON.stringify(report));
 else console.dir(report, { depth: null });
 if (tally.failures.length > 0 || (minutes >= JUDGED_MINUTES && !isFlat) || code !== 0) process.exitCode = 1;
-
-function residentMb(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) / 1024;
-}

@@ -1,7 +1,8 @@
-// The table of docs/results.md from the data archives: raw pixels, an untrained encoder and a model, on images with labels that
-// the model never saw.
+// The table of docs/results.md from the data archives: raw pixels, an untrained encoder and a model, on images with
+// labels that the model never saw.
 //
-//   npm run bench:results -- --tiny tiny-imagenet.tar.gz --cifar cifar-10.tar.gz --fashion /usr/share/datasets/fashion-mnist
+//   npm run bench:results -- --tiny tiny-imagenet.tar.gz --cifar cifar-10.tar.gz \
+//     --fashion /usr/share/datasets/fashion-mnist
 import { join } from "node:path";
 import { Command } from "commander";
 import { keepEvaluation, readModel } from "../core/model-folder.ts";

@@ -21,14 +21,14 @@ export interface SearchAnswer {
   readonly matches: readonly Match[];
 }
 
-/** Embeddings, and the model that gave them. */
+/** Embeddings and the model that computed them. */
 export interface EmbedAnswer {
   readonly model: { readonly name: string; readonly version: string; readonly sha256: string };
   readonly dimensions: number;
   readonly embeddings: readonly (readonly number[])[];
 }
 
-/** What an upload stored, and the files that it could not store by their place among those sent. */
+/** What an upload stored, and which files it could not; `index` is a file's place among those sent, from 0. */
 export interface UploadAnswer {
   readonly images: ReadonlyArray<{ readonly id: string; readonly sha256: string; readonly duplicateOf?: string }>;
   readonly errors: ReadonlyArray<{ readonly index: number; readonly code: string; readonly detail: string }>;
@@ -47,7 +47,7 @@ export interface ImageView {
 /** Images linked by similarities of at least a threshold. */
 export interface DuplicateGroup {
   readonly similarity: number;
-  /** All have the same bytes. */
+  /** True where all have the same bytes. */
   readonly exact: boolean;
   readonly images: ReadonlyArray<{ readonly id: string; readonly sha256: string }>;
 }
@@ -65,18 +65,33 @@ export interface DuplicateAnswer {
   readonly groups: readonly DuplicateGroup[];
 }
 
-/** What answers, what a rollback goes back to, the swap that runs, and every model. */
+/** Options of an activation. */
+export interface ActivateOptions {
+  readonly force?: boolean | undefined;
+  readonly skipDamaged?: boolean | undefined;
+  readonly review?: boolean | undefined;
+}
+
+/** The active model, the one that a rollback goes back to, the running swap, and all models. */
 export type ModelList = Awaited<ReturnType<ModelCatalogue["list"]>>;
 
-/** A server by its address. Every call rejects with an AppError that carries the server's own words. */
+/** A client of one server. Calls reject with an AppError that has the server's code and message. */
 export interface Client {
   upload(files: readonly ImageFile[], metadata: unknown): Promise<UploadAnswer>;
-  /** Those of up to 1000 SHA-256 (hex) whose bytes are stored. */
+  /** Which of up to 1000 SHA-256 (hex) are stored. */
   known(sha256: readonly string[]): Promise<readonly string[]>;
   search(file: ImageFile, k: number, options?: SearchOptions): Promise<SearchAnswer>;
   embed(files: readonly ImageFile[]): Promise<EmbedAnswer>;
-  /** @param options.force Activates a model that finds less than the active one. */
-  activate(model: string, options?: { readonly force?: boolean | undefined }): Promise<SwapView>;
+  /**
+   * @param options.force Activates the model even where it finds less than the active one.
+   * @param options.skipDamaged Goes on without images whose stored files are missing or damaged.
+   * @param options.review Waits for approval before the switch. Default: as the server is configured.
+   */
+  activate(model: string, options?: ActivateOptions): Promise<SwapView>;
+  /** Lets a swap that waits for approval switch. */
+  approve(id: string): Promise<SwapView>;
+  /** Ends a swap that waits for approval. */
+  discard(id: string): Promise<SwapView>;
   rollback(): Promise<SwapView>;
   /** Stored images, newest first, a page at a time; `filter` is JSON. */
   images(options?: { readonly limit?: number; readonly filter?: string | undefined }): AsyncGenerator<ImageView>;
@@ -87,7 +102,7 @@ export interface Client {
   /** Number of stored images. */
   countImages(): Promise<number>;
   swap(id: string): Promise<SwapView>;
-  /** A swap whenever it has changed, up to its end; follows it through restarts of the server. */
+  /** Yields a swap whenever it has changed, until it ends; survives restarts of the server. */
   follow(id: string): AsyncGenerator<SwapView>;
 }
 
@@ -97,7 +112,7 @@ export interface ImageFile {
   readonly bytes: Uint8Array;
 }
 
-/** The options that every command of a client has. */
+/** The options of every command that talks to a server. */
 export interface ServerFlags {
   readonly server: string;
   readonly key?: string;
@@ -112,20 +127,20 @@ export const serverOptions = () => [
   new Option("--key <key>", "API key, where the server demands one").env("MOCO_SEARCH_KEY"),
 ];
 
-/** The address of a server, of which http:// may be left out. */
+/** Parses the address of a server; http:// may be left out. */
 function serverAddress(text: string): string {
   const address = /^[a-z]+:\/\//i.test(text) ? text : `http://${text}`;
   if (URL.canParse(address) && /^https?:/i.test(address)) return new URL(address).origin;
   throw new InvalidArgumentError("Expected an address such as http://127.0.0.1:3000.");
 }
 
-/** Tries of a request to a server that is busy or starting. */
+/** Attempts of a request to a server that is busy or starting. */
 const ATTEMPTS = 8;
 
-/** A client of the server at `url`, such as http://127.0.0.1:3000. Waits and tries again where the server is busy. */
+/** Makes a client of the server at `url`, such as http://127.0.0.1:3000. It retries while the server is busy. */
 export function createClient(url: string, key?: string): Client {
   const headers = key === undefined ? {} : { Authorization: `Bearer ${key}` };
-  /** @param body A form, or what is sent as JSON. */
+  /** @param body A form, or a value that is sent as JSON. */
   const ask = (method: string, path: string, body?: FormData | object) => {
     const content =
       body === undefined || body instanceof FormData
@@ -156,7 +171,7 @@ export function createClient(url: string, key?: string): Client {
       throw new AppError(code, `${answer.title}: ${answer.detail}`);
     }
   };
-  const getSwap = async (id: string) => (await call("GET", `/v1/swaps/${encodeURIComponent(id)}`)) as SwapView;
+  const getSwap = async (id: string) => (await call("GET", swapPath(id))) as SwapView;
   return {
     async upload(files, metadata) {
       const form = multipart(files);
@@ -173,10 +188,12 @@ export function createClient(url: string, key?: string): Client {
       return (await call("POST", "/v1/search", form)) as SearchAnswer;
     },
     embed: async (files) => (await call("POST", "/v1/embeddings", multipart(files))) as EmbedAnswer,
-    async activate(model, { force = false } = {}) {
-      const path = `/v1/models/${encodeURIComponent(model)}/activate${force ? "?force=true" : ""}`;
+    async activate(model, { force = false, skipDamaged = false, review } = {}) {
+      const path = `/v1/models/${encodeURIComponent(model)}/activate?${queryOf({ force, skipDamaged, review })}`;
       return ((await call("POST", path)) as { swap: SwapView }).swap;
     },
+    approve: async (id) => ((await call("POST", `${swapPath(id)}/approve`)) as { swap: SwapView }).swap,
+    discard: async (id) => ((await call("POST", `${swapPath(id)}/discard`)) as { swap: SwapView }).swap,
     rollback: async () => ((await call("POST", "/v1/rollback")) as { swap: SwapView }).swap,
     async *images({ limit = Number.POSITIVE_INFINITY, filter } = {}) {
       let left = limit;
@@ -201,8 +218,8 @@ export function createClient(url: string, key?: string): Client {
     async *follow(id) {
       for (let attempt = 1; ; attempt++) {
         try {
-          const { ok, body } = await ask("GET", `/v1/swaps/${encodeURIComponent(id)}/events`);
-          // Where there are no events, the swap itself or the reason why there is none.
+          const { ok, body } = await ask("GET", `${swapPath(id)}/events`);
+          // If there is no stream, ask for the swap itself, which also tells why there is none.
           for await (const swap of ok && body ? readEvents<SwapView>(body) : [await getSwap(id)]) {
             yield swap;
             if (hasEnded(swap)) return;
@@ -218,7 +235,9 @@ export function createClient(url: string, key?: string): Client {
   };
 }
 
-function queryOf(values: Readonly<Record<string, string | number | undefined>>): URLSearchParams {
+const swapPath = (id: string) => `/v1/swaps/${encodeURIComponent(id)}`;
+
+function queryOf(values: Readonly<Record<string, string | number | boolean | undefined>>): URLSearchParams {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) if (value !== undefined) query.append(name, `${value}`);
   return query;

@@ -1,4 +1,4 @@
-// Every command: what it does in a few words, and the file that it is in, which is loaded when it is asked for.
+// The commands: a summary of each, and its file, which is loaded only when the command is called.
 import type { Command } from "commander";
 
 interface CommandEntry {
@@ -32,6 +32,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "the paper's ablations on your images: a table and a chart",
     load: () => import("./commands/ablate.ts"),
   },
+  sweep: {
+    summary: "compare values of hyper-parameters on your images, the best first",
+    load: () => import("./commands/sweep.ts"),
+  },
   serve: {
     summary: "serve similar-image search over HTTP",
     load: () => import("./commands/serve.ts"),
@@ -51,6 +55,14 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   activate: {
     summary: "move a running server to another model",
     load: () => import("./commands/activate.ts"),
+  },
+  approve: {
+    summary: "let a swap that waits for approval switch",
+    load: () => import("./commands/approve.ts"),
+  },
+  discard: {
+    summary: "end a swap that waits for approval",
+    load: () => import("./commands/discard.ts"),
   },
   rollback: {
     summary: "move a running server back to the model before",
@@ -79,6 +91,18 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   migrate: {
     summary: "move everything between a data folder and PostgreSQL",
     load: () => import("./commands/migrate.ts"),
+  },
+  backup: {
+    summary: "copy everything that is stored, also while the server runs",
+    load: () => import("./commands/backup.ts"),
+  },
+  restore: {
+    summary: "make a data folder of a backup",
+    load: () => import("./commands/restore.ts"),
+  },
+  check: {
+    summary: "find stored files that are missing or damaged, and repair them",
+    load: () => import("./commands/check.ts"),
   },
   keys: {
     summary: "make, list and revoke API keys",

@@ -1,15 +1,15 @@
-// What `activate` and `rollback` share: a swap begun and followed to its end.
+// Follows a swap to its end, or until it waits for approval: what the commands about swaps share.
 import { AppError } from "../core/errors.ts";
 import { percent } from "../core/percent.ts";
-import type { SwapReport, SwapView } from "../server/domain/swap.ts";
+import { awaitsApproval, type SwapReport, type SwapView } from "../server/domain/swap.ts";
 import type { Client } from "./client.ts";
 import { showProgress } from "./progress.ts";
 
 /**
- * Follows a swap until it has ended and prints how, and what the gate found.
+ * Follows a swap until it has ended or waits for approval, and prints the outcome and what the gate found.
  *
- * @throws AppError with the server's reason where the swap failed, `invalid_model` where it was cancelled: then the
- *   model from before still answers.
+ * @throws AppError with the server's reason where the swap failed, `invalid_model` where it was cancelled. The model
+ *   from before then still answers.
  */
 export async function followSwap(
   client: Client,
@@ -22,6 +22,7 @@ export async function followSwap(
   for await (swap of client.follow(begun.id)) {
     if (swap.state !== state) progress.say(swap.state);
     state = swap.state;
+    if (awaitsApproval(swap)) break;
     if (swap.progress && swap.state === "backfilling") progress.update(swap.progress.done, swap.progress.total);
   }
   progress.stop();
@@ -31,14 +32,36 @@ export async function followSwap(
     const { code, detail } = swap.error ?? {};
     throw new AppError(code ?? "invalid_model", detail ?? `The swap was ${swap.state}; nothing has changed.`);
   }
-  if (!json) console.log(`"${swap.model.name}" answers now.`);
+  if (json) return;
+  if (awaitsApproval(swap)) {
+    console.log(
+      `"${swap.model.name}" waits for your word; the model before answers until then, and uploads go to both.`,
+    );
+    console.log("Let it answer:  moco-search approve\nDrop it:        moco-search discard");
+  } else console.log(`"${swap.model.name}" answers now.`);
+}
+
+/**
+ * The id of the swap that waits for approval.
+ *
+ * @param id The swap that must be the one; undefined for the running swap.
+ * @throws AppError `not_in_review` where it does not wait.
+ */
+export async function swapInReview(client: Client, id: string | undefined): Promise<string> {
+  const { swap } = id === undefined ? await client.models() : { swap: await client.swap(id) };
+  if (swap && awaitsApproval(swap)) return swap.id;
+  const why = swap ? `swap ${swap.id} is ${swap.state}` : "no swap runs";
+  throw new AppError("not_in_review", `Expected a swap that waits for approval but ${why}.`);
 }
 
 /** A report in a few lines. */
-function describe({ contents, recallAt10, comparison }: SwapReport): string {
+function describe({ contents, recallAt10, comparison, skipped, warnings = [] }: SwapReport): string {
   const lines = [`${contents} images; the index finds ${percent(recallAt10)} of the 10 nearest.`];
-  if (!comparison) return lines[0]!;
-  const { neighbours, scores, retrieval } = comparison;
+  if (skipped) {
+    lines.push(`${skipped.contents} left out, as their files are missing or damaged: ${skipped.images.join(", ")}.`);
+  }
+  if (!comparison) return lines.join("\n");
+  const { neighbours, scores, retrieval, views } = comparison;
   lines.push(`${percent(neighbours.overlapAt10)} of the 10 nearest are the same as before.`);
   const changed = neighbours.changedMost.slice(0, 3).map(({ id, overlapAt10 }) => `${id} (${percent(overlapAt10)})`);
   if (changed.length > 0) lines.push(`Changed most: ${changed.join(", ")}.`);
@@ -53,6 +76,13 @@ function describe({ contents, recallAt10, comparison }: SwapReport): string {
     const { key, images, before, after } = retrieval;
     lines.push(`Mean average precision on the ${images} images that "${key}" groups: ${change(before, after)}.`);
   }
+  if (views) {
+    const { images, before, after, pixels } = views;
+    lines.push(
+      `The other crop of an image is found first for ${percent(before)} → ${percent(after)} of ${images}; by comparing pixels for ${percent(pixels)}.`,
+    );
+  }
+  lines.push(...warnings.map((warning) => `Attention: ${warning}`));
   return lines.join("\n");
 }
 

@@ -1,5 +1,4 @@
-// The image files that a user names: files as they are, folders with all images in them.
-
+// The image files that a user names: files, and all images in folders.
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
@@ -8,8 +7,8 @@ import { AppError, hasErrno } from "../core/errors.ts";
 import { describeLeftOut, type FoundImages, findImages } from "../core/find-images.ts";
 
 /**
- * Image files in the order of the paths. A name is the path below the folder that was given; it begins with the name of
- * that folder where several paths are given, as the names of a data set do.
+ * Image files in the order of the paths. A name is the path below the given folder; if several paths are given it
+ * begins with the folder's own name, as in a data set.
  *
  * @throws AppError `invalid_dataset` where a path does not exist or nothing is found.
  */
@@ -49,7 +48,7 @@ export async function readImageFile(path: string): Promise<{ name: string; bytes
   }
 }
 
-/** Names files with what is the matter with them on stderr, the first of a long list. */
+/** Lists files and reasons on stderr, `most` at most. */
 export function nameEach(files: ReadonlyArray<{ readonly name: string; readonly reason: string }>, most = 20): void {
   for (const { name, reason } of files.slice(0, most)) console.error(`  ${name}: ${reason}`);
   if (files.length > most) console.error(`  and ${files.length - most} more`);

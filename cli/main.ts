@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// moco-search: one command for each thing a user does. Only the command that is asked for is loaded.
+// moco-search: the command line. Only the command that is called is loaded.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -14,14 +14,14 @@ const program = new Command("moco-search")
   .version(version)
   .showHelpAfterError("(add --help for the options and an example)");
 
-// `moco-search … | head` closes our stdout: there is nobody left to tell.
+// `moco-search … | head` closes our stdout, which is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
   process.exit(0);
 });
 
 try {
-  // `moco-search help train` asks for train too.
+  // `moco-search help train` needs train too.
   const asked = process.argv.slice(2).find((word) => !word.startsWith("-") && word !== "help");
   for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
     const command = name === asked ? (await load()).command : new Command(name);

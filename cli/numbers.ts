@@ -1,4 +1,4 @@
-// Numbers as options take them.
+// Parsers for options that are numbers.
 import { InvalidArgumentError } from "commander";
 
 /** A number above 0, as commander parses options. */

@@ -1,4 +1,4 @@
-// Replays reference runs of MoCo in PyTorch and prints how far ours is from them.
+// Replays reference runs of MoCo in PyTorch and prints how far our results are from theirs.
 //
 //   npm run --silent parity -- test/fixtures/moco-v1.safetensors
 import { readFile } from "node:fs/promises";

@@ -1,11 +1,11 @@
-// Progress on stderr: a bar on a terminal, a plain line every few seconds where it is piped.
+// Progress on stderr: a bar on a terminal, otherwise a plain line every few seconds.
 import cliProgress from "cli-progress";
 
-/** Shows how far something is. */
+/** A display of progress. */
 export interface Progress {
-  /** `note` stands beside the numbers: a loss, say. */
+  /** `total` is undefined if it is not known. `note` is shown after the numbers, such as a loss. */
   update(done: number, total: number | undefined, note?: string): void;
-  /** A line that stays, above the bar. */
+  /** Prints a line above the bar. */
   say(line: string): void;
   /** Ends the display; later messages start on a line of their own. */
   stop(): void;
@@ -13,7 +13,7 @@ export interface Progress {
 
 const SECONDS_BETWEEN_LINES = 5;
 
-/** A display for `what`, such as "training"; the rate is in `unit` a second. */
+/** A display for `what`, such as "training"; the rate is in `unit` per second. */
 export function showProgress(what: string, unit: string): Progress {
   return process.stderr.isTTY ? bar(what, unit) : lines(what, unit);
 }
@@ -28,7 +28,7 @@ function bar(what: string, unit: string): Progress {
   const began = performance.now();
   let started = false;
   return {
-    say: (line) => void process.stderr.write(`\r\x1b[K${line}\n`), // in the bar's place; it draws itself below
+    say: (line) => void process.stderr.write(`\r\x1b[K${line}\n`), // replaces the bar, which is then drawn below
     update(done, total, note = "") {
       const rate = done / ((performance.now() - began) / 1000);
       const shown = Math.max(total ?? done, done);

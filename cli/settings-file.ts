@@ -1,12 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { AppError } from "../core/errors.ts";
+import { isJsonObject } from "../core/json.ts";
 
 /**
- * Reads names with values from a JSON or YAML file.
+ * Reads settings, an object of names and values, from a JSON or YAML file.
  *
- * @param what What they are, such as "hyper-parameters".
- * @throws AppError `invalid_configuration` where there is no such file or it is neither.
+ * @param what What they are, such as "hyper-parameters", for error messages.
+ * @throws AppError `invalid_configuration` where the file cannot be read or has no such object.
  */
 export async function readSettings(path: string, what: string): Promise<Record<string, unknown>> {
   const bad = (why: string, cause?: unknown) =>
@@ -20,7 +21,6 @@ export async function readSettings(path: string, what: string): Promise<Record<s
   } catch (error) {
     throw bad((error instanceof Error ? error.message : String(error)).split("\n")[0]!.replace(/[.:]$/, ""), error);
   }
-  if (typeof content !== "object" || content === null || Array.isArray(content))
-    throw bad("it has no names with values");
-  return content as Record<string, unknown>;
+  if (!isJsonObject(content)) throw bad("it has no names with values");
+  return content;
 }

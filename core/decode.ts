@@ -3,10 +3,10 @@ import sharp, { type Sharp } from "sharp";
 import { AppError } from "./errors.ts";
 import type { Fit } from "./fit.ts";
 
-/** Image file types that are decoded; found from the first bytes, never from a name or a header. */
+/** Image file types that can be decoded; told by the first bytes, never by a file's name or a request's header. */
 export type ImageType = "jpeg" | "png" | "webp" | "avif" | "tiff" | "gif";
 
-/** Name endings of the image files that a folder is searched for. */
+/** File name extensions of images, in lower case. */
 export const IMAGE_EXTENSIONS: readonly string[] = [".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".gif"];
 
 /** Content type of each image type. */
@@ -26,8 +26,8 @@ export interface ImageInfo {
   readonly height: number;
 }
 
-/** The most pixels that an image may have, width × height. A larger one is refused before it is decoded. */
-export const MAX_PIXELS = 50_000_000;
+/** Most pixels of an image, width × height. A larger one is refused before it is decoded. */
+const MAX_PIXELS = 50_000_000;
 
 // Only the loaders of the allowed types may run, whatever the bytes claim to be: no SVG, PDF or ImageMagick.
 sharp.block({ operation: ["VipsForeignLoad"] });
@@ -99,7 +99,7 @@ export async function readImageInfo(bytes: Uint8Array): Promise<ImageInfo> {
   }
 }
 
-/** The size that an image is brought to, in pixels, and how. The `input` of a model card is one. */
+/** The size that an image is resized to, in pixels, and how. The `input` of a model card is one. */
 export interface ImageShape {
   readonly width: number;
   readonly height: number;
@@ -135,7 +135,7 @@ export async function decodeImage(bytes: Uint8Array, shape: ImageShape, region?:
 }
 
 /**
- * Brings pixels that are already decoded to `width` × `height`, as {@link decodeImage} does.
+ * Resizes decoded pixels to `width` × `height`, as {@link decodeImage} does.
  *
  * @param pixels Grey (1 channel) or RGB (3 channels) bytes, row by row: `from.height × from.width × from.channels`.
  * @returns RGB bytes, row by row, `height × width × 3` long.
@@ -163,7 +163,7 @@ async function toRgb(image: Sharp, { width, height, fit }: ImageShape): Promise<
 
 /**
  * A small WebP of an image file: at most `size` pixels on its longer side, never enlarged, EXIF orientation applied.
- * Images of up to 64 × 64 pixels keep every pixel as it is.
+ * Images of up to 64 × 64 pixels are encoded without loss.
  *
  * @throws AppError as {@link decodeImage}.
  */

@@ -1,5 +1,5 @@
-// An exported encoder, opened: prepared pixels in, unit-norm embeddings out. Training's checks and the server's encoder
-// process use the same session.
+// An open encoder: prepared pixels in, unit-norm embeddings out. Training's checks and the server's encoder process use
+// the same session.
 import { cpus } from "node:os";
 import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
 import { decodeImage, type Region } from "./decode.ts";
@@ -9,7 +9,7 @@ import { refuseExternalData } from "./external-data.ts";
 import type { EncoderInput, ModelCard } from "./model-card.ts";
 import { checkSha256, type LoadedModel, type Model, readOnnx } from "./model-folder.ts";
 
-/** What to do where a device cannot be used. */
+/** What to do if a device cannot be used. */
 const HOW_TO: Partial<Record<Device, string>> = {
   cuda: ". Install the NVIDIA driver, CUDA 12 and cuDNN 9, and then onnxruntime's CUDA libraries: npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12",
   webgpu: ". Install a Vulkan driver and its loader (libvulkan1).",
@@ -19,7 +19,7 @@ const HOW_TO: Partial<Record<Device, string>> = {
 export interface EncoderSession {
   readonly card: ModelCard;
   /**
-   * Embeds `count` images. `pixels`: RGB bytes of each image, [count, H, W, 3] as {@link decodeForEncoder} gives them.
+   * Embeds `count` images. `pixels`: RGB bytes [count, H, W, 3], as {@link decodeForEncoder} gives them for each image.
    * Returns [count, D] row by row, each row of unit norm. Blocks the thread while it computes.
    */
   embed(pixels: Uint8Array, count: number): Promise<Float32Array>;
@@ -51,7 +51,7 @@ export function normalisePixels(pixels: Uint8Array, count: number, input: Encode
 }
 
 /**
- * Opens a model: checksum, input and output names and shapes, and one run whose output must be finite and of unit norm.
+ * Opens a model and checks its checksum, its input and output, and the embedding of one run.
  *
  * @param threads Threads of one run. Default: the machine's cores.
  * @throws AppError `invalid_model` where the ONNX file is not what the card says, `device_unavailable` where the device
@@ -97,7 +97,7 @@ async function createSession(
   device: Device,
   threads: number,
 ): Promise<InferenceSession> {
-  // Asked for a provider that this build lacks, onnxruntime-node would use the CPU without a word.
+  // Where this build lacks the provider, onnxruntime-node would silently use the CPU.
   const built = listSupportedBackends().map(({ name }) => name);
   if (!built.includes(device)) {
     throw new AppError(
@@ -112,7 +112,7 @@ async function createSession(
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 3,
-      // Threads that wait do not spin: while a swap re-embeds, two encoders share the cores.
+      // Waiting threads do not spin: while a swap embeds the images again, two encoders share the cores.
       extra: { session: { intra_op: { allow_spinning: "0" } } },
     });
   } catch (error) {

@@ -1,7 +1,7 @@
-// Every failure a user can meet in one table: its stable code, HTTP status, title, and after how long to try again.
-// The message of a thrown AppError says what was expected, what came and what to do.
+// One table of all failures that a user can meet: stable code, HTTP status, title, and when to try again. The message
+// of a thrown AppError says what was expected, what came and what to do.
 
-/** What is said of every failure with the same code. */
+/** What all failures with the same code have in common. */
 export interface ErrorKind {
   readonly status: number;
   readonly title: string;
@@ -9,7 +9,7 @@ export interface ErrorKind {
 }
 
 /**
- * Stable code → HTTP status and title (RFC 9457), and `retryAfter`, in seconds, where the same request may soon succeed.
+ * Stable code → HTTP status and title (RFC 9457), and `retryAfter` in seconds where the same request may soon succeed.
  * The command line prints the same codes.
  */
 export const ERRORS = {
@@ -30,6 +30,7 @@ export const ERRORS = {
   not_found: { status: 404, title: "There is nothing at this address" },
   method_not_allowed: { status: 405, title: "This address does not take that method" },
   image_not_found: { status: 404, title: "There is no such image" },
+  image_deleted: { status: 410, title: "The image was deleted" },
   model_not_found: { status: 404, title: "There is no such model" },
   swap_not_found: { status: 404, title: "There is no such swap" },
   invalid_model: { status: 422, title: "The model cannot be used" },
@@ -39,6 +40,7 @@ export const ERRORS = {
   model_exists: { status: 409, title: "A model of that name exists" },
   swap_in_progress: { status: 409, title: "Another swap is running" },
   swap_finished: { status: 409, title: "The swap has ended" },
+  not_in_review: { status: 409, title: "The swap does not wait for approval" },
   no_previous_generation: { status: 409, title: "There is nothing to roll back to" },
   generation_replaced: { status: 503, title: "Another model answers now", retryAfter: 1 },
   not_ready: { status: 503, title: "The server is not ready", retryAfter: 2 },
@@ -46,6 +48,7 @@ export const ERRORS = {
   index_unavailable: { status: 503, title: "The index is not available", retryAfter: 2 },
   encoder_unavailable: { status: 503, title: "The encoder is not available", retryAfter: 2 },
   storage_unavailable: { status: 503, title: "The storage is not available", retryAfter: 2 },
+  file_damaged: { status: 500, title: "A stored file is missing or damaged" },
   storage_full: { status: 507, title: "The disk is full" },
   invalid_configuration: { status: 500, title: "The configuration is not valid" },
   invalid_dataset: { status: 422, title: "The images cannot be trained on" },
@@ -57,7 +60,7 @@ export const ERRORS = {
 /** One of the stable codes of {@link ERRORS}. */
 export type ErrorCode = keyof typeof ERRORS;
 
-/** A failure to be shown to the user as it is; anything else that is thrown is a defect of ours. */
+/** A failure whose message is meant for the user; any other error is a bug. */
 export class AppError extends Error {
   override readonly name = "AppError";
   readonly code: ErrorCode;
@@ -66,6 +69,11 @@ export class AppError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/** True where `error` is an {@link AppError} of this code. */
+export function hasCode(error: unknown, code: ErrorCode): error is AppError {
+  return error instanceof AppError && error.code === code;
 }
 
 /** True where `error` is a Node system error with this code, such as `ENOENT`. */

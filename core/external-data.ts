@@ -1,5 +1,5 @@
-// ONNX files may keep tensors in other files, named by path. Such a file is not whole, and its paths are not to be
-// trusted: it is refused.
+// ONNX files may keep tensors in other files, named by path. Such a file is refused: it is incomplete, and its paths
+// cannot be trusted.
 import onnxProto, { type onnx } from "onnx-proto";
 import { AppError } from "./errors.ts";
 

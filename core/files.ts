@@ -1,10 +1,10 @@
-// Writing files so that a crash leaves the old one or the whole new one, never a part.
+// Writing files so that a crash leaves the whole old or the whole new file, never a part.
 import { randomBytes } from "node:crypto";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AppError, hasErrno } from "./errors.ts";
 
-/** Makes the content of a file durable, or a rename or a new entry in a folder. */
+/** Fsync of a file, or of a folder after a rename or a new entry in it. */
 export async function sync(path: string): Promise<void> {
   const handle = await open(path, "r");
   try {
@@ -14,7 +14,7 @@ export async function sync(path: string): Promise<void> {
   }
 }
 
-/** Writes `content` and returns once the disk has it. */
+/** Writes `content` and returns once it is on disk. */
 export async function writeDurably(path: string, content: Uint8Array | string): Promise<void> {
   const handle = await open(path, "w");
   try {
@@ -54,11 +54,11 @@ export function isDiskFull(error: unknown): boolean {
 }
 
 /**
- * A failure to write as one that the user can mend: `storage_full` where the disk or the quota is used up,
- * `invalid_configuration` where the place cannot be written to; anything else as it was.
+ * A failed write as an AppError that says what to do: `storage_full` where the disk or the quota is used up,
+ * `invalid_configuration` where the place cannot be written to. Other errors stay as they are.
  *
  * @param what What was to be written, such as "the image cache /tmp/cache".
- * @param remedy A sentence that says what to do where the place is at fault.
+ * @param remedy A sentence that says what to do, such as "Choose another cache folder."
  */
 export function asWriteFailure(error: unknown, what: string, remedy: string): unknown {
   if (isDiskFull(error)) {

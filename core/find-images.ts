@@ -1,10 +1,10 @@
-// The one walk over folders of images, for training and for uploads: which files are images, and why others are left out.
+// Walks folders of images, for training and for uploads: which files are images, and why others are left out.
 import { readdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { extname, join, posix } from "node:path";
 import { IMAGE_EXTENSIONS } from "./decode.ts";
 import { hasErrno } from "./errors.ts";
 
-/** A file whose name ends as image files do; `stats` is missing where it cannot be read, as for a dangling link. */
+/** A file with an image's extension. `stats` is missing where it cannot be read, as for a dangling link. */
 export interface FoundFile {
   readonly path: string;
   /** `prefix` and the path below the folder, with `/` on every system. */
@@ -15,19 +15,19 @@ export interface FoundFile {
 /** An entry of a folder that is not taken for an image. */
 export interface LeftOut {
   readonly name: string;
-  /** `hidden`, a name's ending such as `.heic`, `no extension`, `read already`, `not a file` or `may not be read`. */
+  /** `hidden`, an extension such as `.heic`, `no extension`, `read already`, `not a file` or `may not be read`. */
   readonly reason: string;
 }
 
-/** What a walk found, in the order of the names. */
+/** What a walk found; each folder's entries in the order of their names. */
 export interface FoundImages {
   readonly files: FoundFile[];
   readonly leftOut: LeftOut[];
 }
 
 /**
- * Walks a folder and all below it. Links are followed, every folder once. A hidden folder (`.thumbs/`) is one entry that
- * is left out.
+ * Walks a folder and all below it. Links are followed, every folder once. A hidden folder (`.thumbs/`) is one entry
+ * that is left out.
  *
  * @param prefix What every name begins with, such as `photos/`.
  */
@@ -37,7 +37,7 @@ export function findImages(folder: string, prefix = ""): FoundImages {
   return found;
 }
 
-// Synchronous: an order of magnitude faster than one promise a file, and there is nothing else to do yet.
+// Synchronous: ten times as fast as one promise for each file, and nothing else has to run meanwhile.
 function walk(folder: string, prefix: string, { files, leftOut }: FoundImages, visited: Set<string>): void {
   const real = realpathSync(folder);
   if (visited.has(real)) return void leftOut.push({ name: prefix, reason: "read already" });
@@ -54,7 +54,7 @@ function walk(folder: string, prefix: string, { files, leftOut }: FoundImages, v
   }
 }
 
-/** The folder that was named must be readable; one below it that is not is left out. */
+/** The named folder must be readable; an unreadable one below it is left out. */
 function entriesOf(folder: string, prefix: string, leftOut: LeftOut[], isNamed: boolean): string[] {
   try {
     return readdirSync(folder).sort();
@@ -69,11 +69,11 @@ function statIfPossible(path: string): Stats | undefined {
   try {
     return statSync(path);
   } catch {
-    return undefined; // a dangling link, a link to itself: reading it will say so, under its name
+    return undefined; // a dangling link or a link to itself: reading it fails later, under its name
   }
 }
 
-/** True where the name ends as image files do. */
+/** True for a name with an image's extension. */
 export function isImageName(name: string): boolean {
   return IMAGE_EXTENSIONS.includes(extname(name).toLowerCase());
 }
@@ -83,7 +83,7 @@ export function isHidden(name: string): boolean {
   return name.split("/").some((part) => part.startsWith("."));
 }
 
-/** The label of an image: the name of the folder that it is in, or undefined at the top. `name` has `/` on every system. */
+/** The label of an image: the name of its folder, or undefined at the top. `name` has `/` on every system. */
 export function labelOf(name: string): string | undefined {
   const folder = posix.dirname(name);
   return folder === "." ? undefined : posix.basename(folder);

@@ -1,4 +1,7 @@
-/** How an image is brought to the encoder's size: sharp's `cover` (crop), `contain` (pad with white) or `fill` (squash). */
+/**
+ * How an image is resized to the encoder's input, in sharp's terms: `cover` crops, `contain` pads with white, `fill`
+ * squashes.
+ */
 export const FITS = ["cover", "contain", "fill"] as const;
 
 /** One of {@link FITS}. */

@@ -1,9 +1,9 @@
-// Numbers of 16 bits (IEEE 754 binary16) as raw bits: Node has no array of them before version 24.
+// Half precision (IEEE 754 binary16) as raw bits, since Node has no Float16Array before version 24.
 
-/** 1 sign, 5 exponent and 10 fraction bits; below 2⁻¹⁴ numbers are multiples of 2⁻²⁴. */
+/** 1 sign bit, 5 exponent bits and 10 fraction bits; numbers below 2⁻¹⁴ (subnormals) are multiples of 2⁻²⁴. */
 const [FRACTION_BITS, LEAST_EXPONENT, INFINITE, NOT_A_NUMBER] = [10, -14, 0x7c00, 0x7e00];
 
-/** The nearest half of each value, ties to even; beyond 65,504 they are infinite. */
+/** The nearest half of each value, ties to even; values that round beyond 65,504 become infinite. */
 export function toHalf(values: Float32Array): Uint16Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const halves = new Uint16Array(values.length);
@@ -11,13 +11,13 @@ export function toHalf(values: Float32Array): Uint16Array {
   return halves;
 }
 
-/** @param word The value's own 32 bits. */
+/** @param word The 32 bits of the value. */
 function nearestHalf(value: number, word: number): number {
   if (Number.isNaN(value)) return NOT_A_NUMBER;
   const sign = (word >>> 16) & 0x8000;
   const exponent = Math.max(LEAST_EXPONENT, ((word >>> 23) & 0xff) - 127);
   const steps = roundHalfEven(Math.abs(value) / 2 ** (exponent - FRACTION_BITS));
-  // A fraction that is rounded up to the next power of two carries into the exponent by itself.
+  // A fraction that rounds up to the next power of two carries into the exponent bits.
   return sign | Math.min(INFINITE, ((exponent - LEAST_EXPONENT) << FRACTION_BITS) + steps);
 }
 

@@ -1,36 +1,38 @@
-// The model card: models/<name>/model.json. It says what an encoder expects and gives, and where it comes from.
+// The model card, models/<name>/model.json: what an encoder takes and gives, and where it comes from.
 import { z } from "zod";
 import { FITS } from "./fit.ts";
 
-/** Model names are also folder names: letters, digits, dot, dash and underscore, at most 64, not starting with a dot. */
+/**
+ * Model names are also folder names: letters, digits, dot, dash and underscore, at most 64, not starting with a dot.
+ */
 export const modelNameSchema = z
   .string()
   .regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/, "expected 1 to 64 letters, digits, dots, dashes or underscores");
 
 const threeNumbers = z.tuple([z.number(), z.number(), z.number()]);
 
-/** How pixels are prepared: shared by training and serving, so that both see the same image. */
-export const encoderInputSchema = z.object({
+/** How pixels are prepared. Training and serving share it, so that both see the same image. */
+const encoderInputSchema = z.object({
   /** Pixels. */
   width: z.int().min(1).max(4096),
   /** Pixels. */
   height: z.int().min(1).max(4096),
-  /** How an image of another shape is brought to this size. */
+  /** How an image of another size is resized to this one. */
   fit: z.enum(FITS),
   /** Per channel R, G, B of values in 0..1: the network sees (value − mean) / std. */
   mean: threeNumbers,
   std: threeNumbers.refine((s) => s.every((v) => v > 0), "expected three numbers above 0"),
 });
 
-/** Cosine similarities seen on held-back images; thresholds are calibrated from them. */
-export const scoreStatisticsSchema = z.object({
+/** Cosine similarities measured on held-back images; thresholds are calibrated from them. */
+const scoreStatisticsSchema = z.object({
   /** Two views of the same image. */
   positive: z.object({ mean: z.number(), std: z.number() }),
   /** Two different images. */
   random: z.object({ mean: z.number(), std: z.number() }),
 });
 
-/** The model whose weights a training began with; `imagesSeen` and `seconds` include its own parents. */
+/** The model whose weights a training began with; `imagesSeen` and `seconds` include those of its parent. */
 export const parentModelSchema = z.object({
   name: modelNameSchema,
   version: z.string(),
@@ -39,17 +41,17 @@ export const parentModelSchema = z.object({
 });
 
 /** What was measured after an epoch of training. */
-export const curvePointSchema = z.object({
+const curvePointSchema = z.object({
   epoch: z.number().nonnegative(),
   imagesSeen: z.int().nonnegative(),
   /** Mean contrastive loss of the epoch. */
   loss: z.number(),
-  /** Share of a sample whose nearest neighbours tell its label, where the images had labels. */
+  /** kNN accuracy on a sample, 0..1; missing where the images had no labels. */
   knn: z.number().optional(),
 });
 
-/** Measures of the model on labelled images, each a share of 1 by its name, such as `knn` and `recallAt1`. */
-export const keptEvaluationSchema = z.object({
+/** Measures of the model on labelled images by their names, such as `knn` and `recallAt1`; each 0..1. */
+const keptEvaluationSchema = z.object({
   /** Such as "CIFAR-10 test". */
   images: z.string().min(1),
   measures: z.record(z.string(), z.number()),
@@ -80,12 +82,12 @@ export const modelCardSchema = z.object({
       metrics: z.record(z.string(), z.number()),
       machine: z.string(),
       curve: z.array(curvePointSchema).optional(),
-      /** The parent model; `imagesSeen` and `seconds` above are without it. */
+      /** The parent model. Its share is not in `imagesSeen` and `seconds` above. */
       begunFrom: parentModelSchema.optional(),
     })
     .optional(),
   scores: scoreStatisticsSchema.optional(),
-  /** One of each set of images that it was measured on. */
+  /** At most one for each set of images. */
   evaluations: z.array(keptEvaluationSchema).optional(),
   /** Licence situation of the training data. */
   licence: z.string(),

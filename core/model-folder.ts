@@ -1,4 +1,4 @@
-// models/: the hand-over between offline training and the server. A model appears whole or not at all.
+// models/: where training hands models over to the server. A model appears whole or not at all.
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError, hasErrno } from "./errors.ts";
@@ -8,12 +8,14 @@ import { type KeptEvaluation, type ModelCard, modelCardSchema, modelNameSchema }
 import { packageRoot } from "./paths.ts";
 import { readRegularFile } from "./regular-file.ts";
 
-/** Beside encoder.onnx: the encoder's trainable tensors, from which another training can start. Not every model has it. */
+/**
+ * Beside encoder.onnx: the query encoder's tensors, from which another training can start. Not every model has them.
+ */
 export const WEIGHTS_FILE = "weights.safetensors";
 
-/** Bytes of model.json. */
+/** Most bytes of model.json. */
 const MAX_CARD_BYTES = 4 * 1024 * 1024;
-/** Bytes of encoder.onnx: what protobuf allows. */
+/** Most bytes of encoder.onnx: protobuf's limit. */
 const MAX_ONNX_BYTES = 2 ** 31 - 1;
 
 /** A model on disk whose card has been read; the ONNX file is checked when it is opened. */
@@ -32,11 +34,11 @@ export interface LoadedModel {
 /** The folder of models that come with the package: the default model. */
 const packagedModels = () => join(packageRoot(), "models");
 
-/** The folder that models are read from and written to where the user names none: that of the working directory. */
+/** The folder that models are read from and written to if the user names none: in the working directory. */
 export const MODELS_FOLDER = "./models";
 
 /**
- * Reads the card of `models/<name>`. A model that the folder lacks is taken from those of the package.
+ * Reads the card of `models/<name>`. A model that the folder lacks is looked up among those of the package.
  *
  * @throws AppError `model_not_found`, or `invalid_model` where the card is not one.
  */
@@ -77,7 +79,7 @@ function checkCard(json: unknown, name: string): ModelCard {
   return card.data;
 }
 
-/** Every folder that could be a model, of `modelsFolder` and of the package, by name: the model, or why it cannot be used. */
+/** All models of `modelsFolder` and of the package, sorted by name; for a folder that is no valid model, the error. */
 export async function listModels(
   modelsFolder: string,
 ): Promise<Array<{ name: string; model: Model } | { name: string; error: AppError }>> {
@@ -134,10 +136,10 @@ export function checkSha256(onnx: Uint8Array, card: ModelCard): void {
 }
 
 /**
- * Writes `models/<card.name>/` under a temporary name and renames it when it is whole and on disk.
+ * Writes `models/<card.name>/` under a temporary name and renames it when all of it is on disk.
  *
- * @throws AppError `invalid_model` where the card is not valid or has another SHA-256 than `files.onnx`; `model_exists` where the
- *   name is taken, unless `replace`.
+ * @throws AppError `invalid_model` where the card is not valid or has another SHA-256 than `files.onnx`; `model_exists`
+ *   where the name is taken, unless `replace`.
  */
 export async function writeModel(
   modelsFolder: string,
@@ -171,7 +173,7 @@ export async function writeModel(
   return readModel(modelsFolder, card.name);
 }
 
-/** Keeps an evaluation in a model's card, in place of an earlier one on the same images. */
+/** Writes an evaluation to a model's card; it replaces an earlier one on the same images. */
 export async function keepEvaluation({ card, onnxPath }: Model, evaluation: KeptEvaluation): Promise<void> {
   const others = (card.evaluations ?? []).filter(({ images }) => images !== evaluation.images);
   const changed = checkCard({ ...card, evaluations: [...others, evaluation] }, card.name);

@@ -1,4 +1,4 @@
-// Where the package's own files are, whether it runs from TypeScript sources or from dist/.
+// Paths of the package's own files, whether it runs from TypeScript sources or from dist/.
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";

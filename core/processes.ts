@@ -1,4 +1,5 @@
-// Starting our own modules in another thread or process, from TypeScript sources under tsx and from dist/ alike.
+// Starts modules of this package in a thread or process of their own, from TypeScript sources (under tsx) or from
+// dist/.
 import { type ChildProcess, type ForkOptions, fork } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -7,7 +8,7 @@ import { Worker, type WorkerOptions } from "node:worker_threads";
 /** Starts `module` (see `siblingModule`) as a worker thread. */
 export function startWorker(module: URL, options: WorkerOptions = {}): Worker {
   if (!module.pathname.endsWith(".ts")) return new Worker(module, options);
-  // Unlike a process, a worker does not get its loader by `--import`: it registers tsx itself.
+  // A worker, unlike a process, cannot get its loader by `--import`: it registers tsx itself.
   const api = new URL("esm/api/index.mjs", tsxLoader()).href;
   const code = `import { register } from ${JSON.stringify(api)}; register(); await import(${JSON.stringify(module.href)});`;
   return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), options);
@@ -21,12 +22,12 @@ export function startProcess(
   return fork(fileURLToPath(module), args, { serialization: "advanced", execArgv: loaderFlags(module), ...options });
 }
 
-/** Flags of `node` that `module` needs: tsx for TypeScript, none for JavaScript. */
+/** Flags of `node` that `module` needs: `--import` of tsx for TypeScript, none for JavaScript. */
 export function loaderFlags(module: URL): string[] {
   return module.pathname.endsWith(".ts") ? ["--import", tsxLoader()] : [];
 }
 
-/** The end of a process. Unlike `events.once` it does not reject where a message could not be sent to it. */
+/** Resolves when a process ends. Unlike `events.once` it does not reject if a message could not be sent to it. */
 export function exitOf(process: ChildProcess): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
   return new Promise((resolve) => process.once("exit", (code, signal) => resolve({ code, signal })));
 }

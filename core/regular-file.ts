@@ -1,11 +1,11 @@
-// Reading files that somebody else put there: a pipe, a device or a file without end must not hold the reader up.
+// Reads files that somebody else wrote: a pipe, a device or an endless file must not block the reader.
 import { constants, open } from "node:fs/promises";
 
 /**
- * Reads a regular file of at most `maxBytes`. Anything else is refused before it is read: opening a named pipe, for
- * one, would wait for a writer for ever.
+ * Reads a regular file of at most `maxBytes`. Anything else is refused before it is read. Opening a named pipe does not
+ * wait for a writer.
  *
- * @throws Error that says what the file is or how large; what `open` throws.
+ * @throws Error where it is not a regular file or too large, and as `open`.
  */
 export async function readRegularFile(path: string, maxBytes: number): Promise<Buffer> {
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));

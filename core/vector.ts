@@ -1,4 +1,4 @@
-// Small vector maths that training, evaluation and serving share. Vectors are Float32Array of any length.
+// Vector maths that training, evaluation and serving share. Vectors are Float32Arrays of any length.
 
 /** Inner product; the cosine similarity where both have unit norm. */
 export function dot(a: Float32Array, b: Float32Array): number {
@@ -18,7 +18,20 @@ export function normalised(a: Float32Array): Float32Array {
   return length > 0 ? a.map((v) => v / length) : a.slice();
 }
 
-/** One of the nearest: position in the searched rows and inner product. */
+/** `a` minus its mean, scaled to unit norm: the inner product of two is their correlation. Equal values give zeros. */
+export function centred(a: Float32Array): Float32Array {
+  const middle = mean(a);
+  return normalised(a.map((v) => v - middle));
+}
+
+/** Arithmetic mean; NaN of no values. */
+export function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / values.length;
+}
+
+/** A search result: index of a row and its score, such as the inner product with the query. */
 export interface Neighbour {
   readonly index: number;
   readonly score: number;

@@ -1,4 +1,4 @@
-// Any ONNX image encoder, brought to the form of ours: input `pixels` [N, 3, H, W], output `embedding` [N, D] of unit
+// Gives any ONNX image encoder the interface of ours: input `pixels` [N, 3, H, W], output `embedding` [N, D] of unit
 // norm. The graph stays as it is; nodes are put before and after it.
 import onnxProto, { type onnx } from "onnx-proto";
 import { AppError } from "./errors.ts";
@@ -12,22 +12,24 @@ export interface EncoderNames {
   readonly output?: string | undefined;
 }
 
-/** What an encoder's file says of itself. */
+/** What an encoder's file declares. */
 export interface DeclaredEncoder {
   /** Names of the input and the output that are used. */
   readonly input: string;
   readonly output: string;
-  /** Size of the input in pixels, where the file fixes it. */
+  /** Size of the input in pixels; undefined where the file leaves it open. */
   readonly size: { readonly width: number; readonly height: number } | undefined;
 }
 
-/** How an output is made one vector an image: as it is, or the mean over its positions, [N, C, …] or [N, tokens, C]. */
+/**
+ * How the output becomes one vector per image: as it is, or as the mean over positions [N, C, …] or tokens [N, T, C].
+ */
 export type Pooling = "none" | "positions" | "tokens";
 
 /**
- * Reads what an encoder's file says of itself.
+ * Reads what an encoder's file declares.
  *
- * @throws AppError `invalid_model` where the file is no encoder of images, which says what it has.
+ * @throws AppError `invalid_model` where the file is no image encoder.
  */
 export function readDeclaration(bytes: Uint8Array, name: string, names: EncoderNames = {}): DeclaredEncoder {
   const { input, output } = portsOf(decode(bytes, name), names);
@@ -46,10 +48,10 @@ export function readDeclaration(bytes: Uint8Array, name: string, names: EncoderN
 }
 
 /**
- * Wraps an encoder. Its output is pooled where that is asked for, flattened, and brought to unit norm in float32.
+ * Wraps an encoder. Its output is pooled as `pooling` says, flattened, and scaled to unit norm in float32.
  *
- * @param name For messages.
- * @throws AppError `invalid_model` where the file cannot be wrapped, which says what it has.
+ * @param name The model's name, for error messages.
+ * @throws AppError `invalid_model` where the file cannot be wrapped.
  */
 export function wrapEncoder(
   bytes: Uint8Array,
@@ -66,7 +68,7 @@ export function wrapEncoder(
   const { input, output } = portsOf(model, names);
   const before = distinct("pixels", input.name!);
   const after = distinct("embedding", output.name!);
-  // Where the graph's own name is ours already, the inner tensor gets another.
+  // If the graph uses our name already, its own tensor is renamed.
   for (const node of graph.node ?? []) {
     node.input = (node.input ?? []).map((one) => (one === input.name ? before : one === output.name ? after : one));
     node.output = (node.output ?? []).map((one) => (one === output.name ? after : one));
@@ -120,7 +122,7 @@ function expectType(value: onnx.IValueInfoProto, what: string, allowed: readonly
   );
 }
 
-/** The one that is meant. */
+/** The value of that name, or the only one if no name is given. */
 function choose(values: onnx.IValueInfoProto[], what: string, name: string | undefined): onnx.IValueInfoProto {
   const found =
     name === undefined ? (values.length === 1 ? values[0] : undefined) : values.find((v) => v.name === name);

@@ -1,5 +1,5 @@
-// The server under proof, in a process of its own: the real one, with a hold at the states of a swap, index threads that
-// can be killed, and, where a test asks for it, one of the guards removed.
+// The server under proof, in a process of its own: the real one, with a hold at the states of a swap, index threads
+// that can be killed, and, where a test asks for it, one of the guards removed.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
 import { startWorker } from "../core/processes.ts";
@@ -53,8 +53,8 @@ function pausing(catalogue: Catalogue, slow: boolean): Catalogue {
         // The swap enters `loading` as soon as it has begun; `openGeneration` pauses there.
         if (state !== "loading") await pauseAt(state, slow);
       },
-      async switchTo(id) {
-        const switched = await catalogue.swaps.switchTo(id);
+      async switchTo(id, without) {
+        const switched = await catalogue.swaps.switchTo(id, without);
         if (switched) void pauseAt("active", slow); // nothing is held: uploads wait for the new generation to answer
         return switched;
       },

@@ -1,14 +1,14 @@
 // npm run proof:swap -- [--json] [--swaps n] [--images n] [--no-kills] [--model <folder> --model <folder>]
 //
-// Continuous searches, uploads, deletes and changes of metadata through swaps and through kill -9 in every state of a swap; then the audit of
-// every acknowledged operation. Exit code 0 only where nothing was found.
+// Continuous searches, uploads, deletes and changes of metadata through swaps and through kill -9 in every state of a
+// swap; then the audit of every acknowledged operation. Exit code 0 only where nothing was found.
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { SAMPLES, sourceOf } from "../cli/demo/samples.ts";
 import { type Model, readModel } from "../core/model-folder.ts";
-import { packageRoot } from "../core/paths.ts";
 import { startCli } from "../support/run-cli.ts";
 import { writeTinyModel } from "../support/tiny-model.ts";
 import { ALL_KILLS, type Outcome, runProof } from "./run.ts";
@@ -54,9 +54,10 @@ try {
 
 async function train(models: string, name: string, seed: number): Promise<Model> {
   const flags = ["--name", name, "--seed", String(seed), "--minutes", "0.25", "--models", models];
-  const samples = join(packageRoot(), "samples", "collection");
   const run = ["--run", join(folder, `run-${name}`)];
-  const child = startCli(["train", samples, ...flags, ...run], { stdio: ["ignore", "ignore", "inherit"] });
+  const child = startCli(["train", sourceOf("collection", SAMPLES), ...flags, ...run], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   const [code] = await once(child, "exit");
   if (code !== 0) throw new Error(`Training the model "${name}" ended with exit code ${code}.`);
   return readModel(models, name);

@@ -1,5 +1,5 @@
-// Runs where moco-search is installed. npm runs every package's preinstall before any install or postinstall, so this is
-// where two dependencies are told to fetch nothing from outside the registry (docs/decisions/0008-installing.md).
+// Runs where moco-search is installed. npm runs every package's preinstall before any install or postinstall, so this
+// is where two dependencies are told to fetch nothing from outside the registry (docs/decisions/0008-installing.md).
 import { closeSync, existsSync, openSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";

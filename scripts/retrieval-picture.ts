@@ -1,4 +1,5 @@
-// docs/images/retrieval.png: queries that the model never saw, each with its nearest images, from the best found to the worst.
+// docs/images/retrieval.png: queries that the model never saw, each with its nearest images, from the best found to the
+// worst.
 //
 //   npx tsx scripts/retrieval-picture.ts --train cifar-10.tar.gz#train --test cifar-10.tar.gz#test
 

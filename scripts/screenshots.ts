@@ -69,7 +69,7 @@ try {
 /** The samples in a mixed but repeatable order, so that every screen shows some of each label. */
 async function storeSamples(): Promise<void> {
   const random = mulberry32(1);
-  const samples = (await readSamples(join(packageRoot(), "samples"), "collection"))
+  const samples = (await readSamples("collection"))
     .map((sample) => ({ sample, place: random() }))
     .sort((a, b) => a.place - b.place)
     .map(({ sample }) => sample);
@@ -85,9 +85,7 @@ async function storeSamples(): Promise<void> {
 
 /** Searches with a picture of an ankle boot that is not in the collection. */
 async function openSearch(page: Page): Promise<void> {
-  const boots = (await readSamples(join(packageRoot(), "samples"), "queries")).filter(
-    ({ label }) => label === "ankle-boot",
-  );
+  const boots = (await readSamples("queries")).filter(({ label }) => label === "ankle-boot");
   const chosen = page.waitForEvent("filechooser");
   await page.getByRole("button", { name: "Choose an image" }).click();
   await (await chosen).setFiles({ name: "boot.png", mimeType: "image/png", buffer: Buffer.from(boots[3]!.bytes) });

@@ -1,4 +1,4 @@
-// The server's configuration: options of `start`, flags of the command line and environment variables, read once.
+// The server's configuration, read once: command-line flags or options of `start`, environment variables and a file.
 import { cpus } from "node:os";
 import { z } from "zod";
 import { DEVICES } from "../core/device.ts";
@@ -29,9 +29,9 @@ export const configSchema = z
       .string()
       .regex(/^(s3|file):/, "expected s3://bucket/prefix or file:/path")
       .optional(),
-    /** Folder that models are taken from; those of the package are there too. */
+    /** Folder of the models. Those that come with the package need not be in it. */
     models: path.default(MODELS_FOLDER),
-    /** The model that a new data folder starts with, "default" where none is named; later ones are activated. */
+    /** The model that a new data folder starts with; "default" if none is named. Later models have to be activated. */
     model: modelNameSchema.optional(),
     /** Address to listen on. */
     host: z.string().min(1, "expected an address").default("127.0.0.1"),
@@ -41,7 +41,7 @@ export const configSchema = z
       .min(0, "expected 0 to 65535")
       .max(65535, "expected 0 to 65535")
       .default(3000),
-    /** Where the encoder computes; `auto`: on the platform's accelerator where it can, on the CPU otherwise. */
+    /** Where the encoder computes. `auto`: on the platform's accelerator if it can be used, otherwise on the CPU. */
     device: z.enum(["auto", ...DEVICES]).default("cpu"),
     /** Threads of one encoder run. */
     threads: count.default(() => cpus().length),
@@ -55,23 +55,27 @@ export const configSchema = z
     maxRequestBytes: count.default(256 * MEGABYTE),
     /** Image files in one request. */
     maxImages: count.default(256),
-    /** Demands API keys on loopback too, as behind a reverse proxy. Other addresses always demand them. */
+    /** Demands API keys on loopback too, for use behind a reverse proxy. On other addresses they are always demanded. */
     requireKeys: flag.default(false),
-    /** Key of the metadata that says which images belong together: a swap must not find less of them. */
-    goldenKey: z.string().min(1, "expected a key").optional(),
+    /**
+     * Metadata key that says which images belong together: a new model must find them about as well as the active one.
+     */
+    goldenKey: z.string().min(1, "expected a key").default("label"),
     /** How much the mean average precision on those images may drop in a swap, 0..1. */
     allowedDrop: number.min(0, "expected 0 to 1").max(1, "expected 0 to 1").default(0.02),
+    /** Whether swaps wait for approval before the switch, if the request that begins one does not say. */
+    review: flag.default(false),
     /** Activates each model that appears in the models folder. */
     autoActivate: flag.default(false),
     /** Requests a minute from one client where API keys are demanded; 0 for no limit. */
     rateLimit: number.int("expected a whole number").min(0, "expected 0 or more").default(6000),
     /** Number of trusted reverse proxies in front (X-Forwarded-For). */
     trustProxies: number.int("expected a whole number").min(0, "expected 0 or more").default(0),
-    /** Seconds in which a client must have sent a whole request. */
+    /** Seconds within which a client must have sent its whole request. */
     requestSeconds: number.gt(0, "expected more than 0").default(300),
-    /** Seconds in which a client must take some of the answer that waits for it. */
+    /** Seconds within which a client must read some of its answer before it is cut off. */
     readSeconds: number.gt(0, "expected more than 0").default(30),
-    /** Seconds after which a run of the encoder is taken to hang, and its process is started again. */
+    /** Seconds after which an encoder run counts as hung and its process is restarted. */
     runSeconds: number.gt(0, "expected more than 0").default(60),
     /** Seconds that requests under way get when the server stops. */
     drainSeconds: number.min(0, "expected 0 or more").default(10),
@@ -95,8 +99,8 @@ export interface ConfigFile {
 }
 
 /**
- * Options that are given go before environment variables (MOCO_SEARCH_PORT for `port`, MOCO_SEARCH_MAX_BATCH for
- * `maxBatch`), these before a file, and the file before defaults.
+ * Given options win over environment variables (MOCO_SEARCH_PORT for `port`, MOCO_SEARCH_MAX_BATCH for `maxBatch`),
+ * these over a file, and the file over the defaults.
  *
  * @throws AppError `invalid_configuration` that names every bad value and where it comes from.
  */
@@ -112,7 +116,8 @@ export function parseConfig(
       return value === undefined || value === "" ? [] : [[name, value]];
     }),
   );
-  // As text, as if it came from a flag: otherwise `true` and lists would count as numbers. Nothing after a name is no value.
+  // Values become text, as if they came from a flag: otherwise `port: true` would count as 1. A name without a value
+  // sets nothing.
   const fromFile = Object.fromEntries(
     Object.entries(file?.values ?? {}).flatMap(([name, value]) =>
       value === null ? [] : [[name, typeof value === "object" ? value : String(value)]],

@@ -21,13 +21,14 @@ import { openUploadSpace } from "./http/upload-space.ts";
 import { createLogger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createModelCatalogue } from "./models/catalogue.ts";
+import { createThreshold } from "./models/threshold.ts";
 import { type ModelWatcher, watchModels } from "./models/watcher.ts";
 import { openStorage } from "./storage/open.ts";
 import type { openSharedStorage as OpenSharedStorage } from "./storage/open-shared.ts";
 import type { Storage } from "./storage/ports.ts";
 import { createSwaps } from "./swap/swaps.ts";
 
-/** A server that answers. */
+/** A server that answers requests. */
 export interface RunningServer {
   /** Such as http://127.0.0.1:3000 */
   readonly url: string;
@@ -37,7 +38,7 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-/** Bytes of answers that wait for clients to read them. */
+/** Most bytes of answers that wait for clients to read them. */
 const MAX_UNREAD_BYTES = 128 * 1024 * 1024;
 
 /** Its drivers are loaded only where it is asked for. */
@@ -50,10 +51,10 @@ const PARTS = { openStorage, openSharedStorage, createGenerations, openGeneratio
 export type Parts = typeof PARTS;
 
 /**
- * Starts the server and returns once it can answer: the active model is loaded and its index filled. Meanwhile
- * `/livez` and `/readyz` answer already.
+ * Starts the server and returns once it can answer: the active model is loaded and its index filled. Until then
+ * `/livez` answers 200 and `/readyz` 503.
  *
- * @throws AppError `invalid_configuration`, or why the model cannot be opened; then nothing is left running.
+ * @throws AppError `invalid_configuration`, or why the model cannot be opened; nothing is left running then.
  */
 export async function start(options: Options = {}, replaced: Partial<Parts> = {}): Promise<RunningServer> {
   const parts = { ...PARTS, ...replaced };
@@ -88,6 +89,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     generations,
     modelsFolder: config.models,
     gate: config,
+    review: config.review,
     open,
     cluster: member,
     logger,
@@ -99,6 +101,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     models: createModelCatalogue(config.models, {
       generations,
       swaps,
+      threshold: createThreshold({ generations, catalogue }),
       appearedAt: (card) => watcher?.appearedAt(card),
     }),
     swaps,
@@ -112,7 +115,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     trustProxies: config.trustProxies,
     logger,
   });
-  // A client that sends too slowly is cut off; Node looks for such clients this often.
+  // Node cuts off clients that send too slowly, and looks for them once a second.
   const connections = createConnections({ readSeconds: config.readSeconds, maxUnreadBytes: MAX_UNREAD_BYTES });
   const server = createServer({ connectionsCheckingInterval: 1000 }, connections.oneAtATime(app));
   connections.guard(server);
@@ -175,7 +178,7 @@ const keysMissing = ({ host, data, database }: Config) => {
   );
 };
 
-/** The generation that was active last, or in a new data folder one of the model that is asked for. */
+/** The generation that was active last; in a new data folder, a first one of the configured model. */
 async function firstGeneration(storage: Storage, { models, model }: Config, logger: Logger): Promise<GenerationRecord> {
   const { generations } = storage.catalogue;
   const active = await generations.inState("active");
@@ -188,7 +191,7 @@ async function firstGeneration(storage: Storage, { models, model }: Config, logg
   return generations.addFirst(found.card);
 }
 
-/** The model of a data folder only changes by a swap: warns where the start asks for another one. */
+/** The model of a data folder changes only by a swap: warns where the configuration names another one. */
 async function warnOfOther({ card }: GenerationRecord, models: string, model: string, logger: Logger): Promise<void> {
   const asked = await readModel(models, model).catch(() => undefined);
   if (asked && encoderKey(asked.card) === encoderKey(card)) return;
@@ -222,7 +225,7 @@ async function listen(server: Server, { port, host }: Config): Promise<void> {
   }
 }
 
-/** Takes no new connections, waits for requests under way, and cuts what is left after `seconds`. */
+/** Takes no new connections, waits for requests under way, and after `seconds` closes those that are left. */
 async function drain(server: Server, seconds: number): Promise<void> {
   if (!server.listening) return;
   const closed = once(server, "close");

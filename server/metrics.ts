@@ -1,7 +1,7 @@
 // Prometheus metrics of the server.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
-/** Where the time of a request goes. */
+/** What the time of a request is spent on. */
 export type Stage = "decode" | "queue" | "encode" | "search";
 
 /** Measures that the server records while it works. */
@@ -14,13 +14,13 @@ export interface Metrics {
   readonly contentType: string;
 }
 
-/** Values that are read whenever the metrics are. */
+/** Values that are read each time the metrics are. */
 export interface Gauges {
   /** Number of the active generation; undefined before the first. */
   readonly generation: () => number | undefined;
   readonly images: () => Promise<number>;
   readonly contents: () => Promise<number>;
-  /** Images on their way to an embedding. */
+  /** Images that are being decoded, queued or embedded. */
   readonly waiting: () => number;
   readonly ready: () => boolean;
   /** Servers of the storage that answer. */

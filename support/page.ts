@@ -36,7 +36,11 @@ export interface PageTest {
   close(): Promise<void>;
 }
 
-/** @param parts Of the first server. */
+/**
+ * The model "other" finds less than "default" and may be activated all the same.
+ *
+ * @param parts Of the first server.
+ */
 export async function preparePage(parts?: Partial<Parts>): Promise<PageTest> {
   const { folder, remove } = await temporaryFolder();
   const models = join(folder, "models");
@@ -45,7 +49,10 @@ export async function preparePage(parts?: Partial<Parts>): Promise<PageTest> {
   let folders = 0;
   const newData = () => join(folder, `data-${++folders}`);
   const startServer: PageTest["startServer"] = (options = {}, given = {}) =>
-    start({ data: newData(), models, port: 0, threads: 1, maxBatch: 8, logLevel: "silent", ...options }, given);
+    start(
+      { data: newData(), models, port: 0, threads: 1, maxBatch: 8, allowedDrop: 1, logLevel: "silent", ...options },
+      given,
+    );
   const server = await startServer({}, parts);
   const samples = await pageSamples();
   await storeSamples(server.url, samples);
@@ -66,7 +73,7 @@ export async function preparePage(parts?: Partial<Parts>): Promise<PageTest> {
 
 /** A hundred of the sample images, ten of each label. */
 async function pageSamples(): Promise<Sample[]> {
-  const all = await readSamples(join(packageRoot(), "samples"), "collection");
+  const all = await readSamples("collection");
   return all
     .filter((_, i) => i % 20 === 0)
     .map(({ name, label, bytes }) => ({

@@ -1,4 +1,5 @@
 // Image files for tests, made when they are needed.
+import { crc32, deflateSync } from "node:zlib";
 import sharp, { type Sharp } from "sharp";
 import { mulberry32 } from "./tiny-model.ts";
 
@@ -13,4 +14,26 @@ export function picture(seed: number, { width = 64, height = 48 }: { width?: num
 /** {@link picture} as a PNG file. */
 export function png(seed: number, size?: { width?: number; height?: number }): Promise<Buffer> {
   return picture(seed, size).png().toBuffer();
+}
+
+/** A PNG file of one row of black pixels whose header claims another size. */
+export function pngWithHeader(width: number, height: number): Buffer {
+  const chunk = (type: string, data: Uint8Array) => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const framed = Buffer.alloc(body.length + 8);
+    framed.writeUInt32BE(data.length);
+    body.copy(framed, 4);
+    framed.writeUInt32BE(crc32(body), body.length + 4);
+    return framed;
+  };
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 2, 0, 0, 0], 8);
+  return Buffer.concat([
+    Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
+    chunk("IHDR", header),
+    chunk("IDAT", deflateSync(new Uint8Array(1 + width * 3))),
+    chunk("IEND", new Uint8Array(0)),
+  ]);
 }

@@ -6,10 +6,16 @@ import { fileURLToPath } from "node:url";
 import { packageRoot, siblingModule } from "../core/paths.ts";
 import { loaderFlags } from "../core/processes.ts";
 
-/** Starts `moco-search` with arguments: the TypeScript source under tsx, or the compiled one, as this module is. */
-export function startCli(args: readonly string[], options: SpawnOptions = {}): ChildProcess {
+/** `moco-search` with arguments, as a program and what it is given: the TypeScript source under tsx, or the compiled one. */
+export function cliCommand(args: readonly string[]): [string, ...string[]] {
   const main = siblingModule(import.meta.url, "../cli/main");
-  return spawn(process.execPath, [...loaderFlags(main), fileURLToPath(main), ...args], options);
+  return [process.execPath, ...loaderFlags(main), fileURLToPath(main), ...args];
+}
+
+/** Starts `moco-search` with arguments. */
+export function startCli(args: readonly string[], options: SpawnOptions = {}): ChildProcess {
+  const [program, ...all] = cliCommand(args);
+  return spawn(program, all, options);
 }
 
 /** How a command ended. */

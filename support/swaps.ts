@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { hasEnded, type SwapState, type SwapView } from "../server/domain/swap.ts";
+import { awaitsApproval, hasEnded, type SwapState, type SwapView } from "../server/domain/swap.ts";
 import type { TestServer } from "./test-server.ts";
 
 /**
@@ -18,7 +18,18 @@ export async function untilEnded<T extends { readonly state: string }>(
     const swap = await read();
     if (swap && hasEnded({ state: swap.state as SwapState })) return swap;
     if (Date.now() > deadline) throw new Error(`The swap does not end; it is ${swap?.state}.`);
-    await sleep(20);
+    await sleep(50);
+  }
+}
+
+/** Waits until a swap is ready and waits for approval. */
+export async function swapInReview(server: TestServer, id: string, timeout = 60_000): Promise<SwapView> {
+  const deadline = Date.now() + timeout;
+  for (;;) {
+    const swap: SwapView = (await server.http.get(`/v1/swaps/${id}`).expect(200)).body;
+    if (awaitsApproval(swap)) return swap;
+    if (hasEnded(swap) || Date.now() > deadline) throw new Error(`The swap does not wait; it is ${swap.state}.`);
+    await sleep(50);
   }
 }
 

@@ -1,4 +1,5 @@
-// A training in a process of its own, to be killed: `process.argv[2]` is the folder. Sends the number of each step done.
+// A training in a process of its own, to be killed. `process.argv[2]` is its folder. Sends the number of each step
+// that is done.
 import { join } from "node:path";
 import { train } from "../training/train.ts";
 import { tinyTraining } from "./tiny-training.ts";

@@ -1,8 +1,9 @@
-// moco-search/training: train an encoder, publish it, begin from another, measure it. The command line uses nothing else
-// of this folder.
+// moco-search/training: train an encoder, publish it, begin from another, measure it. The command line uses nothing
+// else of this folder.
 
 export { type AblateOptions, ablate, type Outcome } from "./ablate/ablate.ts";
 export { ablationPage, ablationTable } from "./ablate/page.ts";
+export { type Axis, type SweepOptions, type SweepOutcome, sweep, sweepTable } from "./ablate/sweep.ts";
 export { ABLATIONS, type Ablation } from "./ablate/variants.ts";
 export { type Budget, RECIPE_NAMES, type RecipeName } from "./config/recipes.ts";
 export { MECHANISMS, type TrainingConfig } from "./config/schema.ts";

@@ -2,7 +2,9 @@
 //
 //   moco-search train photos/ --name photos --minutes 1        (one minute on the CPU)
 //
-// From a program: `await train({ images: ["photos/"], name: "photos", modelsFolder: "models", runFolder: "runs/photos" })`.
+// From a program:
+//
+//   await train({ images: ["photos/"], name: "photos", modelsFolder: "models", runFolder: "runs/photos" })
 import { mkdir } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
@@ -21,6 +23,7 @@ import type { TrainEvent } from "./run/events.ts";
 import type { StepMetrics } from "./run/log.ts";
 import { createPace } from "./run/pace.ts";
 import { type PrepareOptions, prepare } from "./run/prepare.ts";
+import { teacherEmbeddings } from "./run/teacher.ts";
 import { watchRun } from "./run/watch.ts";
 
 // --- Options and outcome ---------------------------------------------------------------------------------------------
@@ -46,14 +49,20 @@ export interface TrainOptions extends PrepareOptions, ExportOptions {
   readonly threads?: number;
   /** Caches which forms of convolutions are fastest here. @default none: the forms that are fastest on most machines */
   readonly tuningFile?: string;
-  /** Compute cheap activations again for the backward pass instead of keeping them: less memory, the same values. @default false */
+  /**
+   * Compute cheap activations again for the backward pass instead of keeping them: less memory, the same values.
+   *
+   * @default false
+   */
   readonly recompute?: boolean;
   /** Stops the run after the current step: a checkpoint is written, no model. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
 }
 
-/** The outcome of a run. Where its signal stopped it there is no model, and before the first step there are no metrics. */
+/**
+ * The outcome of a run. Where its signal stopped it there is no model, and before the first step there are no metrics.
+ */
 export type TrainResult = { readonly checkpoint: string } & (
   | { readonly model: Model; readonly metrics: StepMetrics }
   | { readonly model: undefined; readonly metrics: StepMetrics | undefined }
@@ -64,8 +73,8 @@ export type TrainResult = { readonly checkpoint: string } & (
 /**
  * Trains an encoder and writes `models/<name>/`.
  *
- * @throws AppError `invalid_dataset`, `invalid_configuration`, `invalid_checkpoint`, `model_exists`, `storage_full`, or `invalid_model`
- *   where the loss is no longer a number or the export does not agree with the trained encoder.
+ * @throws AppError `invalid_dataset`, `invalid_configuration`, `invalid_checkpoint`, `model_exists`, `storage_full`, or
+ *   `invalid_model` where the loss is no longer a number or the export does not agree with the trained encoder.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const opened: Closeable[] = [];
@@ -98,14 +107,23 @@ async function run(options: TrainOptions, opened: Closeable[]): Promise<TrainRes
   opened.push(dataset);
   const images = collectionOf(options.images, dataset);
   if (resumed) checkSameCollection(resumed.images, images);
+  if (config.teacher && config.teacher.sha256 !== options.teacher?.card.sha256) throw otherTeacher(config.teacher.name);
   const parent = resumed ? resumed.parent : options.init?.parent;
   await mkdir(runFolder, { recursive: true });
   await replaceFile(join(runFolder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   onEvent({ kind: "starting", config, reasons, dataset });
 
+  const teacher =
+    options.teacher && config.teacher
+      ? await teacherEmbeddings(options.teacher, {
+          ...{ runFolder, collection: images, dataset, threads },
+          onProgress: (done, total) => onEvent({ kind: "teaching", done, total }),
+        })
+      : undefined;
+
   // The step, its batches, and what watches over them
   const { graph, dictionary, forms, tensors } = await compileStep(config, {
-    ...{ resumed, init: options.init, tuningFile: options.tuningFile, recompute: options.recompute },
+    ...{ resumed, init: options.init, teacher, tuningFile: options.tuningFile, recompute: options.recompute },
     ...{ images: dataset.count, providers: providersOf(device), threads },
     onTuning: (shapes) => onEvent({ kind: "tuning", shapes }),
   });
@@ -161,6 +179,12 @@ async function run(options: TrainOptions, opened: Closeable[]): Promise<TrainRes
   const model = await publish({ ...options, ...trained, threads });
   return { model, metrics, checkpoint: checkpointPath };
 }
+
+const otherTeacher = (name: string) =>
+  new AppError(
+    "invalid_configuration",
+    `Expected the teacher ${JSON.stringify(name)} that the run began with: --teacher ${name}.`,
+  );
 
 function diverged(step: number, checkpoint: string | undefined): AppError {
   const kept = checkpoint ? ` The last checkpoint, ${checkpoint}, is from before that.` : "";

@@ -1,8 +1,8 @@
-// The server's HTTP interface as this page uses it.
+// The page's client of the server's HTTP interface.
 
 const KEY = "moco-search-key";
 
-/** An answer that is not a success, in the server's own words. */
+/** An error that the server answered, or that it did not answer. */
 export class ProblemError extends Error {
   /** @param {{ code: string, status: number, title: string, detail?: string, retryAfter?: number }} problem */
   constructor({ code, status, title, detail, retryAfter }) {
@@ -11,7 +11,7 @@ export class ProblemError extends Error {
     this.code = code;
     this.status = status;
     this.title = title;
-    /** Seconds after which trying again makes sense. */
+    /** Seconds after which to try again; undefined if trying again makes no sense. */
     this.retryAfter = retryAfter;
   }
 }
@@ -21,9 +21,10 @@ export class ProblemError extends Error {
  *
  * @param {object} hooks
  * @param {(about: { refused: boolean }) => Promise<string | undefined>} hooks.askForKey Asks the user for an API key;
- *   `refused`: the one before was not accepted.
- * @param {(answer: any) => void} hooks.answered Told every JSON answer; those of searches name generation and model.
- * @param {(problem: ProblemError) => void} hooks.failed Told every failure.
+ *   `refused`: the previous one was not accepted.
+ * @param {(answer: any) => void} hooks.answered Called with every JSON answer; those of searches name generation and
+ *   model.
+ * @param {(problem: ProblemError) => void} hooks.failed Called with every failure.
  */
 export function createApi({ askForKey, answered, failed }) {
   let asking;
@@ -82,7 +83,7 @@ export function createApi({ askForKey, answered, failed }) {
     get: (path, options) => call("GET", path, options),
     post: (path, options) => call("POST", path, options),
     delete: (path, options) => call("DELETE", path, options),
-    /** The answers of a stream of server-sent events, one by one; fetched, as EventSource cannot send a key. */
+    /** Yields the data of server-sent events. Uses fetch, as EventSource cannot send a key. */
     async *events(path) {
       const { body } = await told("GET", path);
       const reader = body.pipeThrough(new TextDecoderStream()).getReader();

@@ -1,9 +1,9 @@
-// A search as the server takes it: a stored image or an image file, with the examples that matches should be like and unlike.
+// Sends a search: by a stored image or an image file, with examples that matches should be like and unlike.
 
 /**
  * @typedef {object} Question
  * @property {{ id?: string, file?: Blob }} query A stored image or an image file.
- * @property {(() => Promise<Blob>) | undefined} part Crops the part of the query that is meant; undefined for all of it.
+ * @property {(() => Promise<Blob>) | undefined} part Crops the chosen part of the query; undefined for the whole image.
  * @property {number} k
  * @property {object | undefined} filter
  * @property {string[]} more Ids of examples of "more like".

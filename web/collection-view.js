@@ -1,4 +1,4 @@
-// The collection: add, browse, delete.
+// The view of the collection: add, browse and delete images.
 import { createDeletions } from "./deletions.js";
 import { button, count, el, notice } from "./dom.js";
 import { showDuplicates } from "./duplicates.js";
@@ -12,7 +12,7 @@ export function createCollectionView({ api, toast }) {
   let cursor;
   let loading = false;
   let isStale = true;
-  /** Ids in the grid: an upload shows its images itself, and the next page may bring them again. */
+  /** Ids in the grid. An upload adds its images to it, and a later page may bring them again. */
   const ids = new Set();
 
   const grid = el("ul", { class: "grid small", "aria-label": "Stored images" });
@@ -55,7 +55,7 @@ export function createCollectionView({ api, toast }) {
 
   new IntersectionObserver(([entry]) => entry.isIntersecting && load(), { rootMargin: "800px" }).observe(more);
 
-  /** A button that takes an image, and all its tiles, off the page; the server learns of it when undo is over. */
+  /** A button that hides all tiles of an image; the server deletes it once it can no longer be undone. */
   const deleteButton = (image, item) => {
     const name = nameOf(image.metadata ?? {});
     const remove = () => {
@@ -106,7 +106,7 @@ export function createCollectionView({ api, toast }) {
       more.hidden = !cursor;
       loading = false;
       describe();
-      // Where the page is still short the observer has nothing new to tell.
+      // On a page that is still short, the observer does not fire again.
       if (cursor && more.getBoundingClientRect().top < window.innerHeight + 800 && element.isConnected) void load();
     } catch (error) {
       const again = button("Try again", () => load(), { kind: "primary" });
@@ -148,7 +148,7 @@ export function createCollectionView({ api, toast }) {
       isStale = false;
     },
     hide() {
-      isStale = ids.size <= PAGE; // a long way that someone has scrolled is kept
+      isStale = ids.size <= PAGE; // someone who has scrolled far keeps their place
     },
   };
 }

@@ -1,9 +1,9 @@
-// What the gate found when it compared two models: the same queries before and after, side by side.
+// The gate's comparison of two models: the same queries before and after, side by side.
 import { el } from "./dom.js";
 import { formatScore } from "./scores.js";
 import { thumbnail } from "./tile.js";
 
-/** Queries shown at most, of those that the gate keeps. */
+/** Most queries shown of those in the report. */
 const QUERIES = 6;
 
 /**

@@ -1,9 +1,9 @@
-// The curves of a training as its model card keeps them.
+// The training curves of a model card.
 import { el, svg } from "./dom.js";
 
 const [WIDTH, HEIGHT] = [240, 48];
 
-/** Loss and kNN accuracy of a card's curve, each on its own scale; nothing where fewer than two were measured. */
+/** Charts of loss and kNN accuracy, each on its own scale; one with fewer than two points is left out. */
 export function trainingCurves(curve = []) {
   const loss = curve.map((point) => point.loss);
   const knn = curve.flatMap((point) => point.knn ?? []);

@@ -1,11 +1,11 @@
-// Deleting with a way back: the server is only told when the time to undo is over, or when the page is left.
+// Deletions that can be undone: the server deletes only when the time to undo is over or the page is left.
 
 /**
  * @param {object} options
- * @param {(id: string, error: Error) => void} options.failed Called where the server did not delete.
+ * @param {(id: string, error: Error) => void} options.failed Called if the server did not delete the image.
  */
 export function createDeletions({ api, toast, failed }) {
-  /** Images whose time to undo runs: id → what closes their message. */
+  /** Images that can still be brought back: id → a function that closes their message. */
   const waiting = new Map();
 
   const tell = async (id, options) => {
@@ -25,9 +25,9 @@ export function createDeletions({ api, toast, failed }) {
   });
 
   return {
-    /** True for an image that is on its way out. */
+    /** True for an image that is being deleted. */
     has: (id) => waiting.has(id),
-    /** @param {() => void} undone Called where the user wants it back. */
+    /** @param {() => void} undone Called if the user undoes the deletion. */
     begin(id, name, undone) {
       const undo = () => {
         waiting.delete(id);

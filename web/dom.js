@@ -1,11 +1,11 @@
-// Making elements. Nothing here takes HTML as text, so nothing that a user stored can become a script.
+// Makes elements. Nothing here takes HTML as text, so no stored metadata can become a script.
 
 /**
  * Makes an element.
  *
  * @param {string} tag
- * @param {Record<string, any>} properties `class`, `role` and names with a dash are attributes, `on…` listeners, the
- *   rest properties; undefined is left out.
+ * @param {Record<string, any>} properties `class`, `role` and names with a dash become attributes, `on…` listeners, all
+ *   others properties. Undefined values are left out.
  * @param {...(Node | string | undefined | null | false)} children
  */
 export function el(tag, properties = {}, ...children) {
@@ -28,14 +28,14 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A button with a visible name, or with `icon` and the name for screen readers and as a tooltip. */
+/** A button with a visible name; with `icon`, the name is for screen readers and the tooltip. */
 export function button(name, onclick, { kind = "", icon, ...properties } = {}) {
   const label = icon ? { "aria-label": name, title: name } : {};
   const classes = [kind, icon ? "icon" : ""].join(" ").trim();
   return el("button", { type: "button", class: classes || undefined, onclick, ...label, ...properties }, icon ?? name);
 }
 
-/** A message with what to do about it. */
+/** A message with buttons or links for what to do about it. */
 export function notice(title, text, ...actions) {
   return el(
     "div",
@@ -46,7 +46,7 @@ export function notice(title, text, ...actions) {
   );
 }
 
-/** 1234567 → "1,234,567" as the reader's language writes it; nouns agree. */
+/** A number in the reader's locale with its noun: 1, "image" → "1 image"; 1234, "image" → "1,234 images". */
 export function count(number, one, many = `${one}s`) {
   return `${number.toLocaleString()} ${number === 1 ? one : many}`;
 }

@@ -2,7 +2,7 @@
 import { button, count, el, notice } from "./dom.js";
 import { tile } from "./tile.js";
 
-/** Groups shown at most. */
+/** Most groups shown, and most images of a group. */
 const SHOWN = 50;
 
 /**

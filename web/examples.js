@@ -1,4 +1,4 @@
-// The examples of "more like these, less like those": which are chosen, and where they are shown and taken away.
+// The chosen examples of "more like" and "less like", and the panel that shows and removes them.
 import { button, count, el } from "./dom.js";
 import { thumbnail } from "./tile.js";
 
@@ -33,7 +33,7 @@ export function createExamples(api, changed) {
     element.replaceChildren(...groups, el("p", { class: "hint" }, count(number, "example"), " moved the query."));
   };
 
-  /** A button that takes a match as an example, or not any more. */
+  /** A button that adds a match to the examples or removes it. */
   const toggle = (match, chosen, others, name, icon) => {
     const press = () => {
       others.delete(match.id);
@@ -51,7 +51,7 @@ export function createExamples(api, changed) {
       toggle(match, more, less, "More like this", "+"),
       toggle(match, less, more, "Less like this", "−"),
     ],
-    /** Ids. */
+    /** The ids of the examples. */
     chosen: () => ({ more: [...more.keys()], less: [...less.keys()] }),
     clear() {
       for (const chosen of [more, less]) chosen.clear();

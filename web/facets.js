@@ -1,7 +1,7 @@
-// A filter by metadata: the values that occur among the matches, to switch on. The server applies it to all images.
+// A filter by metadata: check boxes for the values among the matches. The server applies it to all images.
 import { el } from "./dom.js";
 
-/** A field with more different values than this is not worth buttons. */
+/** A field with more distinct values than this gets no check boxes. */
 const MOST_VALUES = 16;
 
 /**
@@ -23,12 +23,12 @@ export function createFacets(changed) {
 
   return {
     element,
-    /** What is chosen, as the server's filter: for each field in use, one of its chosen values. */
+    /** The server's filter for what is chosen: each field must have one of its chosen values. */
     filter() {
       const conditions = [...chosen].map(([field, values]) => ({ field, in: [...values] }));
       return conditions.length > 0 ? { and: conditions } : undefined;
     },
-    /** Takes the metadata of an answer that was not filtered. */
+    /** Shows the values in the metadata of an unfiltered answer. */
     show(all) {
       const counted = countValues(all);
       const groups = [...counted].filter(([, values]) => values.size >= 2 && values.size <= MOST_VALUES);
@@ -65,7 +65,7 @@ export function createFacets(changed) {
   };
 }
 
-/** Field → value → how often, of what is neither list nor object. */
+/** Counts: field → value → how often; lists, objects and long values are left out. */
 function countValues(all) {
   const counted = new Map();
   for (const metadata of all) {

@@ -1,10 +1,10 @@
-// Images from outside the page: dropped anywhere, pasted, or picked.
+// Images that the user gives: dropped anywhere, pasted, or picked.
 import { el } from "./dom.js";
 
-/** What a file picker offers. */
+/** Media types that a file picker offers. */
 const ACCEPT = "image/jpeg,image/png,image/webp,image/avif,image/tiff,image/gif";
 
-/** Lets the user pick images; resolves when they have, with none where they gave up. */
+/** Lets the user pick images. Resolves with them, or with none if the user cancels. */
 export function pickImages({ multiple = false, folder = false } = {}) {
   return new Promise((resolve) => {
     const input = el("input", { type: "file", accept: ACCEPT, multiple, webkitdirectory: folder });
@@ -15,7 +15,7 @@ export function pickImages({ multiple = false, folder = false } = {}) {
 }
 
 /**
- * Takes what is dropped anywhere or pasted.
+ * Calls `given` with images that are dropped anywhere or pasted.
  *
  * @param {{ overlay: HTMLElement, hint: () => string, given: (files: File[]) => void }} options
  */
@@ -48,12 +48,12 @@ export function onImagesGiven({ overlay, hint, given }) {
   });
 }
 
-/** Some systems give TIFF and AVIF files no type; the server looks at the bytes anyway. */
+/** The name counts too, as some systems give TIFF and AVIF files no type. The server looks at the bytes anyway. */
 function isImage({ type, name }) {
   return type.startsWith("image/") || /\.(jpe?g|png|webp|avif|tiff?|gif)$/i.test(name);
 }
 
-/** Every file below a dropped folder, each with the path that the picker of folders gives too. */
+/** All files below a dropped folder, each with its `webkitRelativePath`, as the folder picker sets it. */
 async function filesBelow(entry, path = "") {
   if (!entry) return [];
   if (entry.isFile) {

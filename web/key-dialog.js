@@ -1,7 +1,7 @@
-// Asks for the API key of a server that wants one.
+// Asks the user for an API key.
 import { button, el } from "./dom.js";
 
-/** Resolves with what the user typed, or undefined where they gave up. The key is kept until the tab is closed. */
+/** Resolves with the key that the user typed, or undefined if they cancelled. */
 export function askForKey({ refused = false } = {}) {
   return new Promise((resolve) => {
     const input = el("input", { type: "password", autocomplete: "off", required: true, id: "key" });

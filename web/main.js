@@ -1,4 +1,4 @@
-// The page: which view is shown, and what all of them share.
+// The page: shows the view that the address names, and makes what all views share.
 import { createApi } from "./api.js";
 import { createCollectionView } from "./collection-view.js";
 import { onImagesGiven } from "./given-images.js";
@@ -42,7 +42,7 @@ let shown;
 
 function show() {
   const [, name, query] = /^#\/(\w+)(?:\?(.*))?$/.exec(location.hash) ?? [];
-  if (location.hash && !name) return; // a place on the page
+  if (location.hash && !name) return; // an anchor on the page
   const view = Object.hasOwn(views, name ?? "search") ? (name ?? "search") : "search";
   if (shown !== view) {
     if (shown) views[shown].hide?.();

@@ -1,4 +1,4 @@
-// Points on a plane, drawn: dots, and in the place of some of them thumbnails, more of them the closer one looks.
+// Draws points on a plane: dots, and thumbnails in place of some of them; the closer the zoom, the more thumbnails.
 import { el } from "./dom.js";
 import { listenOnPlane } from "./plane-input.js";
 import { pickSpaced } from "./spacing.js";
@@ -22,7 +22,7 @@ export function createMapCanvas({ api, opened, pointed }) {
   /** @type {Point[]} */
   let points = [];
   let colourOf = () => -1;
-  // Where the plane is: the screen's x is view.x + point.x × view.scale.
+  // The visible part: a point's x on the screen is view.x + point.x × view.scale.
   let view = { x: 0, y: 0, scale: 1 };
   let drawing = false;
   /** Id → image, loading or loaded. */
@@ -55,7 +55,7 @@ export function createMapCanvas({ api, opened, pointed }) {
     return image;
   };
 
-  /** A colour of the style sheet as the canvas takes it: of the light scheme or the dark one. */
+  /** Resolves a colour of the style sheet, light or dark, to one that the canvas takes. */
   const resolveColour = (property) => {
     canvas.style.color = `var(${property})`;
     return getComputedStyle(canvas).color;
@@ -151,7 +151,7 @@ export function createMapCanvas({ api, opened, pointed }) {
     redraw();
   };
 
-  /** Zooms and keeps what is at a place of the screen where it is. */
+  /** Zooms about a place of the screen, which stays where it is. */
   const zoomAt = (factor, x, y) => {
     const side = Math.min(canvas.clientWidth, canvas.clientHeight);
     const scale = Math.max(side * FARTHEST, Math.min(side * CLOSEST, view.scale * factor));

@@ -1,10 +1,10 @@
-// The map: the collection on a plane, what is similar close together.
+// The map: the collection on a plane, similar images close together.
 import { button, count, el, notice } from "./dom.js";
 import { createMapCanvas } from "./map-canvas.js";
 import { emptyCollection } from "./start-screen.js";
 import { nameOf, thumbnail } from "./tile.js";
 
-/** A field with more different values than this is no help as colours. */
+/** A field with more distinct values than this is not offered as colours. */
 const MOST_COLOURS = 12;
 
 export function createMapView({ api, go, status }) {
@@ -65,7 +65,7 @@ export function createMapView({ api, go, status }) {
     }
   }
 
-  /** Fields with a few values each can be shown as colours. */
+  /** Offers the fields that can be shown as colours. */
   const offerFields = () => {
     const values = new Map();
     for (const { metadata } of points) {

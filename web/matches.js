@@ -1,4 +1,4 @@
-// The matches of a search: a grid, what is said about it, and what is said where it is empty.
+// The matches of a search: a grid with a summary, or a message if it is empty.
 import { button, el, notice } from "./dom.js";
 import { calibrate } from "./scores.js";
 import { tile } from "./tile.js";
@@ -27,7 +27,7 @@ export function createMatches({ api, threshold, facets, examples }, { again, mor
     el("div", { class: "more" }, showMore),
   );
 
-  /** Shows what passes the threshold. */
+  /** Shows the matches that pass the threshold. */
   function render() {
     const { matches, milliseconds, generation, model } = answer;
     const shown = matches.filter(({ score }) => score >= threshold.value() - 1e-6);

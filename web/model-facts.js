@@ -1,10 +1,10 @@
-// What a model card says, for people.
+// Lists the facts of a model card.
 import { count, el } from "./dom.js";
 
-/** Measures of an evaluation, as the field writes them. */
+/** The usual names of the measures of an evaluation. */
 const MEASURES = { knn: "kNN", linear: "linear", recallAt1: "recall@1", recallAt10: "recall@10", mAP: "mAP" };
 
-/** A model card's facts for people. */
+/** A model card's facts as a description list. */
 export function factList({ training, dimensions, parameters, architecture, input, scores, evaluations, licence }) {
   const percent = (value) => `${(value * 100).toFixed(1)} %`;
   const minutes = (seconds) =>
@@ -41,12 +41,12 @@ export function factList({ training, dimensions, parameters, architecture, input
 
 /** "exportDifference" → "Export difference" */
 function metricName(name) {
-  if (name === "accuracy") return "Key found first"; // of the query's own key among all negatives
+  if (name === "accuracy") return "Key found first"; // the share of queries whose own key scores above every negative
   const words = name.replaceAll(/([a-z])([A-Z0-9])/g, "$1 $2").toLowerCase();
   return words[0].toUpperCase() + words.slice(1);
 }
 
-/** Versions that are dates are shown as such. */
+/** A version; one that is a date is shown in the reader's locale. */
 export function formatVersion(version) {
   const date = /^\d{4}-\d\d-\d\dT/.test(version) ? new Date(version) : undefined;
   return date ? date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }) : version;

@@ -1,11 +1,11 @@
-// Models: what there is, what answers, and how it is replaced.
+// The view of the models: lists them, shows which answers, and activates another.
 import { showComparison } from "./comparison.js";
 import { trainingCurves } from "./curve.js";
 import { button, el, notice } from "./dom.js";
 import { factList, formatVersion, recipeList } from "./model-facts.js";
-import { isOver, swapPanel } from "./swap-panel.js";
+import { awaitsApproval, isOver, swapPanel } from "./swap-panel.js";
 
-/** Before a stream of events that broke off is asked for again, in milliseconds. */
+/** Milliseconds before a broken stream of events is opened again. */
 const RETRY = 1000;
 
 export function createModelsView({ api, toast, status }) {
@@ -33,7 +33,7 @@ export function createModelsView({ api, toast, status }) {
     message,
     cards,
   );
-  /** Id of the swap that is shown; its address lasts over a reload. */
+  /** Id of the swap that is shown. It is in the address, so that a reload shows it again. */
   let shown;
 
   status.onChange(() => element.isConnected && void load());
@@ -80,8 +80,11 @@ export function createModelsView({ api, toast, status }) {
     shown = swap.id;
     setAddress(`#/models?swap=${encodeURIComponent(swap.id)}`);
     comparison.replaceChildren();
+    const ask = (what) => () => api.post(`${addressOf(swap.id)}/${what}`).catch((error) => toast(error.message));
     const panel = swapPanel({
-      cancel: () => api.post(`${addressOf(swap.id)}/cancel`).catch((error) => toast(error.message)),
+      cancel: ask("cancel"),
+      approve: ask("approve"),
+      discard: ask("discard"),
       close() {
         for (const place of [swapPlace, comparison]) place.replaceChildren();
         setAddress("#/models");
@@ -91,11 +94,12 @@ export function createModelsView({ api, toast, status }) {
     panel.show(swap);
     let latest = swap;
     while (!isOver(latest) && shown === swap.id) {
-      // A server that restarts goes on with the swap: it is asked until it answers.
+      // A server that restarts continues the swap: ask until it answers.
       try {
         for await (const next of api.events(`${addressOf(swap.id)}/events`)) {
           latest = next;
           panel.show(latest);
+          if (awaitsApproval(latest) && !comparison.hasChildNodes()) compare(latest, await load());
         }
       } catch (error) {
         if (error.code === "swap_not_found") return;
@@ -103,17 +107,22 @@ export function createModelsView({ api, toast, status }) {
       if (!isOver(latest)) await new Promise((resolve) => setTimeout(resolve, RETRY));
     }
     const answer = await load();
-    const found = latest.report?.comparison;
-    if (!found || shown !== swap.id) return;
+    if (shown === swap.id) compare(latest, answer);
+  };
+
+  /** Shows the gate's comparison of a swap's two models. */
+  const compare = ({ report, replaces, model, generation }, answer) => {
+    const found = report?.comparison;
+    if (!found) return;
     const nameOf = (number) => {
       const served = [answer?.active, answer?.previous].find((one) => one?.generation === number);
       return served ? `${served.card.name} (generation ${number})` : `generation ${number}`;
     };
-    const names = { before: nameOf(latest.replaces), after: `${latest.model.name} (generation ${latest.generation})` };
+    const names = { before: nameOf(replaces), after: `${model.name} (generation ${generation})` };
     comparison.replaceChildren(showComparison(api, found, names));
   };
 
-  /** @param {string | null} id Of a swap that the address names. */
+  /** @param {string | null} id The swap that the address names. */
   const open = async (id) => {
     await load();
     if (!id || id === shown) return;
@@ -137,9 +146,14 @@ export function createModelsView({ api, toast, status }) {
       loading: "Being activated",
       available: "",
     }[state];
-    const activate = button(`Activate ${name}`, () => begin(`/v1/models/${encodeURIComponent(name)}/activate`), {
+    const activatePath = `/v1/models/${encodeURIComponent(name)}/activate`;
+    const activate = button(`Activate ${name}`, () => begin(activatePath), {
       kind: "primary",
       disabled: Boolean(swap),
+    });
+    const review = button(`Review ${name}`, () => begin(`${activatePath}?review=true`), {
+      disabled: Boolean(swap),
+      title: "Embeds every image, shows what would change, and waits for your word",
     });
     return el(
       "li",
@@ -149,7 +163,7 @@ export function createModelsView({ api, toast, status }) {
       factList(facts),
       ...trainingCurves(facts.training?.curve),
       facts.training && recipeList(facts.training.recipe),
-      state === "available" && activate,
+      state === "available" && el("div", { class: "row" }, activate, review),
     );
   };
 

@@ -1,6 +1,6 @@
-// Moving about on a plane: pointer, wheel and keyboard.
+// Pointer, wheel and keyboard input that moves and zooms a plane.
 
-/** Pixels that a finger or mouse may slip in a click. */
+/** Pixels that a finger or mouse may move during a click. */
 const SLIP = 5;
 
 /**
@@ -9,7 +9,7 @@ const SLIP = 5;
  * @property {(factor: number, x: number, y: number) => void} zoomAt Keeps the place x, y of the screen where it is.
  * @property {(factor: number) => void} zoom About the middle.
  * @property {() => void} fit Shows all.
- * @property {(x: number, y: number) => void} pointed The pointer is there; left: it is nowhere any more.
+ * @property {(x: number, y: number) => void} pointed The pointer is at x, y; `left`: it has left the canvas.
  * @property {() => void} left
  * @property {(x: number, y: number) => void} clicked
  * @property {() => void} entered Enter was pressed.
@@ -18,7 +18,7 @@ const SLIP = 5;
  * @param {PlaneActions} actions
  */
 export function listenOnPlane(canvas, { move, zoomAt, zoom, fit, pointed, left, clicked, entered }) {
-  // One pointer moves the plane, two zoom it, and one that hardly moved clicks.
+  // One pointer moves the plane, two zoom it, and one that hardly moved is a click.
   const down = new Map();
   let slipped = 0;
   canvas.addEventListener("pointerdown", (event) => {

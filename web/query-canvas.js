@@ -1,14 +1,14 @@
-// The query image, on which a box can be drawn to search with that part alone.
+// The query image. A box drawn on it searches with that part alone.
 import { el } from "./dom.js";
 
 /** Longest side of the canvas in CSS pixels; CSS makes it smaller where there is less room. */
 const SIDE = 560;
-/** A box must be at least this part of the image's width and height; a smaller one is a slip of the hand. */
+/** Least size of a box as a share of the image's width and height; a smaller one is taken for a slip. */
 const SMALLEST = 0.05;
-/** How far an arrow key moves the box, as part of the image. */
+/** How far an arrow key moves the box, as a share of the image. */
 const STEP = 0.05;
 
-/** @typedef {{ x: number, y: number, width: number, height: number }} Region Parts of the image, 0..1. */
+/** @typedef {{ x: number, y: number, width: number, height: number }} Region Shares of the image, 0..1. */
 
 /**
  * @param {(region: Region | undefined) => void} chosen Called when a box was drawn or removed.
@@ -115,7 +115,7 @@ export function createQueryCanvas(chosen) {
   };
 }
 
-/** @returns {Region} moved, or with its far corner moved, and still inside the image. */
+/** @returns {Region} The box moved, or resized by its lower right corner, and kept inside the image. */
 function moved({ x, y, width, height }, dx, dy, resize) {
   const within = (value, low, high) => Math.max(low, Math.min(high, value));
   if (!resize) return { x: within(x + dx, 0, 1 - width), y: within(y + dy, 0, 1 - height), width, height };

@@ -1,32 +1,33 @@
-// What a score means. Each model spreads its scores differently, so a threshold is only worth something beside what the
-// model gives to pairs that are alike and to pairs that are not.
+// What a score means. Each model spreads its scores differently, so a threshold only makes sense next to the scores
+// that the model gives to similar and to different pairs.
 
 /**
  * @typedef {object} Calibration
- * @property {number} low Where the slider begins.
- * @property {number} suggested The threshold that tells alike from different best.
- * @property {{ score: number, label: string }[]} marks What else is worth showing on the scale.
- * @property {string} source Where this comes from, for people.
+ * @property {number} low Low end of the slider.
+ * @property {number} suggested The threshold that separates similar from different images best.
+ * @property {{ score: number, label: string }[]} marks Other scores to show.
+ * @property {string} source Where this comes from, as text for the user.
  */
 
 /**
  * Calibrates a scale that ends at 1.
  *
  * @param {{ positive: { mean: number, std: number }, random: { mean: number, std: number } } | undefined} statistics
- *   Of the model's card.
- * @param {number[]} scores That a search returned; used where nothing else is known.
- * @param {number} [threshold] Of the generation, measured on what is stored: the server's.
+ *   Statistics from the model's card.
+ * @param {number[]} scores Scores that a search returned; used if nothing else is known.
+ * @param {number} [threshold] Threshold of the generation, which the server measured on the stored images.
  * @returns {Calibration}
  */
 export function calibrate(statistics, scores, threshold) {
   const lowest = Math.min(1, ...scores);
   const measured = threshold !== undefined && {
     suggested: threshold,
-    source: "Measured on this collection: of 1,000 pairs taken at random one scores higher than the suggested value.",
+    source:
+      "Measured on this collection: half of its images have ten others that score as much as suggested, and of pairs taken at random at most one in a hundred does.",
   };
   if (statistics) {
     const { positive, random } = statistics;
-    // As many standard deviations below the one mean as above the other.
+    // As many standard deviations below the mean of similar pairs as above that of different ones.
     const between =
       (random.mean * positive.std + positive.mean * random.std) / (positive.std + random.std || 1) || positive.mean;
     return {
@@ -50,7 +51,7 @@ export function calibrate(statistics, scores, threshold) {
 }
 
 /**
- * The score that splits a list into two groups that are each as even as possible (Otsu, 1979).
+ * The score that splits a list into two groups with the largest variance between them (Otsu, 1979).
  *
  * @param {number[]} scores
  */
@@ -83,7 +84,7 @@ export function histogram(scores, low, bins) {
   return counts;
 }
 
-/** Three digits, as scores of close matches differ late; never "1.000" for what is not the same. */
+/** A score with three digits, as those of close matches differ little; "1.000" only for the same image. */
 export function formatScore(score) {
   const shown = score < 0.99995 ? Math.min(score, 0.999) : 1;
   return shown.toFixed(3).replace("-", "−");

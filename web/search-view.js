@@ -1,5 +1,4 @@
-// Search: a query on the one side, its matches on the other.
-
+// The search: the query on one side, its matches on the other.
 import { ask } from "./ask.js";
 import { button, el } from "./dom.js";
 import { createExamples } from "./examples.js";
@@ -14,9 +13,9 @@ const FIRST = 60;
 const MOST = 1000;
 
 /**
- * @typedef {object} Query What is searched with.
- * @property {string} [id] Of a stored image; or
- * @property {Blob} [file] an image file.
+ * @typedef {object} Query What is searched with: one of the two.
+ * @property {string} [id] Id of a stored image.
+ * @property {Blob} [file] An image file.
  */
 
 export function createSearchView({ api, go, status, searchFile: searchFromAnywhere }) {
@@ -24,7 +23,7 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
   let query;
   let k = FIRST;
   let running;
-  /** Shown again where the user comes back to the search without naming an image. */
+  /** The last image file, shown again when the user comes back to the search. */
   let lastFile;
 
   const canvas = createQueryCanvas(() => run());
@@ -97,7 +96,7 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
     void start.show();
   };
 
-  /** Searches with another query, from the beginning. */
+  /** Starts a search with a new query. */
   const begin = async (next) => {
     query = next;
     k = FIRST;
@@ -138,10 +137,10 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
     }
   }
 
-  /** Generation → its card with the score statistics, and its threshold. */
+  /** Generation → its card with the score statistics, and its threshold, which is known once two images are stored. */
   const served = new Map();
   const servedBy = async (generation) => {
-    if (!served.has(generation)) {
+    if (served.get(generation)?.threshold === undefined) {
       const { active } = await api.get("/v1/models").catch(() => ({}));
       if (active) served.set(active.generation, active);
     }
@@ -150,7 +149,7 @@ export function createSearchView({ api, go, status, searchFile: searchFromAnywhe
 
   return {
     element,
-    /** @param {URLSearchParams} parameters `id`: of the stored image to search with. */
+    /** @param {URLSearchParams} parameters `id`: the stored image to search with. */
     show(parameters) {
       const id = parameters.get("id");
       if (id) {

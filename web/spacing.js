@@ -1,8 +1,8 @@
-// Which of many points have room for a picture.
+// Chooses the points of a map that have room for a thumbnail.
 
 /**
- * The points that show their image: in order, each that is at least `side` away from those before, across or down. It
- * does not depend on what is on the screen, so moving the map changes nothing.
+ * The points that show their image: in order, each that is at least `side` away from all chosen before, horizontally or
+ * vertically. The choice does not depend on what is on the screen, so it stays the same when the map is moved.
  *
  * @param {{ x: number, y: number }[]} points
  * @param {number} side

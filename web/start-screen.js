@@ -1,4 +1,4 @@
-// What a search begins with: drop, paste, pick, or one of the stored images.
+// The start of a search: choose an image file or one of the stored images.
 import { button, el, notice } from "./dom.js";
 import { thumbnail } from "./tile.js";
 

@@ -1,6 +1,6 @@
-// Who answers, at the top of the page, and a banner while nobody does.
+// The status at the top of the page: which model answers, and a banner while the server does not.
 
-/** How often a server that does not answer is asked again, in milliseconds. */
+/** Milliseconds between attempts while the server does not answer. */
 const RETRY = 2000;
 
 /**
@@ -35,7 +35,7 @@ export function createStatus(chip, banner) {
       if (!problem) {
         banner.hidden = true;
         chip.dataset.state = "ready";
-        if (!latest) chip.textContent = "Ready"; // which model it is, the first answer of a search says
+        if (!latest) chip.textContent = "Ready"; // the first answer of a search names the model
         return;
       }
       showDown(`${problem.detail ?? "The server is not ready."} Trying again …`);
@@ -46,16 +46,16 @@ export function createStatus(chip, banner) {
   };
 
   return {
-    /** Learns from any answer who answers. */
+    /** Takes the model from an answer that names it. */
     answered(answer) {
       if (answer?.generation && answer.model) showModel(answer.generation, answer.model);
       else if (answer?.active) showModel(answer.active.generation, answer.active.card);
     },
-    /** Learns from a failure that the server may be down. */
+    /** Checks the server after a failure that may mean it is down. */
     failed({ status, code }) {
       if (status === 0 || ["not_ready", "encoder_unavailable", "index_unavailable"].includes(code)) void check();
     },
-    /** Calls back when another generation answers than before. */
+    /** Registers a listener that is called when another generation answers than before. */
     onChange: (listener) => listeners.add(listener),
     watch: check,
   };

@@ -1,4 +1,4 @@
-// A swap, watched: its states in order, how far it is, and what the gate found.
+// The progress of a swap: its states in order, how far it is, and what the gate found.
 import { button, el } from "./dom.js";
 
 const STEPS = [
@@ -10,29 +10,38 @@ const STEPS = [
   ["active", "Active", "The new model answers."],
 ];
 
-/** Whether a swap has ended. */
+/** True for a swap that has ended. */
 export function isOver({ state }) {
   return ["active", "retired", "failed", "cancelled"].includes(state);
 }
 
+/** True for a swap that waits until someone approves or discards it. */
+export function awaitsApproval({ state, review, approvedAt }) {
+  return state === "ready" && review && !approvedAt;
+}
+
 /**
- * @param {{ cancel: () => void, close: () => void }} actions
+ * @param {Record<"cancel" | "approve" | "discard" | "close", () => void>} actions
  */
-export function swapPanel({ cancel, close }) {
+export function swapPanel({ cancel, approve, discard, close }) {
   const title = el("h2", { id: "swap-title" });
   const steps = el("ol", { class: "steps" });
   const progress = el("progress", { "aria-label": "Images embedded again" });
   const text = el("p", { role: "status" });
   const report = el("dl", { class: "report", hidden: true });
   const cancelButton = button("Cancel", cancel);
+  const approveButton = button("Approve", approve, { kind: "primary", hidden: true });
+  const discardButton = button("Discard", discard, { hidden: true });
+  const warnings = el("ul", { class: "warnings", hidden: true });
   const closeButton = button("Close", close, { hidden: true });
   const element = el(
     "section",
     { class: "panel swap", "aria-labelledby": "swap-title" },
-    el("div", { class: "row" }, title, cancelButton, closeButton),
+    el("div", { class: "row" }, title, approveButton, discardButton, cancelButton, closeButton),
     steps,
     progress,
     text,
+    warnings,
     report,
   );
   let reached = 0;
@@ -65,9 +74,14 @@ export function swapPanel({ cancel, close }) {
             ? "Cancelled; the model before still answers."
             : state === "backfilling" && total
               ? `${done.toLocaleString()} of ${total.toLocaleString()} images embedded again, ${Math.round(imagesPerSecond).toLocaleString()} a second${timeLeft(secondsLeft)}. Searches go on meanwhile.`
-              : STEPS[reached][2];
+              : awaitsApproval(swap)
+                ? "Ready, and waits for you. The model before answers until then; uploads go to both."
+                : STEPS[reached][2];
       showReport(swap.report);
-      cancelButton.hidden = isOver(swap);
+      const waits = awaitsApproval(swap);
+      approveButton.hidden = !waits;
+      discardButton.hidden = !waits;
+      cancelButton.hidden = waits || isOver(swap);
       closeButton.hidden = !isOver(swap);
     },
   };
@@ -75,6 +89,8 @@ export function swapPanel({ cancel, close }) {
   function showReport(found) {
     report.hidden = !found;
     if (!found) return;
+    warnings.hidden = !found.warnings?.length;
+    warnings.replaceChildren(...(found.warnings ?? []).map((warning) => el("li", {}, warning)));
     const facts = [
       ["Images in the new index", found.contents.toLocaleString()],
       ["Recall@10 of the index", `${(found.recallAt10 * 100).toFixed(1)} %`],
@@ -85,22 +101,27 @@ export function swapPanel({ cancel, close }) {
   }
 }
 
-/** ", 2 min left" */
+/** A text such as ", 2 min left"; empty for undefined. */
 function timeLeft(seconds) {
   if (seconds === undefined) return "";
   return `, ${seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`} left`;
 }
 
-/** The models beside each other in numbers. */
+/** The gate's comparison of the two models, as facts. */
 function comparisonFacts(comparison) {
   if (!comparison) return [];
-  const { neighbours, scores, retrieval } = comparison;
+  const { neighbours, scores, retrieval, views } = comparison;
+  const share = (part) => `${(part * 100).toFixed(0)} %`;
   const beside = (value) => `${value("before").toFixed(3)} → ${value("after").toFixed(3)}`;
   return [
-    ["Neighbours kept", `${(neighbours.overlapAt10 * 100).toFixed(0)} %`],
+    ["Neighbours kept", share(neighbours.overlapAt10)],
     scores && ["Score of the nearest, median", beside((side) => scores[side].nearest.p50)],
     scores && ["Score of any two, median", beside((side) => scores[side].random.p50)],
     scores && ["Alike from", beside((side) => scores[side].threshold)],
     retrieval && [`Mean average precision by ${retrieval.key}`, beside((side) => retrieval[side])],
+    views && [
+      "Other crop of an image found first",
+      `${share(views.before)} → ${share(views.after)}; by pixels ${share(views.pixels)}`,
+    ],
   ].filter(Boolean);
 }

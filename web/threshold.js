@@ -1,4 +1,4 @@
-// The threshold: a slider under a histogram of the scores that came back.
+// The threshold: a slider under a histogram of the matches' scores.
 import { button, el, svg } from "./dom.js";
 import { formatScore, histogram } from "./scores.js";
 
@@ -11,7 +11,7 @@ const HEIGHT = 40;
 export function createThreshold(changed) {
   let calibration;
   let scores = [];
-  // What the user chose; undefined follows the low end of each scale.
+  // The user's choice; undefined stands for the low end of the scale.
   let chosen;
   const chart = svg("svg", { viewBox: `0 0 ${BINS} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" });
   const input = el("input", { type: "range", step: "0.005", id: "threshold", "aria-describedby": "threshold-about" });
@@ -60,9 +60,9 @@ export function createThreshold(changed) {
 
   return {
     element,
-    /** The least score of what is shown, −1..1. */
+    /** The lowest score that is shown, −1..1. */
     value: () => (calibration ? value() : -1),
-    /** Takes the scores of a new answer and what they mean. */
+    /** Shows the scores of a new answer and their calibration. */
     show(nextCalibration, nextScores) {
       calibration = nextCalibration;
       scores = nextScores;
@@ -76,7 +76,7 @@ export function createThreshold(changed) {
       );
       draw();
     },
-    /** Forgets what the user chose: another model answers, whose scores mean something else. */
+    /** Forgets the user's choice, as when another model answers, whose scores mean something else. */
     reset: () => {
       chosen = undefined;
     },

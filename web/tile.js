@@ -2,7 +2,7 @@
 import { el } from "./dom.js";
 import { formatScore } from "./scores.js";
 
-/** The metadata that names an image best. */
+/** The metadata value that serves best as an image's name; "" if there is none. */
 export function nameOf(metadata) {
   for (const field of ["label", "title", "name", "folder"]) {
     if (typeof metadata[field] === "string" && metadata[field]) return metadata[field];
@@ -10,10 +10,10 @@ export function nameOf(metadata) {
   return Object.values(metadata).find((value) => typeof value === "string" && value) ?? "";
 }
 
-/** Small originals are enlarged without blurring them. */
+/** Longest side up to which images are enlarged without smoothing, pixels. */
 const SMALL = 64;
 
-/** The image of a stored image, loaded when it comes near the screen. */
+/** The thumbnail of a stored image. */
 export function thumbnail(api, { id, metadata = {} }, size = 256) {
   const img = el("img", { alt: nameOf(metadata) || "stored image", loading: "lazy", decoding: "async" });
   img.addEventListener("load", () => {

@@ -1,7 +1,7 @@
 // Short messages at the foot of the page; some can be undone.
 import { button, el } from "./dom.js";
 
-/** How long a message stays, in milliseconds. */
+/** Milliseconds that a message stays. */
 const STAY = 7000;
 
 /** Makes the messages of a page inside `root`, which must be a live region. */
@@ -10,7 +10,7 @@ export function createToasts(root) {
    * Shows a message.
    *
    * @param {{ label: string, run: () => void }} [action]
-   * @param {() => void} [gone] Called when it goes without its action.
+   * @param {() => void} [gone] Called when it goes without its action having been used.
    */
   return function toast(text, action, gone = () => {}) {
     const close = () => {

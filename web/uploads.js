@@ -1,19 +1,22 @@
-// Uploads: many files, a few in each request, with what became of each of them.
+// Uploads many files, a few in each request, and shows the outcome of each.
 import { button, count, el } from "./dom.js";
 
-/** Of one request. */
+/** Most files and bytes of one request; a larger file goes alone. */
 const MOST_FILES = 16;
 const MOST_BYTES = 16 * 1024 * 1024;
 /** Requests under way at once. */
 const LANES = 2;
-/** A busy server is asked again this often before a file counts as failed. */
+/** Attempts at a busy server before files count as failed. */
 const ATTEMPTS = 20;
 
 /**
  * Stores files.
  *
  * @param {File[]} files
- * @param {{ signal: AbortSignal, stored: (image: any, file: File) => void, refused: (file: File, why: string) => void }} options
+ * @param {object} options
+ * @param {AbortSignal} options.signal Stops the upload.
+ * @param {(image: any, file: File) => void} options.stored Called for each file that was stored.
+ * @param {(file: File, why: string) => void} options.refused Called for each file that was not.
  */
 export async function uploadAll(api, files, { signal, stored, refused }) {
   const batches = inBatches(files);
@@ -40,7 +43,7 @@ export async function uploadAll(api, files, { signal, stored, refused }) {
         await new Promise((resolve) => setTimeout(resolve, error.retryAfter * 1000));
         await send(batch, attempt + 1);
       } else if (batch.length > 1 && error.status >= 400 && error.status < 500) {
-        // The answer is about the first file only: each gets its own.
+        // The answer is about the first file only: send each alone.
         for (const file of batch) await send([file]);
       } else for (const file of batch) refused(file, error.message);
     }
@@ -64,7 +67,7 @@ function inBatches(files) {
   return batches;
 }
 
-/** The file's name, and the folder that it lies in as its label, as in folders sorted by hand. */
+/** The file's name, and its folder's name as the label. */
 function metadataOf({ name, webkitRelativePath }) {
   const folder = webkitRelativePath.split("/").at(-2);
   return folder ? { label: folder, name } : { name };
@@ -74,7 +77,7 @@ function metadataOf({ name, webkitRelativePath }) {
  * Uploads files and shows how far it is and which were refused.
  *
  * @param {{ stored: (image: any) => void }} hooks
- * @returns {HTMLElement} which stays until the user closes it.
+ * @returns {HTMLElement} A panel that stays until the user closes it.
  */
 export function showUpload(api, files, { stored }) {
   const abort = new AbortController();

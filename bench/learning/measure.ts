@@ -1,4 +1,5 @@
-// How good the encoder of a run is: kNN with the images that it was trained on as neighbours, images held back as queries.
+// How good the encoder of a run is: kNN with the images that it was trained on as neighbours, images held back as
+// queries.
 import { openEncoder } from "../../core/encoder-session.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { openDataset } from "../../training/data/dataset.ts";
@@ -7,7 +8,9 @@ import { knn } from "../../training/evaluate/knn.ts";
 import { exportRun } from "../../training/export/again.ts";
 import { DEFAULT_EMBEDDING, type ExportOptions } from "../../training/export/publish.ts";
 
-/** Embeddings that a run is measured with: whitened features of two stages or of the last, plain ones, the projection. */
+/**
+ * Embeddings that a run is measured with: whitened features of two stages or of the last, plain ones, the projection.
+ */
 export const EMBEDDINGS = {
   "two stages": { embedding: DEFAULT_EMBEDDING },
   "one stage": { embedding: { ...DEFAULT_EMBEDDING, stages: 1 } },

@@ -1,4 +1,5 @@
-// How fast variants train on a core that other programs use too: their steps are timed in turn, and the best of each counts.
+// How fast variants train on a core that other programs use too: their steps are timed in turn, and the best of each
+// counts.
 import { recipeOf } from "../../training/config/recipes.ts";
 import type { TrainingConfig } from "../../training/config/schema.ts";
 import { type Settings, settle } from "../../training/config/settle.ts";

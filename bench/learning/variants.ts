@@ -1,7 +1,9 @@
 // What is compared: `auto` as it was first, and one idea after the other on top of it.
 import type { Settings } from "../../training/config/settle.ts";
 
-/** `auto` of the first edition for CIFAR-10 on a processor, written out: it stays what it was when `auto` learns better. */
+/**
+ * `auto` of the first edition for CIFAR-10 on a processor, written out: it stays what it was when `auto` learns better.
+ */
 export const FIRST = {
   imageSize: 32,
   storedSize: 32,

@@ -12,8 +12,8 @@ export interface Parts {
 }
 
 /**
- * Unpacks an archive of `…/<class>/<image>` into `folder`: the last `perClass` images of each class by name to `held/`, the
- * others to `train/`. Where that was done before, it is not done again.
+ * Unpacks an archive of `…/<class>/<image>` into `folder`: the last `perClass` images of each class by name to `held/`,
+ * the others to `train/`. Where that was done before, it is not done again.
  */
 export async function holdBack(archive: string, folder: string, perClass: number): Promise<Parts> {
   const parts = { train: join(folder, "train"), held: join(folder, "held") };

@@ -1,9 +1,10 @@
 // Search by vector: over HTTP, by our index, and by the bare hnswlib-node loop, over the same graph.
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import hnswlib from "hnswlib-node";
 import { createExactIndex } from "../../server/storage/hnsw/exact.ts";
 import { createHnswIndex } from "../../server/storage/hnsw/hnsw.ts";
+import { residentMb } from "../../support/processes.ts";
 import { startServerProcess } from "../../support/server-process.ts";
 import { type Fired, fire } from "./load.ts";
 import { DIMENSIONS, syntheticEmbeddings, writeSyntheticData } from "./synthetic.ts";
@@ -51,7 +52,7 @@ export async function measureSearch(
   await first.server.stop();
   const { server, seconds: startFromSnapshot } = await timedStart();
   try {
-    const memoryMb = await residentMb(server.child.pid!);
+    const memoryMb = residentMb(server.child.pid!);
     const bodies = queries.map((query) => JSON.stringify({ vector: Array.from(query), k: K }));
     const recallAt10 = await recall(server.url, bodies, queries, vectors);
     const shots = bodies.map((body) => ({ path: "/v1/search", type: "application/json", body }));
@@ -122,8 +123,3 @@ async function loops(
 }
 
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
-
-async function residentMb(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) / 1024;
-}

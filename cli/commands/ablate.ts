@@ -6,6 +6,7 @@ import { Command, Option } from "commander";
 import { asWriteFailure } from "../../core/files.ts";
 import { ABLATIONS, type Ablation, ablationPage, ablationTable, ablate as runAblations } from "../../training/index.ts";
 import { addTrainingOptions, budgetOf, engineOf, settingsFrom, type TrainingFlags } from "../train/options.ts";
+import { stopOnInterrupt } from "../train/stop.ts";
 
 interface Flags extends TrainingFlags {
   readonly only: readonly Ablation[];
@@ -25,24 +26,19 @@ export const command = new Command("ablate")
   .addHelpText("after", "\nExample:\n  $ moco-search ablate photos/ --epochs 5 --only key-momentum shuffle");
 addTrainingOptions(command, "10 epochs for each run");
 command.action(async (images: string[], flags: Flags) => {
-  const stop = new AbortController();
-  process.once("SIGINT", () => {
-    console.error("\nStopping after this step. Press Ctrl-C again to end at once.");
-    stop.abort();
-    process.once("SIGINT", () => process.exit(130));
-  });
+  const signal = stopOnInterrupt("");
   const write = (page: string) =>
     writeFile(flags.out, page).catch((error) => {
       throw asWriteFailure(error, flags.out, "Choose another --out.");
     });
-  await write(await ablationPage([])); // found now rather than after the last run
+  await write(await ablationPage([])); // fails now rather than after the last run
   const outcomes = await runAblations({
     ...(await settingsFrom(images, flags)),
     ablations: flags.only,
     budget: budgetOf(flags) ?? { epochs: 10 },
     ...(flags.threads && { threads: flags.threads }),
     ...engineOf(flags),
-    signal: stop.signal,
+    signal,
     onRun: ({ variant, number, of }) => {
       console.error(`run ${number} of ${of}: ${variant.ablation}, ${variant.series}, ${variant.value}`);
     },
@@ -50,5 +46,5 @@ command.action(async (images: string[], flags: Flags) => {
   await write(await ablationPage(outcomes));
   console.log(flags.json ? JSON.stringify({ outcomes, page: flags.out }) : ablationTable(outcomes));
   if (!flags.json) console.log(`\nWrote ${flags.out} with the charts.`);
-  if (stop.signal.aborted) process.exitCode = 130;
+  if (signal.aborted) process.exitCode = 130;
 });

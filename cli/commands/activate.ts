@@ -1,6 +1,6 @@
 // moco-search activate: moves a running server to another model.
 import { Command } from "commander";
-import { createClient, type ServerFlags, serverOptions } from "../client.ts";
+import { type ActivateOptions, createClient, type ServerFlags, serverOptions } from "../client.ts";
 import { followSwap } from "../follow-swap.ts";
 
 /** `moco-search activate`. */
@@ -10,10 +10,16 @@ export const command = new Command("activate")
   )
   .argument("<model>", "name of a model in the server's models folder")
   .option("--force", "activate it where it finds less than the active model; a broken model stays refused")
+  .option("--skip-damaged", "go on without images whose stored files are missing or damaged, and list them")
+  .option("--review", "wait before the switch, with the comparison shown, until you approve or discard")
+  .option("--no-review", "switch without waiting, also where the server's default is to wait")
   .option("--json", "print the swap's end as one line of JSON")
-  .addHelpText("after", "\nExample:\n  $ moco-search activate photos");
+  .addHelpText("after", "\nExample:\n  $ moco-search activate photos --review");
 for (const option of serverOptions()) command.addOption(option);
-command.action(async (model: string, { server, key, json, force }: ServerFlags & { json?: true; force?: true }) => {
+interface Flags extends ServerFlags, ActivateOptions {
+  readonly json?: true;
+}
+command.action(async (model: string, { server, key, json, ...options }: Flags) => {
   const client = createClient(server, key);
-  await followSwap(client, await client.activate(model, { force }), { json });
+  await followSwap(client, await client.activate(model, options), { json });
 });

@@ -1,4 +1,4 @@
-// moco-search add: an ONNX image encoder from anywhere, as a model that the server can serve.
+// moco-search add: makes any ONNX image encoder a model that the server can serve.
 //
 //   moco-search add resnet50.onnx --name resnet50 --size 224
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -87,7 +87,7 @@ export const command = new Command("add")
     }
   });
 
-/** The size of the input: what the file fixes, what the user says, or 224. */
+/** The size of the input: the one that the file fixes, else the user's, else 224. */
 function sizeOf({ input, size: fixed }: DeclaredEncoder, asked: Size | undefined): Size {
   if (fixed && asked && (fixed.width !== asked.width || fixed.height !== asked.height)) {
     throw new AppError(
@@ -98,7 +98,7 @@ function sizeOf({ input, size: fixed }: DeclaredEncoder, asked: Size | undefined
   return fixed ?? asked ?? { width: 224, height: 224 };
 }
 
-/** The shape of the output for one image. */
+/** The shape of the output for one image, found by a run. */
 async function outputOf(
   onnx: Uint8Array,
   name: string,
@@ -122,9 +122,9 @@ async function outputOf(
 }
 
 /**
- * How the output becomes one vector an image.
+ * How the output becomes one vector per image.
  *
- * @throws AppError `invalid_model` where it has several positions and the user does not say to pool them.
+ * @throws AppError `invalid_model` where it has several positions and `pool` is not given.
  */
 function poolingOf(dims: readonly number[], pool: "mean" | undefined): Pooling {
   const positions = dims.length === 3 ? dims[1]! : dims.slice(2).reduce((a, b) => a * b, 1);

@@ -1,5 +1,5 @@
-// moco-search demo: all that the product does, once, on the sample images: index, search, train, swap under traffic,
-// search again. Everything is real; it happens in a temporary folder that is removed at the end.
+// moco-search demo: everything once on the sample images: store, search, train, swap under traffic, search again. It
+// happens in a temporary folder that is removed at the end.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,12 +7,11 @@ import { Command } from "commander";
 import pMap from "p-map";
 import { AppError } from "../../core/errors.ts";
 import { readModel } from "../../core/model-folder.ts";
-import { packageRoot } from "../../core/paths.ts";
 import { readWeights, train } from "../../training/index.ts";
 import { type Client, createClient } from "../client.ts";
 import { pixelPrecision, servedPrecision } from "../demo/precision.ts";
 import { type DemoOutcome, report } from "../demo/report.ts";
-import { groupByLabel, readSamples, type Sample } from "../demo/samples.ts";
+import { groupByLabel, readSamples, SAMPLES, type Sample, sourceOf } from "../demo/samples.ts";
 import { type Server, startServer } from "../demo/server.ts";
 import { activateUnderTraffic } from "../demo/traffic.ts";
 import { showProgress } from "../progress.ts";
@@ -26,11 +25,14 @@ export const command = new Command("demo")
     "Starts a server in a temporary folder, stores the sample images, searches, trains on them, swaps the new model in under traffic and searches again.",
   )
   .option("--minutes <number>", "how long to train", "1")
-  .option("--samples <folder>", "collection/<label>/*.png and queries/<label>/*.png (default: the package's own)")
+  .option(
+    "--samples <folder>",
+    "a folder or .tar.gz of collection/<label>/*.png and queries/<label>/*.png (default: the package's own)",
+  )
   .option("--json", "print the outcome as one line of JSON at the end of stdout")
   .addHelpText("after", "\nExample:\n  $ moco-search demo")
   .action(async ({ json, minutes, samples }: { json?: true; minutes: string; samples?: string }) => {
-    const outcome = await runDemo(Number(minutes), samples ?? join(packageRoot(), "samples"));
+    const outcome = await runDemo(Number(minutes), samples ?? SAMPLES);
     if (!json) return console.log(report(outcome));
     const { precision, ...rest } = outcome;
     const { pixels, before, after } = precision;
@@ -49,8 +51,8 @@ async function runDemo(minutes: number, samples: string): Promise<DemoOutcome> {
     server = await startServer(join(folder, "data"), models);
     const client = createClient(server.url);
     const [collection, queries] = await Promise.all([
-      readSamples(samples, "collection"),
-      readSamples(samples, "queries"),
+      readSamples("collection", samples),
+      readSamples("queries", samples),
     ]);
 
     tell(`Storing ${collection.length} images …`);
@@ -65,7 +67,7 @@ async function runDemo(minutes: number, samples: string): Promise<DemoOutcome> {
     );
     const display = trainingDisplay();
     const { metrics } = await train({
-      images: [join(samples, "collection")],
+      images: [sourceOf("collection", samples)],
       name: "retrained",
       modelsFolder: models,
       runFolder: join(folder, "run"),
@@ -95,7 +97,7 @@ async function runDemo(minutes: number, samples: string): Promise<DemoOutcome> {
   }
 }
 
-/** Stores every image with its label as metadata, a few requests at a time. */
+/** Stores all images with their labels as metadata, a few requests at a time. */
 async function upload(client: Client, images: readonly Sample[]): Promise<void> {
   const requests = [...groupByLabel(images).values()].flatMap((group) =>
     Array.from({ length: Math.ceil(group.length / IMAGES_PER_UPLOAD) }, (_, i) =>

@@ -1,4 +1,4 @@
-// moco-search duplicates: images that are stored more than once, or nearly so.
+// moco-search duplicates: stored images that are the same or nearly the same.
 import { Command } from "commander";
 import { createClient, type ServerFlags, serverOptions } from "../client.ts";
 import { positiveInteger } from "../numbers.ts";

@@ -1,4 +1,4 @@
-// moco-search embed: embeddings of files, from a running server.
+// moco-search embed: embeds image files with a running server.
 //
 //   moco-search embed photos/ --out photos.npy
 import { once } from "node:events";
@@ -16,7 +16,7 @@ interface Flags extends ServerFlags {
   readonly json?: true;
 }
 
-/** Requests at a time, each with one file, so that a broken one fails alone. */
+/** Requests at a time. Each has one file, so that a broken file fails alone. */
 const CONCURRENCY = 32;
 
 /** `moco-search embed`. */
@@ -70,7 +70,7 @@ command.action(async (images: string[], { server, key, out, json }: Flags) => {
   if (failed > 0) process.exitCode = 1;
 });
 
-/** A matrix as a NumPy file, version 1.0 (numpy.lib.format): float32, row by row. */
+/** Encodes a matrix as a NumPy file of version 1.0 (numpy.lib.format): float32, row by row. */
 export function npy(rows: readonly (readonly number[])[]): Uint8Array {
   const shape = `(${rows.length}, ${rows[0]?.length ?? 0})`;
   const dictionary = `{'descr': '<f4', 'fortran_order': False, 'shape': ${shape}, }`;

@@ -57,7 +57,7 @@ export const command = new Command("evaluate")
     }
   });
 
-/** One bar after another, as the name of what is done changes. */
+/** Shows a new bar whenever the name of what is done changes. */
 function progressByName() {
   let shown: { what: string; bar: Progress } | undefined;
   return {
@@ -81,7 +81,7 @@ const COLUMNS: ReadonlyArray<readonly [string, (measures: Measures) => number | 
   ["mAP", (m) => m.retrieval?.mAP],
 ];
 
-/** A row for the model and for each baseline, in percent; a column for each measure that was taken. */
+/** A table in percent: a row for the model and each baseline, a column for each measure that was taken. */
 function table(name: string, evaluation: Evaluation): string {
   const columns = COLUMNS.filter(([, measure]) => measure(evaluation) !== undefined);
   const { pixels, untrained } = evaluation.baselines;

@@ -1,4 +1,4 @@
-// moco-search export: a model from a run's last checkpoint.
+// moco-search export: writes a model from a run's last checkpoint.
 //
 //   moco-search export runs/photos --name photos-small --embedding whitened --dimensions 64
 import { join, resolve } from "node:path";

@@ -1,4 +1,4 @@
-// moco-search images: what a server has stored.
+// moco-search images: lists and deletes stored images.
 import { Command } from "commander";
 import { createClient, type ServerFlags, serverOptions } from "../client.ts";
 import { positiveInteger } from "../numbers.ts";

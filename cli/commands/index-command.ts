@@ -1,5 +1,5 @@
-// moco-search index: folders of images into a running server. The server says what it has; the rest is uploaded. So it can
-// be interrupted and run again, from any folder.
+// moco-search index: uploads folders of images to a running server, without those that the server has already. So it
+// can be interrupted and run again, from any folder.
 //
 //   moco-search index photos/
 import { Command, InvalidArgumentError } from "commander";
@@ -7,6 +7,7 @@ import pMap from "p-map";
 import { AppError, type ErrorCode } from "../../core/errors.ts";
 import { describeLeftOut, type FoundFile, type LeftOut, labelOf } from "../../core/find-images.ts";
 import { sha256 } from "../../core/hash.ts";
+import { isJsonObject } from "../../core/json.ts";
 import { type Client, createClient, type ServerFlags, serverOptions } from "../client.ts";
 import { findImageFiles, nameEach, readImageFile } from "../image-files.ts";
 import { positiveInteger } from "../numbers.ts";
@@ -18,16 +19,16 @@ interface Flags extends ServerFlags {
   readonly json?: true;
 }
 
-/** What became of all entries. */
+/** What was done with each file. */
 interface IndexSummary {
   readonly uploaded: number;
-  /** The server has these bytes already: from an earlier run, or from a copy of the file. */
+  /** Files whose bytes the server had already: from an earlier run, or from a copy of the file. */
   readonly skipped: number;
   readonly failed: ReadonlyArray<{ readonly file: string; readonly code: ErrorCode; readonly detail: string }>;
   readonly leftOut: readonly LeftOut[];
 }
 
-/** Files that the server is asked about at a time. */
+/** Number of files that the server is asked about at a time. */
 const CHUNK = 200;
 
 /** `moco-search index`. */
@@ -111,7 +112,7 @@ async function uploadMissing(
       const hash = hashes.get(file)!;
       const copy = uploads.get(hash);
       if (stored.has(hash) || copy) {
-        await copy; // fails as that one does
+        await copy; // fails if that upload does
         return void skipped++;
       }
       const upload = send(file);
@@ -123,7 +124,7 @@ async function uploadMissing(
   return { uploaded, skipped, failed };
 }
 
-/** Where the server is gone or refuses all, the other files would fail too: then the error goes on. */
+/** The failure of one file. Throws errors that would fail all other files too, as when the server is gone. */
 function asFailure(error: unknown): { code: ErrorCode; detail: string } {
   if (!(error instanceof AppError)) throw error;
   if (["not_ready", "unauthorized", "forbidden", "storage_full"].includes(error.code)) throw error;
@@ -133,7 +134,7 @@ function asFailure(error: unknown): { code: ErrorCode; detail: string } {
 function metadataObject(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    if (isJsonObject(value)) return value;
   } catch {}
   throw new InvalidArgumentError(`Expected a JSON object such as {"source":"archive"}.`);
 }

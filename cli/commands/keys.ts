@@ -1,8 +1,9 @@
-// moco-search keys: API keys of a data folder, also while a server uses it.
+// moco-search keys: manages the API keys of a data folder; a server may be using it meanwhile.
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { AppError } from "../../core/errors.ts";
 import { type ApiKeys, openApiKeys, openSharedApiKeys, ROLES, type Role } from "../../server/index.ts";
+import { dataOption } from "../data-option.ts";
 
 interface Flags {
   readonly data: string;
@@ -10,8 +11,6 @@ interface Flags {
   readonly json?: true;
 }
 
-const dataOption = () =>
-  new Option("--data <folder>", "the server's data folder").default("./data").env("MOCO_SEARCH_DATA");
 const databaseOption = () =>
   new Option("--database <url>", "the servers' PostgreSQL, in place of a data folder").env("MOCO_SEARCH_DATABASE");
 

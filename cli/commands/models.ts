@@ -1,4 +1,4 @@
-// moco-search models: what a server can be moved to.
+// moco-search models: lists the models that a server finds.
 import { Command } from "commander";
 import { createClient, type ServerFlags, serverOptions } from "../client.ts";
 

@@ -1,4 +1,4 @@
-// moco-search search: asks a running server for images like one.
+// moco-search search: asks a running server for images similar to a file.
 //
 //   moco-search search photo.jpg -k 5
 import { Command } from "commander";

@@ -1,4 +1,4 @@
-// moco-search serve: one command, no configuration needed.
+// moco-search serve: starts the server. It needs no configuration.
 import { once } from "node:events";
 import { Command } from "commander";
 import { parseConfig, start } from "../../server/index.ts";
@@ -25,7 +25,11 @@ export const command = new Command("serve")
   .option("--device <name>", "where the encoder computes: auto, cpu, webgpu, cuda, coreml or dml (default: cpu)")
   .option("--threads <number>", "threads of the encoder (default: all cores)")
   .option("--auto-activate", "activate each model that appears in the models folder")
-  .option("--golden-key <key>", "metadata key of images that belong together: a swap must not find less of them")
+  .option("--review", "swaps wait before the switch until someone approves or discards them")
+  .option(
+    "--golden-key <key>",
+    "metadata key of images that belong together: a swap must not find less of them (default: label)",
+  )
   .option("--require-keys", "demand API keys on this machine too, as behind a reverse proxy")
   .option("--log-level <level>", "silent, fatal, error, warn, info, debug or trace, on stderr (default: warn)")
   .option("--json", "print one line of JSON when the server is ready")
@@ -36,7 +40,7 @@ export const command = new Command("serve")
     const place = config.database === undefined ? config.data : nameOf(config.database);
     if (!json) console.log(`Loading the model; data is in ${place} …`);
     const server = await start(config);
-    const stopped = stopSignal(); // who reads the next line may answer with a signal at once
+    const stopped = stopSignal(); // set up first: whoever reads the next line may send a signal at once
     if (json) console.log(JSON.stringify({ url: server.url, model: server.model, data: place, pid: process.pid }));
     else console.log(welcome(server.url, server.model));
     await stopped;

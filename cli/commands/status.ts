@@ -1,4 +1,4 @@
-// moco-search status: is the server ready, with which model, and what does it do?
+// moco-search status: is the server ready, which model answers, and does a swap run?
 import { Command } from "commander";
 import { percent } from "../../core/percent.ts";
 import { createClient, type ServerFlags, serverOptions } from "../client.ts";

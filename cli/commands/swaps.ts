@@ -1,4 +1,4 @@
-// moco-search swaps: how the model of a server was replaced, and with what outcome.
+// moco-search swaps: lists a server's swaps and their outcomes.
 import { Command } from "commander";
 import { createClient, type ServerFlags, serverOptions } from "../client.ts";
 import { positiveInteger } from "../numbers.ts";

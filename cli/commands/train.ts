@@ -1,4 +1,4 @@
-// moco-search train: from folders of images to a model in models/.
+// moco-search train: trains a model on folders of images.
 //
 //   moco-search train photos/ --name photos --minutes 1        (one minute on the CPU)
 import { writeFile } from "node:fs/promises";
@@ -13,11 +13,13 @@ import { showProgress } from "../progress.ts";
 import { trainingDisplay } from "../train/display.ts";
 import { addExportOptions, type ExportFlags, exportOptionsOf } from "../train/export-options.ts";
 import { addTrainingOptions, budgetOf, engineOf, settingsFrom, type TrainingFlags } from "../train/options.ts";
+import { stopOnInterrupt } from "../train/stop.ts";
 
 interface Flags extends TrainingFlags, ExportFlags {
   readonly name?: string;
   readonly showViews?: string;
   readonly init?: string;
+  readonly teacher?: string;
   readonly resume?: true;
   readonly replace?: true;
   readonly run?: string;
@@ -33,6 +35,7 @@ export const command = new Command("train")
   .argument("<images...>", "folders, archives or files of images")
   .option("--name <name>", "name of the model to write")
   .option("--init <model>", "begin from the weights of this model")
+  .option("--teacher <model>", "learn from this larger encoder, added or trained, instead of from keys of its own")
   .option("--resume", "go on from the last checkpoint of this name")
   .option("--replace", "replace a model of the same name")
   .option("--run <folder>", "folder of config, metrics and checkpoints (default: ./runs/<name>)")
@@ -47,6 +50,7 @@ command.action(async (images: string[], flags: Flags & Record<string, unknown>) 
   const settings: PrepareOptions = {
     ...(await settingsFrom(images, flags)),
     ...(flags.init && { init: await readWeights(await readModel(flags.models, flags.init)) }),
+    ...(flags.teacher && { teacher: await readModel(flags.models, flags.teacher) }),
   };
   if (flags.showViews) return showViews(settings, flags.showViews);
   const name = flags.name;
@@ -57,12 +61,7 @@ command.action(async (images: string[], flags: Flags & Record<string, unknown>) 
       "Expected --init or --resume but received both: a run that is resumed has its weights.",
     );
   }
-  const stop = new AbortController();
-  process.once("SIGINT", () => {
-    console.error("\nStopping after this step; a checkpoint is kept. Press Ctrl-C again to end at once.");
-    stop.abort();
-    process.once("SIGINT", () => process.exit(130));
-  });
+  const signal = stopOnInterrupt("; a checkpoint is kept");
   const runFolder = resolve(flags.run ?? join("runs", name));
   const display = trainingDisplay(flags.minutes);
   const result = await runTraining({
@@ -76,7 +75,7 @@ command.action(async (images: string[], flags: Flags & Record<string, unknown>) 
     replace: flags.replace ?? false,
     ...(flags.threads && { threads: flags.threads }),
     ...engineOf(flags),
-    signal: stop.signal,
+    signal,
     onEvent: display.show,
   }).finally(display.stop);
   if (!result.model) {
@@ -96,10 +95,10 @@ command.action(async (images: string[], flags: Flags & Record<string, unknown>) 
   }
 });
 
-/** Side of a picture on the sheet of views, pixels, about: smaller ones are enlarged. */
+/** Approximate side of a tile on the sheet of views, pixels; smaller ones are enlarged by a whole factor. */
 const LEAST_SIDE = 96;
 
-/** Writes the contact sheet of the views that a training with these settings would see. */
+/** Writes a contact sheet of the views that a training with these settings draws. */
 async function showViews(settings: PrepareOptions, path: string): Promise<void> {
   const reading = showProgress("reading images", "images");
   const { config, dataset } = await prepare(settings, undefined, reading.update).finally(reading.stop);

@@ -1,6 +1,6 @@
-// precision@10: of the ten nearest stored images, the share with the query's label. Labels are used for measuring only.
+// precision@10: the share of the ten nearest stored images with the query's label. Labels are used for measuring only.
 import { decodeImage } from "../../core/decode.ts";
-import { nearest, normalised } from "../../core/vector.ts";
+import { mean, nearest, normalised } from "../../core/vector.ts";
 import type { Client } from "../client.ts";
 import { groupByLabel, type Sample } from "./samples.ts";
 
@@ -47,7 +47,6 @@ export async function pixelPrecision(collection: readonly Sample[], queries: rea
 
 function precisionOf(queries: readonly Sample[], found: ReadonlyArray<readonly unknown[]>): Precision {
   const each = queries.map(({ label }, i) => found[i]!.filter((other) => other === label).length / K);
-  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
   const groups = groupByLabel(queries.map(({ label }, i) => ({ label, precision: each[i]! })));
   const byLabel = new Map([...groups].map(([label, group]) => [label, mean(group.map((g) => g.precision))]));
   return { overall: mean(each), byLabel };

@@ -1,8 +1,8 @@
-// The demo's outcome as people read it.
+// The demo's outcome as text.
 import { percent } from "../../core/percent.ts";
 import type { Precision } from "./precision.ts";
 
-/** What the demo measured; `--json` prints it with the overall precisions only. */
+/** What the demo measured. Of the precisions, `--json` prints only the overall ones. */
 export interface DemoOutcome {
   readonly trainImagesPerSecond: number;
   readonly precision: { readonly pixels: Precision; readonly before: Precision; readonly after: Precision };

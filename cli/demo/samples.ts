@@ -1,6 +1,12 @@
-// The sample images.
+// Reads the sample images: from a folder, or from the archive that the package carries.
+import { createReadStream } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import { extract } from "tar-stream";
+import { packageRoot } from "../../core/paths.ts";
 import type { ImageFile } from "../client.ts";
 
 /** An image and the folder that it is in. */
@@ -8,16 +14,45 @@ export interface Sample extends ImageFile {
   readonly label: string;
 }
 
-/** Every image below `samples/<part>/<label>/`, ordered by name. */
-export async function readSamples(samples: string, part: "collection" | "queries"): Promise<Sample[]> {
-  const entries = await readdir(join(samples, part), { recursive: true });
-  const names = entries.filter((name) => name.endsWith(".png")).sort();
-  return Promise.all(
-    names.map(async (name) => {
-      const [label] = name.split(/[\\/]/) as [string];
-      return { name, label, bytes: await readFile(join(samples, part, name)) };
-    }),
-  );
+/** `collection` is to be stored and trained on, `queries` to search with. */
+export type Part = "collection" | "queries";
+
+/** Where the package's own samples are. */
+export const SAMPLES = join(packageRoot(), "samples", "fashion-mnist.tar.gz");
+
+const isArchive = (samples: string) => samples.endsWith(".tar.gz");
+
+/** What `train` calls one part of a folder or archive of samples. */
+export const sourceOf = (part: Part, samples: string): string =>
+  isArchive(samples) ? `${samples}#${part}` : join(samples, part);
+
+/**
+ * Every image below `<part>/<label>/`, ordered by name.
+ *
+ * @param samples A folder or a .tar.gz archive. Default: the package's own.
+ */
+export async function readSamples(part: Part, samples = SAMPLES): Promise<Sample[]> {
+  const files = isArchive(samples) ? await readArchive(samples, part) : await readFolder(join(samples, part));
+  return files
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map((file) => ({ ...file, label: file.name.split(/[\\/]/)[0]! }));
+}
+
+async function readFolder(folder: string): Promise<ImageFile[]> {
+  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".png"));
+  return Promise.all(names.map(async (name) => ({ name, bytes: await readFile(join(folder, name)) })));
+}
+
+async function readArchive(path: string, part: Part): Promise<ImageFile[]> {
+  const archive = extract();
+  const fed = pipeline(createReadStream(path), createGunzip(), archive);
+  const files: ImageFile[] = [];
+  for await (const entry of archive) {
+    const bytes = await buffer(entry);
+    if (entry.header.name.startsWith(`${part}/`)) files.push({ name: entry.header.name.slice(part.length + 1), bytes });
+  }
+  await fed;
+  return files;
 }
 
 /** Items by their label. */

@@ -4,19 +4,19 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { AppError } from "../../core/errors.ts";
 
-/** A server that answers. */
+/** A running server. */
 export interface Server {
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** A server in a process of its own, since training keeps this one busy. */
+/** Starts a server in a process of its own, since training keeps this one busy. */
 export async function startServer(data: string, models: string): Promise<Server> {
   const flags = ["serve", "--json", "--port", "0", "--data", data, "--models", models];
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...flags], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  process.once("exit", () => child.kill("SIGTERM")); // killed or failed, the demo leaves no server behind
+  process.once("exit", () => child.kill("SIGTERM")); // however the demo ends, no server is left
   process.once("SIGTERM", () => process.exit(143));
   const ready = once(createInterface(child.stdout), "line");
   const ended = once(child, "exit").then(() => {

@@ -1,4 +1,4 @@
-// A swap while clients search without pause.
+// A swap while clients search all the time.
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "../../core/errors.ts";
 import { hasEnded } from "../../server/domain/swap.ts";
@@ -18,7 +18,7 @@ const CLIENTS = 4;
 /**
  * Activates `model` and searches with {@link CLIENTS} clients until the swap has ended.
  *
- * @throws AppError `invalid_model` where the swap fails: then the model that was active still is.
+ * @throws AppError `invalid_model` where the swap fails; the model from before then still answers.
  */
 export async function activateUnderTraffic(
   client: Client,
@@ -30,7 +30,8 @@ export async function activateUnderTraffic(
   let failed = 0;
   let over = false;
   const began = performance.now();
-  let swap = await client.activate(model);
+  // Forced: the demo measures and shows afterwards whether a minute of training finds more or less.
+  let swap = await client.activate(model, { force: true });
   const search = async (first: number) => {
     for (let i = first; !over; i += CLIENTS) {
       requests++;

@@ -4,9 +4,10 @@ import type { TrainEvent } from "../../training/index.ts";
 import { nameEach } from "../image-files.ts";
 import { showProgress } from "../progress.ts";
 
-/** What a training shows on stderr while it runs. */
+/** Shows the progress of a training on stderr. */
 export function trainingDisplay(minutes?: number): { show: (event: TrainEvent) => void; stop: () => void } {
   const reading = showProgress("reading images", "images");
+  const teaching = showProgress("the teacher embeds", "images");
   const training = showProgress("training", "images");
   let batch = 1;
   return {
@@ -23,6 +24,10 @@ export function trainingDisplay(minutes?: number): { show: (event: TrainEvent) =
         nameEach([...corrupt, ...leftOut]);
         if (minutes) console.error(`The ${minutes} minutes of training begin now; reading images came before them.`);
         for (const reason of event.reasons) console.error(`- ${reason}`);
+      }
+      if (event.kind === "teaching") {
+        teaching.update(event.done, event.total);
+        if (event.done === event.total) teaching.stop();
       }
       if (event.kind === "tuning") {
         console.error(
@@ -46,8 +51,7 @@ export function trainingDisplay(minutes?: number): { show: (event: TrainEvent) =
       }
     },
     stop() {
-      reading.stop();
-      training.stop();
+      for (const shown of [reading, teaching, training]) shown.stop();
     },
   };
 }

@@ -1,4 +1,4 @@
-// What the exported encoder gives: the options of every command that exports.
+// Options about the exported encoder, for every command that exports.
 import { type Command, Option } from "commander";
 import { AppError } from "../../core/errors.ts";
 import {
@@ -24,7 +24,7 @@ export interface ExportFlags {
 const KINDS: readonly EmbeddingChoice["kind"][] = ["whitened", "features", "projection"];
 const { kind, dimensions, strength } = DEFAULT_EMBEDDING;
 
-/** Adds them. */
+/** Adds the options about the exported encoder to a command. */
 export function addExportOptions(command: Command): void {
   command
     .optionsGroup("Export:")
@@ -37,7 +37,7 @@ export function addExportOptions(command: Command): void {
     .option("--licence <text>", "licence situation of the images, for the model's card");
 }
 
-/** What the user chose. */
+/** The options of an export that the flags set. */
 export function exportOptionsOf(flags: ExportFlags): ExportOptions {
   const { embedding, size, precision, licence } = flags;
   const whitening = { dimensions: flags.dimensions ?? dimensions, strength: flags.strength ?? strength };

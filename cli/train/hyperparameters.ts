@@ -1,10 +1,11 @@
 import { Option } from "commander";
-import { ARCHITECTURE_NAMES, MECHANISMS, type Settings } from "../../training/index.ts";
+import { AppError } from "../../core/errors.ts";
+import { ARCHITECTURE_NAMES, type Axis, MECHANISMS, type Settings } from "../../training/index.ts";
 
 const number = (text: string) => Number(text);
 const numbers = (text: string) => text.split(",").map(Number);
 
-/** Flag, its place in the configuration, what it says; how its text is read, or the words it may be. */
+/** Flag, path in the configuration, description; then a parser for its text, or the allowed words. */
 const HYPERPARAMETERS: ReadonlyArray<
   readonly [string, string, string, (((text: string) => unknown) | readonly string[])?]
 > = [
@@ -86,6 +87,35 @@ export function settingsOf(values: Readonly<Record<string, unknown>>): Settings 
     if (value !== undefined && !(option.negate && value === true)) put(settings, path.split("."), value);
   }
   return settings;
+}
+
+/**
+ * One axis of a sweep, such as `learning-rate=0.06,0.12`.
+ *
+ * @throws AppError `invalid_configuration` where it is not a hyper-parameter of one value and some values for it.
+ */
+export function axisOf(text: string): Axis {
+  const [name, list = ""] = text.split("=");
+  const values = list.split(",").filter(Boolean);
+  const found = HYPERPARAMETERS.find(([flag, , , reading]) => flag.startsWith(`--${name} `) && reading !== numbers);
+  if (!found || values.length === 0) {
+    const known = HYPERPARAMETERS.filter(
+      ([flag, , , reading]) => reading && reading !== numbers && !flag.startsWith("--no-"),
+    );
+    throw new AppError(
+      "invalid_configuration",
+      `Expected a hyper-parameter and values, such as learning-rate=0.06,0.12, but received ${JSON.stringify(text)}. Hyper-parameters: ${known.map(([flag]) => flag.slice(2).split(" ")[0]).join(", ")}.`,
+    );
+  }
+  const [, path, , reading] = found;
+  return {
+    name: name!,
+    values: values.map((value) => {
+      const settings = {};
+      put(settings, path.split("."), typeof reading === "function" ? reading(value) : value);
+      return { text: value, settings };
+    }),
+  };
 }
 
 function put(record: Record<string, unknown>, [name, ...rest]: string[], value: unknown): void {

@@ -1,4 +1,4 @@
-// The options that every command that trains has.
+// Options of every command that trains.
 import { type Command, Option } from "commander";
 import { AppError } from "../../core/errors.ts";
 import {
@@ -17,7 +17,7 @@ import { positive } from "../numbers.ts";
 import { readSettings } from "../settings-file.ts";
 import { hyperparameterOptions, settingsOf } from "./hyperparameters.ts";
 
-/** The values of {@link addTrainingOptions}; hyper-parameters stand beside them by their flags' names. */
+/** The values of {@link addTrainingOptions}, and the hyper-parameters by their flags' names. */
 export interface TrainingFlags extends Readonly<Record<string, unknown>> {
   readonly recipe: RecipeName;
   readonly config?: string;
@@ -29,7 +29,7 @@ export interface TrainingFlags extends Readonly<Record<string, unknown>> {
   readonly recompute?: boolean;
 }
 
-/** @param budget How long it takes where the user does not say, in words. */
+/** @param budget The default length of a run, in words. */
 export function addTrainingOptions(command: Command, budget: string): void {
   command
     .addOption(new Option("--recipe <name>", "where hyper-parameters come from").choices(RECIPE_NAMES).default("auto"))
@@ -48,7 +48,7 @@ export function addTrainingOptions(command: Command, budget: string): void {
   for (const option of hyperparameterOptions()) command.addOption(option);
 }
 
-/** How long to train, where the user said so. */
+/** The length of a run; undefined if the user sets none. */
 export function budgetOf({ epochs, minutes }: TrainingFlags): Budget | undefined {
   if (epochs && minutes) {
     throw new AppError("invalid_configuration", "Expected --epochs or --minutes but received both. Give one of them.");
@@ -57,13 +57,13 @@ export function budgetOf({ epochs, minutes }: TrainingFlags): Budget | undefined
   return minutes ? { minutes } : undefined;
 }
 
-/** How to compute: with the fastest forms on this machine, unless the user wants fixed ones, and in how much memory. */
+/** How to compute: which forms of convolutions, and whether activations are computed again to save memory. */
 export const engineOf = ({ tune, recompute = false }: TrainingFlags) => ({
   recompute,
   ...(tune && { tuningFile: tuningFile() }),
 });
 
-/** What the user set, and the device found. */
+/** What the flags set, with the device resolved. */
 export async function settingsFrom(images: readonly string[], flags: TrainingFlags): Promise<PrepareOptions> {
   const file: Settings = flags.config ? await readSettings(flags.config, "hyper-parameters") : {};
   const config = merge(file, settingsOf(flags)) as Settings;

@@ -30,7 +30,7 @@ export function createFollower({ storage, generations, open, logger }: FollowerD
   let following: Promise<void> | undefined;
   /** The candidate that was opened here, and the help with its backfill. */
   let candidate: Generation | undefined;
-  let help: { readonly abort: AbortController; readonly ended: Promise<void> } | undefined;
+  let help: { readonly abort: AbortController; readonly ended: Promise<unknown> } | undefined;
   let closed = false;
 
   /** Opens a generation, warm and searchable. */
@@ -50,9 +50,13 @@ export function createFollower({ storage, generations, open, logger }: FollowerD
     await help?.ended;
     help = undefined;
   };
-  const helpWith = (generation: Generation) => {
+  const helpWith = (generation: Generation, skipDamaged: boolean) => {
     const abort = new AbortController();
-    const ended = backfill(generation, storage, { signal: abort.signal, onProgress() {} }).catch((error) => {
+    const ended: Promise<unknown> = backfill(generation, storage, {
+      signal: abort.signal,
+      onProgress() {},
+      skipDamaged,
+    }).catch((error) => {
       if (!abort.signal.aborted) logger.warn({ err: error }, "this server stopped helping with the backfill");
     });
     help = { abort, ended };
@@ -98,7 +102,7 @@ export function createFollower({ storage, generations, open, logger }: FollowerD
       generations.setCandidate(candidate); // from here on new images are embedded for both
     }
     if (candidate && swap?.state === "backfilling") {
-      if (!help) helpWith(candidate);
+      if (!help) helpWith(candidate, swap.skipDamaged);
     } else await stopHelping();
   };
 

@@ -1,7 +1,7 @@
-// The collection: what is stored and what is found. The one place that joins decoding, generations and the store; it
-// never sees HTTP.
+// The collection: store images, read them, search them. The one place that joins decoding, generations and the storage;
+// it never sees HTTP.
 import type { Readable } from "node:stream";
-import { AppError } from "../../core/errors.ts";
+import { AppError, hasCode } from "../../core/errors.ts";
 import { type Filter, matchesFilter } from "../domain/filter.ts";
 import { type AnsweredBy, answeredBy } from "../domain/generation.ts";
 import type { Image, ImageMatch, Metadata } from "../domain/image.ts";
@@ -25,7 +25,7 @@ export interface ImageToEmbed {
 
 export interface Collection {
   /**
-   * Embeds images without storing them: one row of unit norm each.
+   * Embeds images without storing them: one embedding of unit norm for each.
    *
    * @throws AppError of the first image that cannot be embedded.
    */
@@ -33,26 +33,31 @@ export interface Collection {
   /**
    * Stores an image: when this returns, file, records and embeddings are on disk and the image can be found.
    *
-   * @throws AppError of decoding, `no_embedding`, `overloaded`, `encoder_unavailable`, `storage_full`; then nothing of
-   *   the image is stored.
-   * @param place In an upload that may be sent again: then it is stored once, and each time answered the same.
+   * @param place The file's place in an upload with an Idempotency-Key: however often the upload is sent, the image is
+   *   stored once and the answer stays the same.
+   * @throws AppError where the image cannot be decoded, and `no_embedding`, `overloaded`, `encoder_unavailable`,
+   *   `not_ready`, `idempotency_key_reused`, `storage_full`; nothing of the image is stored then.
    */
   add(bytes: Uint8Array, metadata: Metadata, place?: PlaceInUpload): Promise<Image>;
   /** @throws AppError `image_not_found`, here and below. */
   get(id: string): Promise<Image>;
-  /** Those of these SHA-256 whose bytes are stored. */
+  /** Which of these SHA-256 (hex) are stored. */
   known(sha256s: readonly string[]): Promise<string[]>;
   /** Images older than the cursor `before` that fit the filter, newest first. */
   list(limit: number, options?: { before?: number | undefined; filter?: Filter | undefined }): Promise<ImagePage>;
-  /** The bytes as they were uploaded. */
-  read(id: string): Promise<{ image: Image; bytes: Uint8Array }>;
-  /** {@link Collection.read} as a stream: a client that reads slowly holds a part of them only. */
+  /**
+   * The bytes as they were uploaded.
+   *
+   * @throws AppError `file_damaged` where the file is missing or damaged.
+   */
+  read(id: string): Promise<Uint8Array>;
+  /** {@link Collection.read} as a stream, so that a slow client does not keep the whole file in memory. */
   open(id: string): Promise<Readable>;
   remove(id: string): Promise<void>;
-  /** Replaces the metadata of an image by what `change` makes of it. */
+  /** Replaces the metadata of an image with what `change` returns for it. */
   changeMetadata(id: string, change: (metadata: Metadata) => Metadata): Promise<Image>;
   /**
-   * @param generation The one that gave the pages before, where `offset` continues them.
+   * @param options.generation Number of the generation that gave the earlier pages, where `offset` continues them.
    * @throws AppError of {@link search}; `cursor_expired` where another generation answers now.
    */
   search(
@@ -63,7 +68,7 @@ export interface Collection {
   duplicates(threshold: number): Promise<AnsweredBy & { groups: DuplicateGroup[] }>;
 }
 
-/** Images read at a time, where a list is filtered. */
+/** Images read at a time when a list is filtered. */
 const LIST_BATCH = 500;
 
 /** What the collection works on. */
@@ -88,13 +93,26 @@ export function createCollection({ storage, generations, cluster }: CollectionDe
 
   const get = async (id: string): Promise<Image> => (await catalogue.images.get(id)) ?? throwNotFound(id);
 
+  /** What `read` finds of the file of an image. */
+  const stored = async <T>(id: string, read: (image: Image) => Promise<T | undefined>): Promise<T> => {
+    try {
+      const found = await read(await get(id));
+      if (found !== undefined) return found;
+    } catch (error) {
+      if (!hasCode(error, "file_damaged")) throw error;
+      throw damaged(id, "damaged", { cause: error });
+    }
+    await get(id); // throws if the image was deleted meanwhile, and its file with it
+    throw damaged(id, "missing");
+  };
+
   const list: Collection["list"] = async (limit, { before, filter } = {}) => {
     const images: Image[] = [];
     let next: number | undefined;
     for await (const batch of catalogue.images.list({ before, batch: filter ? LIST_BATCH : limit + 1 })) {
       for (const { number, image } of batch) {
         if (filter && !matchesFilter(filter, image.metadata)) continue;
-        // One more than the page holds shows that there is a next one.
+        // An image beyond the last of the page shows that there is a next page.
         if (images.length === limit) return { images, ...(next !== undefined && { next }) };
         images.push(image);
         next = number;
@@ -142,13 +160,8 @@ export function createCollection({ storage, generations, cluster }: CollectionDe
     get,
     known: (sha256s) => storage.catalogue.contents.known(sha256s),
     list,
-    async read(id) {
-      const image = await get(id);
-      return { image, bytes: (await storage.images.get(image.sha256)) ?? throwNotFound(id) };
-    },
-    async open(id) {
-      return (await storage.images.open((await get(id)).sha256)) ?? throwNotFound(id);
-    },
+    read: (id) => stored(id, ({ sha256 }) => storage.images.get(sha256)),
+    open: (id) => stored(id, ({ sha256 }) => storage.images.open(sha256)),
     remove: (id) =>
       generations.use(async () => {
         if (!(await writer.remove(id))) throwNotFound(id);
@@ -162,6 +175,13 @@ export function createCollection({ storage, generations, cluster }: CollectionDe
       })),
   };
 }
+
+const damaged = (id: string, how: "missing" | "damaged", options?: ErrorOptions) =>
+  new AppError(
+    "file_damaged",
+    `The stored file of image ${id} is ${how}. Send the same file again to repair it; moco-search check lists all damage.`,
+    options,
+  );
 
 function throwNotFound(id: string): never {
   throw new AppError("image_not_found", `There is no image ${JSON.stringify(id)}.`);

@@ -12,14 +12,14 @@ export interface DuplicateGroup {
   readonly images: ReadonlyArray<{ readonly id: string; readonly sha256: string }>;
 }
 
-/** Neighbours of each image that are looked at. */
+/** Nearest neighbours compared with each image. */
 const NEIGHBOURS = 32;
-/** Searches under way at a time: others are answered in between. */
+/** Searches under way at a time; those of clients are answered in between. */
 const SEARCHES = 16;
 
 /**
- * All groups of at least two images, largest first. Looks at each stored image's nearest neighbours, so it takes as long
- * as that many searches, and finds what the index finds.
+ * All groups of at least two images, largest first. It searches once for each stored content, so it takes as long as
+ * that many searches and misses the neighbours that the index misses.
  *
  * @param threshold Cosine similarity from which two images count as duplicates, −1..1.
  * @throws AppError `index_unavailable`.
@@ -71,7 +71,7 @@ function createDisjointSets() {
   return {
     join(a: number, b: number, score: number): void {
       const [from, to] = [rootOf(a), rootOf(b)];
-      // A link inside a set does not hold it together.
+      // The two are connected already: this link joins nothing.
       if (from === to && weakest.has(to)) return;
       parents.set(from, to);
       weakest.set(to, Math.min(score, weakest.get(from) ?? 1, weakest.get(to) ?? 1));

@@ -6,6 +6,7 @@ import type { Image, Metadata, NewImage, UploadKey } from "../domain/image.ts";
 import { createPreparer } from "../encoder/preparer.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Generations } from "../generation/generations.ts";
+import { isWhole } from "../storage/is-whole.ts";
 import type { AddedImage, Storage } from "../storage/ports.ts";
 import { createKeyedLock } from "./keyed-lock.ts";
 
@@ -37,9 +38,14 @@ export function createImageWriter({ storage: { catalogue, images: files }, gener
   // Uploads and deletes of the same bytes take turns: the file must be there exactly when a record is.
   const lock = createKeyedLock();
 
+  /** Writes the file of a stored content again where it is missing or damaged. */
+  const repair = async (hash: string, bytes: Uint8Array): Promise<void> => {
+    if (!(await isWhole(files, hash))) await files.put(hash, bytes);
+  };
+
   /**
-   * Embeds the image with every open generation and commits it. The commit is refused where the embedding of the
-   * generation is missing that is active at that moment; then that one embeds the image too.
+   * Embeds the image with every open generation and commits it. The commit is refused where it lacks the embedding of
+   * the generation that is active at that moment; then that generation embeds the image too.
    */
   const embedAndCommit = async (bytes: Uint8Array, image: NewImage, key?: UploadKey): Promise<AddedImage> => {
     const prepare = createPreparer(bytes);
@@ -52,12 +58,13 @@ export function createImageWriter({ storage: { catalogue, images: files }, gener
       generations.open().map(async (generation) => {
         if (stored !== undefined && (await catalogue.embeddings.get(generation.encoder, stored))) return;
         await embedFor(generation).catch((error) => {
-          // Only the generation that answers can refuse an image; another one gets it from its backfill.
+          // Only the active generation can refuse an image; any other catches up in its backfill.
           if (generation === generations.active()) throw error;
         });
       }),
     );
     if (stored === undefined) await files.put(image.sha256, bytes);
+    else await repair(image.sha256, bytes);
     for (;;) {
       const added = await catalogue.images.add(image, embeddings, key);
       if ("image" in added) return added;
@@ -68,7 +75,7 @@ export function createImageWriter({ storage: { catalogue, images: files }, gener
     }
   };
 
-  /** Waits until the image is found by the generation that was active when it was added. */
+  /** Waits until the generation that was active at the commit answers requests and its index has the image. */
   const findable = async ({ generation: number, sequence }: AddedImage): Promise<void> => {
     const generation = generations.open().find((one) => one.number === number);
     if (!generation) return;
@@ -93,16 +100,22 @@ export function createImageWriter({ storage: { catalogue, images: files }, gener
     return lock(hash, () => addLocked(bytes, image, key));
   };
 
-  /** As `add`; where the key is known, the image that it stands for. */
+  /** As `add`; for a key that was used before, the image stored then. */
   const addOnce = (bytes: Uint8Array, hash: string, metadata: Metadata, key: UploadKey): Promise<Image> =>
     lock(`key ${key.position} ${key.key}`, async () => {
       const known = await catalogue.images.uploaded(key);
       if (!known) return add(bytes, hash, metadata, key);
-      if (known.content === key.content) return known.image;
-      throw new AppError(
-        "idempotency_key_reused",
-        "Expected the upload that this Idempotency-Key was first sent with but received another. Send it under a new key.",
-      );
+      if (known.content !== key.content) {
+        throw new AppError(
+          "idempotency_key_reused",
+          "Expected the upload that this Idempotency-Key was first sent with but received another. Send it under a new key.",
+        );
+      }
+      return lock(hash, async () => {
+        if (await catalogue.images.get(known.image.id)) await repair(hash, bytes);
+        else throw deleted(known.image.id);
+        return known.image;
+      });
     });
 
   return {
@@ -126,3 +139,9 @@ export function createImageWriter({ storage: { catalogue, images: files }, gener
     },
   };
 }
+
+const deleted = (id: string) =>
+  new AppError(
+    "image_deleted",
+    `The upload of this Idempotency-Key became the image ${id}, which was deleted. Send it under a new key to store it again.`,
+  );

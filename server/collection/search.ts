@@ -17,7 +17,7 @@ export interface Examples {
 
 /**
  * What to search with: an image file or a region of it, a stored image (which is left out of the matches), a vector of
- * any norm, or examples. Examples beside an image: the image is one more of the positive ones.
+ * any norm, or examples. With examples beside it, an image counts as one more positive example.
  */
 export type Query =
   | ({ readonly image: Uint8Array; readonly region?: Region | undefined } & Partial<Examples>)
@@ -44,8 +44,8 @@ export interface SearchDeps {
 /**
  * The matches of a query in one generation, best first: those asked for, and whether there are more.
  *
- * Graph search may pass over any one image, but never over the one that was searched with: where the query's bytes are
- * stored they are looked up.
+ * Approximate search may miss any one image, but must not miss the query itself: where its bytes are stored, that
+ * content is compared with the query whatever the index finds.
  *
  * @throws AppError `image_not_found`, `invalid_vector`, `invalid_request` for a region outside the image, and what
  *   embedding and the index throw.
@@ -86,7 +86,9 @@ async function embedQuery(query: Query, generation: Generation, storage: SearchD
   return checkVector(moreLike(positive, negative), generation.card.dimensions);
 }
 
-/** positive + (positive − negative), each the mean of its vectors; without negative ones the mean of the positive ones. */
+/**
+ * positive + (positive − negative), each the mean of its vectors; without negative ones the mean of the positive ones.
+ */
 function moreLike(positive: readonly Float32Array[], negative: readonly Float32Array[]): number[] {
   const meanAt = (vectors: readonly Float32Array[], i: number) =>
     vectors.reduce((sum, vector) => sum + vector[i]!, 0) / vectors.length;

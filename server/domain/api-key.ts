@@ -1,7 +1,7 @@
 // API keys: who may do what.
 import { z } from "zod";
 
-/** What a key allows, each with all before it: to search, to change images, to change the model. */
+/** Roles, each with all that the ones before it may: search, change images, change the model. */
 export const ROLES = ["read", "write", "admin"] as const;
 
 export const apiKeySchema = z.strictObject({

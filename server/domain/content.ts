@@ -3,11 +3,11 @@
 import { z } from "zod";
 
 export const contentSchema = z.strictObject({
-  /** Its key in indexes. Never used again after a delete. */
+  /** The content's key in indexes. Never reused after a delete. */
   number: z.int().positive(),
   /** SHA-256 of the bytes, hex. */
   sha256: z.string(),
-  /** Length. */
+  /** Size of the file. */
   bytes: z.int(),
 });
 

@@ -15,13 +15,13 @@ const tests = {
   gte: bound.optional(),
   lt: bound.optional(),
   lte: bound.optional(),
-  /** True where the field is there, whatever its value. */
+  /** True: the field must be there, whatever its value. False: it must not. */
   exists: z.boolean().optional(),
 };
 
 const conditionSchema = z
   .strictObject({
-    /** A key of the metadata; dots lead into objects, as in `size.width`. A list fits where one of its values does. */
+    /** A key of the metadata; dots lead into objects, as in `size.width`. A list matches if one of its values does. */
     field: z.string().min(1).max(200),
     ...tests,
   })
@@ -70,7 +70,7 @@ const joinedSchema: z.ZodType<Filter, Filter> = z
   )
   .meta({ id: "Filter" });
 
-/** Validates a {@link Filter}. Its size is bounded first: a schema describes every value that does not fit. */
+/** Validates a {@link Filter}. Its size is checked first, as zod reports every single value that does not fit. */
 export const filterSchema = z.preprocess((json, context) => {
   const excess = excessOf(json, { objects: MAX_CONDITIONS, values: MAX_VALUES });
   if (!excess) return json;
@@ -103,7 +103,7 @@ function passes(value: unknown, { eq, in: list, gt, gte, lt, lte }: Omit<Conditi
   );
 }
 
-/** A key that is there as it is goes before a path. */
+/** The value of a field. A key that is `field` literally wins over the path. */
 function valueAt(metadata: Metadata, field: string): unknown {
   if (Object.hasOwn(metadata, field)) return metadata[field];
   let value: unknown = metadata;

@@ -14,7 +14,7 @@ export type GenerationState = z.infer<typeof generationStateSchema>;
 
 export const generationSchema = z.strictObject({
   number: z.int().positive(),
-  /** Stands for the encoder in stored embeddings. */
+  /** Number that the encoder's embeddings are stored under. */
   encoder: z.int().positive(),
   card: modelCardSchema,
   state: generationStateSchema,
@@ -54,7 +54,8 @@ export function encoderKey({ sha256: onnx, input }: ModelCard): string {
 /**
  * Checks that a model would replace the active one.
  *
- * @throws AppError `model_active`: replaced by itself, it would be what a rollback goes back to, and the one before out of reach.
+ * @throws AppError `model_active` where it has the same encoder: a rollback would then lead to the same model again,
+ *   and the one before would be lost.
  */
 export function checkReplaces(card: ModelCard, active: Pick<GenerationRecord, "card">): void {
   if (encoderKey(card) !== encoderKey(active.card)) return;

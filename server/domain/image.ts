@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { ImageType } from "../../core/decode.ts";
 import { MEDIA_TYPES } from "../../core/decode.ts";
 
-/** Free JSON object that a user keeps with an image. */
+/** Any JSON object that a user stores with an image. */
 export const metadataSchema = z.record(z.string(), z.unknown());
 
 export type Metadata = z.infer<typeof metadataSchema>;
@@ -30,7 +30,9 @@ export const imageSchema = z
 
 export type Image = Readonly<z.infer<typeof imageSchema>>;
 
-/** What is stored of an upload: the header's facts, the bytes' SHA-256 and length, and the user's metadata. */
+/**
+ * What is stored of an upload: type and size from the image header, SHA-256 and length of the file, user's metadata.
+ */
 export type NewImage = Omit<Image, "id" | "createdAt" | "duplicateOf">;
 
 /** An image that a search found. */

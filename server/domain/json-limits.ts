@@ -1,9 +1,9 @@
-// JSON from outside: how much of it there may be. Checked before anything else looks at it, as code that walks JSON
-// recurses, and schemas describe every value that does not fit.
+// Limits on JSON from outside. They are checked before anything else, because code that walks JSON usually recurses and
+// zod reports every single value that does not fit.
 
 /** Levels of lists and objects. */
 const MAX_DEPTH = 32;
-/** Values at all levels. The largest request that is meant, a vector and a filter, has fewer. */
+/** Values at all levels. The largest legitimate request, a vector and a filter, has fewer. */
 const MAX_VALUES = 100_000;
 
 /** Bounds of {@link excessOf}. */
@@ -15,42 +15,41 @@ export interface JsonLimits {
 }
 
 /**
- * What JSON has too much of, or has that would change silently when it is stored; undefined where nothing is wrong.
- * Does not recurse, and stops at the first excess.
+ * Says what is wrong with a JSON value: too deep, too large, or a key that would be lost silently when it is stored.
+ * Undefined where nothing is wrong. Does not recurse and stops at the first problem.
  */
 export function excessOf(
   json: unknown,
   { values = MAX_VALUES, objects = MAX_VALUES }: JsonLimits = {},
 ): string | undefined {
-  let seen = 0;
+  let seen = 1;
   let objectsSeen = 0;
-  for (const { value, depth } of walk(json)) {
-    if (++seen > values) return `expected at most ${values} values`;
-    if (!isNested(value)) continue;
+  for (const { container, children, depth } of containers(json)) {
     if (depth >= MAX_DEPTH) return `expected at most ${MAX_DEPTH} levels`;
-    if (Object.hasOwn(value, "__proto__")) return "expected no key `__proto__`";
-    if (!Array.isArray(value) && ++objectsSeen > objects) return `expected at most ${objects} objects`;
+    if (Object.hasOwn(container, "__proto__")) return "expected no key `__proto__`";
+    if (container !== children && ++objectsSeen > objects) return `expected at most ${objects} objects`;
+    seen += children.length;
+    if (seen > values) return `expected at most ${values} values`;
   }
   return undefined;
 }
 
-/** False where a number was too large to be read, such as 1e999. */
+/** False where a number overflowed when the JSON was parsed, as 1e999 does. */
 export function hasFiniteNumbers(json: unknown): boolean {
-  for (const { value } of walk(json)) if (typeof value === "number" && !Number.isFinite(value)) return false;
+  for (const { children } of containers([json])) {
+    if (children.some((value) => typeof value === "number" && !Number.isFinite(value))) return false;
+  }
   return true;
 }
 
-/** Every value of JSON, from the outside in; `depth` is the number of lists and objects around it. */
-function* walk(json: unknown): Generator<{ value: unknown; depth: number }> {
-  const path: Array<Iterator<unknown>> = [[json].values()];
-  while (path.length > 0) {
-    const { done, value } = path.at(-1)!.next();
-    if (done) {
-      path.pop();
-      continue;
-    }
-    yield { value, depth: path.length - 1 };
-    if (isNested(value)) path.push((Array.isArray(value) ? value : Object.values(value)).values());
+/** Every list and object of JSON, the outer before the inner; `depth` is the number of those around it. */
+function* containers(json: unknown): Generator<{ container: object; children: readonly unknown[]; depth: number }> {
+  const waiting = isNested(json) ? [{ container: json, depth: 0 }] : [];
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    const { container, depth } = next;
+    const children: readonly unknown[] = Array.isArray(container) ? container : Object.values(container);
+    yield { container, children, depth };
+    for (const child of children) if (isNested(child)) waiting.push({ container: child, depth: depth + 1 });
   }
 }
 

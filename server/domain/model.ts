@@ -11,7 +11,7 @@ export const modelSchema = z
       /** `active`: its encoder answers; `loading`: a swap to it runs; `available`: it can be activated. */
       state: z.enum(["active", "loading", "available"]),
       card: modelCardSchema,
-      /** When it appeared, where it was not there when the server started. */
+      /** When it appeared, if that was after the server's start. */
       appearedAt: z.iso.datetime().optional(),
     }),
     z.strictObject({ name: z.string(), state: z.literal("invalid"), reason: z.string() }),
@@ -24,7 +24,9 @@ export type ModelView = Readonly<z.infer<typeof modelSchema>>;
 const servedModelSchema = z.strictObject({
   generation: z.int(),
   card: modelCardSchema,
-  /** Two stored images taken at random score higher once in a thousand times; known from the first swap on. */
+  /**
+   * Images are alike from this score on, measured on the stored images; known for the active model with two or more.
+   */
   threshold: z.number().optional(),
 });
 

@@ -15,7 +15,11 @@ export type SwapState = z.infer<typeof swapStateSchema>;
 export const hasEnded = ({ state }: { readonly state: SwapState }): boolean =>
   !RUNNING_STATES.some((running) => running === state);
 
-/** Percentiles. */
+/** True where a swap is ready and waits until someone approves or discards it. */
+export const awaitsApproval = ({ state, review, approvedAt }: SwapRecord): boolean =>
+  state === "ready" && review && approvedAt === undefined;
+
+/** Percentiles of scores. */
 const quantilesSchema = z.strictObject({
   p1: z.number(),
   p5: z.number(),
@@ -34,7 +38,10 @@ const scoreDistributionSchema = z.strictObject({
   random: quantilesSchema,
   /** Of an image and the one nearest to it. */
   nearest: quantilesSchema,
-  /** Two images taken at random score higher than this once in a thousand times: from here on images are alike. */
+  /**
+   * Images are alike from this score on: at most half of the stored images have ten others that score as much, and at
+   * most one in a hundred random pairs does.
+   */
   threshold: z.number(),
 });
 
@@ -52,6 +59,17 @@ const retrievalSchema = z.strictObject({
 
 export type RetrievalComparison = Readonly<z.infer<typeof retrievalSchema>>;
 
+/** Two crops of one image: how often the second is the nearest of all second crops to the first, 0..1. */
+const viewsSchema = z.strictObject({
+  images: z.int(),
+  before: z.number(),
+  after: z.number(),
+  /** The same by comparing pixels, without a model. */
+  pixels: z.number(),
+});
+
+export type ViewsComparison = Readonly<z.infer<typeof viewsSchema>>;
+
 /** A candidate beside the generation that it replaces (`before` and `after`), over a sample of what is stored. */
 const comparisonSchema = z.strictObject({
   neighbours: z.strictObject({
@@ -59,7 +77,7 @@ const comparisonSchema = z.strictObject({
     sample: z.int(),
     /** Share of the 10 nearest before that is among the 10 nearest after. */
     overlapAt10: z.number(),
-    /** The images whose neighbours changed most, with the ids of these. */
+    /** The images whose neighbours changed most, with the ids of those neighbours. */
     changedMost: z.array(
       z.strictObject({
         id: z.string(),
@@ -71,10 +89,12 @@ const comparisonSchema = z.strictObject({
       }),
     ),
   }),
-  /** Where there are two images or more. */
+  /** Missing where fewer than two contents are stored. */
   scores: z.strictObject({ before: scoreDistributionSchema, after: scoreDistributionSchema }).optional(),
-  /** Where a golden set is given. */
+  /** Missing where metadata does not say which images belong together. */
   retrieval: retrievalSchema.optional(),
+  /** Needs no labels. Missing where too few images are stored, and in reports of older versions. */
+  views: viewsSchema.optional(),
 });
 
 export type Comparison = Readonly<z.infer<typeof comparisonSchema>>;
@@ -87,8 +107,14 @@ const swapReportSchema = z.strictObject({
   recallAt10: z.number(),
   /** 1 − ‖mean embedding‖²: 0 where all embeddings are the same, towards 1 where they point everywhere. */
   spread: z.number(),
-  /** The candidate beside the generation that it replaces. Not for a rollback, which must be quick and is never refused. */
+  /**
+   * The candidate beside the generation that it replaces. Not for a rollback, which must be quick and is never refused.
+   */
   comparison: comparisonSchema.optional(),
+  /** How many contents were left out because their files are missing or damaged, and up to 100 of their images. */
+  skipped: z.strictObject({ contents: z.int(), images: z.array(z.string()) }).optional(),
+  /** What a person should know before the candidate answers, in sentences. */
+  warnings: z.array(z.string()).optional(),
 });
 
 export type SwapReport = Readonly<z.infer<typeof swapReportSchema>>;
@@ -105,7 +131,7 @@ export type SwapError = Readonly<z.infer<typeof swapErrorSchema>>;
 const progressSchema = z.strictObject({
   done: z.int(),
   total: z.int(),
-  /** Embedded a second, since the backfill began. */
+  /** Images embedded per second since the backfill began. */
   imagesPerSecond: z.number(),
   secondsLeft: z.number().optional(),
 });
@@ -120,13 +146,24 @@ const recordShape = {
   /** Number of the generation that was active when the swap began. */
   replaces: z.int(),
   state: swapStateSchema,
-  /** Goes on where the candidate finds less than the active model. */
+  /** Switches even where the candidate finds less than the active model. */
   force: z.boolean(),
+  /** Goes on without images whose stored files are missing or damaged; a rollback always does. */
+  skipDamaged: z.boolean(),
+  /** Waits in the state `ready`, for as long as it takes, until it is approved or discarded. */
+  review: z.boolean(),
+  approvedAt: z.iso.datetime().optional(),
   report: swapReportSchema.optional(),
   error: swapErrorSchema.optional(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
 };
+
+/** Options of a swap, given when it begins. @default false for each */
+export interface SwapOptions extends Pick<SwapRecord, "force"> {
+  readonly skipDamaged?: boolean | undefined;
+  readonly review?: boolean | undefined;
+}
 
 /** A swap as it is stored. */
 export type SwapRecord = Readonly<z.infer<z.ZodObject<typeof recordShape>>>;

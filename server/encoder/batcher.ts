@@ -12,14 +12,14 @@ export interface BatcherOptions {
   readonly run: (pixels: Uint8Array, count: number) => Promise<Float32Array>;
   /** Largest batch; a power of two. */
   readonly maxBatch: number;
-  /** Images that may wait, in decoding or in the queue, before more are refused. */
+  /** Images under way, from decoding to their embedding, before more are refused. */
   readonly maxWaiting: number;
   /** Called with the time that each image waited for its batch. */
   readonly onQueued?: (seconds: number) => void;
 }
 
 export interface Batcher {
-  /** Images on their way. */
+  /** Images that are being decoded, queued or embedded. */
   readonly waiting: number;
   /**
    * Prepares one image and embeds it.

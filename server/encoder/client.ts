@@ -1,4 +1,4 @@
-// This side of the encoder process: starts it, starts it again when it dies.
+// The server's side of the encoder process: starts it, and starts it again when it dies.
 import type { ChildProcess } from "node:child_process";
 import { constants, setPriority } from "node:os";
 import type { Logger } from "pino";
@@ -27,7 +27,7 @@ export interface EncoderClient {
 
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 10_000;
-/** A process that stays up this long is healthy again: the next death is retried at once. */
+/** A process that stays up this long is healthy: after its death the first retry comes soon again. */
 const HEALTHY_MS = 30_000;
 const EXIT_MS = 5000;
 
@@ -44,8 +44,8 @@ export interface ModelSource {
 /**
  * Starts an encoder and returns once the model is open and checked.
  *
- * @param options.runSeconds A run that takes longer hangs: the process is ended and started again.
- * @throws AppError `invalid_model` or `device_unavailable` as `openEncoder` finds; then nothing is left running.
+ * @param options.runSeconds A run that takes longer counts as hung: the process is killed and started again.
+ * @throws AppError `invalid_model` or `device_unavailable` as `openEncoder`; nothing is left running then.
  */
 export async function startEncoder(
   { card, read }: ModelSource,
@@ -119,7 +119,7 @@ export async function startEncoder(
       logger.error({ pid: process.pid, runSeconds }, "the encoder hangs; ending its process");
       process.kill("SIGKILL");
     }, runSeconds * 1000);
-    process.send(message(id), (error) => error && calls.reject(id, unavailable())); // killed, and its end not noticed yet
+    process.send(message(id), (error) => error && calls.reject(id, unavailable())); // it has just died
     return answer.finally(() => clearTimeout(watchdog));
   };
 

@@ -9,7 +9,7 @@ export interface EncoderOptions {
   readonly device: Device | "auto";
   /** Threads of one run. */
   readonly threads: number;
-  /** Gives way to all other work of the machine. @default false */
+  /** Runs at a lower priority of the operating system. @default false */
   readonly background?: boolean;
 }
 

@@ -5,7 +5,7 @@ import type { EncoderInput } from "../../core/model-card.ts";
 /** Decodes one image to the pixels that an encoder expects: [H, W, 3]. */
 export type Prepare = (input: EncoderInput) => Promise<Uint8Array>;
 
-/** Decodes the bytes of one image, or a region of it, for encoders; once only for all that expect the same input. */
+/** Decodes one image, or a region of it, once for all encoders that expect the same size and fit. */
 export function createPreparer(bytes: Uint8Array, region?: Region): Prepare {
   const decoded = new Map<string, Promise<Uint8Array>>();
   return (input) => {

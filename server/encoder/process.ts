@@ -8,7 +8,7 @@ import { type EncoderOptions, type FromEncoder, type ToEncoder, toPlainError } f
 
 let session: Promise<EncoderSession> | undefined;
 
-// A send to a server that is gone fails; `disconnect` ends this process then.
+// Sending to a server that is gone fails; `disconnect` then ends this process.
 const send = (message: FromEncoder) => process.send!(message, undefined, {}, () => {});
 
 // Ctrl-C and service managers signal the whole process group, but the server still has requests to finish.
@@ -20,7 +20,7 @@ process.on("message", async (message: ToEncoder) => {
   if ("open" in message) {
     const opened = openOn(message.open, message.options);
     session = opened.then(({ session }) => session);
-    session.catch(() => {}); // told below
+    session.catch(() => {}); // reported below
     opened.then(
       ({ device, fellBack }) => send({ ready: true, device, ...(fellBack && { fellBack }) }),
       (error) => send({ refused: toPlainError(error) }),

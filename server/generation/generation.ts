@@ -18,20 +18,20 @@ export type BackgroundEncoder = Pick<EncoderClient, "embedFiles" | "close">;
 export interface Generation {
   readonly number: number;
   readonly card: ModelCard;
-  /** Stands for the encoder in stored embeddings. */
+  /** Number that the encoder's embeddings are stored under. */
   readonly encoder: number;
   readonly index: VectorIndex;
   /** Process id of the encoder; undefined while it is being started again. */
   readonly pid: number | undefined;
-  /** Images on their way to an embedding. */
+  /** Images that are being decoded, queued or embedded. */
   readonly waitingImages: number;
   /** Embeds one image; see `Batcher.embed` for errors. */
   embed(prepare: Prepare): Promise<Float32Array>;
   /** Searches the index; see {@link VectorIndex.search}. */
   search(query: Float32Array, wanted: Wanted): Promise<ImageMatch[]>;
-  /** Starts a process of the same encoder that gives way to all other work. Errors as `startEncoder`. */
+  /** Starts a second process of the same encoder, at a lower priority. Errors as `startEncoder`. */
   startBackgroundEncoder(): Promise<BackgroundEncoder>;
-  /** Runs every batch size that will be served once. */
+  /** Runs each batch size that will be served once. */
   warm(): Promise<void>;
   /** Keeps the generation open until `action` ends. */
   use<T>(action: (generation: Generation) => Promise<T>): Promise<T>;
@@ -39,13 +39,13 @@ export interface Generation {
   close(): Promise<void>;
 }
 
-/** What opening a generation takes. */
+/** Options of {@link openGeneration}. */
 export interface GenerationOptions extends EncoderOptions {
   /** Largest batch of one encoder run; a power of two. */
   readonly maxBatch: number;
-  /** Images that may wait for the encoder. */
+  /** Images under way before more are refused. */
   readonly maxWaiting: number;
-  /** A run of the encoder that takes longer hangs. */
+  /** Seconds after which an encoder run counts as hung. */
   readonly runSeconds: number;
 }
 

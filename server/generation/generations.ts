@@ -9,7 +9,7 @@ export interface Generations {
    * @throws AppError `not_ready` before the first one is open.
    */
   active(): Generation;
-  /** The generation that answers, where there is one. */
+  /** As {@link Generations.active}, but undefined before the first one is open. */
   readonly serving: Generation | undefined;
   /** Every open generation that new images and deletes go to, the active one first. */
   open(): Generation[];
@@ -21,7 +21,9 @@ export interface Generations {
   use<T>(action: (generation: Generation) => Promise<T>): Promise<T>;
   /** From now on images and deletes go to the candidate too. */
   setCandidate(candidate: Generation | undefined): void;
-  /** The candidate answers from now on; the one that did becomes `previous`. Called where the pointer was moved on disk. */
+  /**
+   * The candidate answers from now on and the active one becomes `previous`. Called once the catalogue has switched.
+   */
   switchTo(candidate: Generation): void;
   /** Closes `previous` where there is one. */
   closePrevious(): Promise<void>;

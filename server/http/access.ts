@@ -3,7 +3,7 @@ import type { Request, RequestHandler } from "express";
 import { AppError } from "../../core/errors.ts";
 import { ROLES, type Role } from "../domain/api-key.ts";
 
-/** Answered to everyone: health for supervisors, the page and the description of the interface for browsers. */
+/** Needs no key: health for supervisors, the page and the OpenAPI document for browsers. */
 const OPEN = /^\/(livez|readyz|openapi\.json|web\/.*)?$/;
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i;
@@ -37,13 +37,14 @@ export function demandKey(keys: KeyRoles): RequestHandler {
 }
 
 function roleFor({ method, path }: Request): Role {
-  if (method === "GET" || method === "HEAD" || /^\/v1\/(search|embeddings)\/?$/i.test(path)) return "read";
+  if (method === "GET" || method === "HEAD" || /^\/v1\/(search|search\/image|embeddings)\/?$/i.test(path))
+    return "read";
   return /^\/v1\/images(\/|$)/i.test(path) ? "write" : "admin";
 }
 
 /**
- * For a server without keys: refuses requests that a browser sends for a page of another origin, and names of this
- * server that are not this machine's, which DNS rebinding uses.
+ * For a server without keys: refuses requests that a browser sends for a page of another origin, and a Host other than
+ * localhost, which DNS rebinding needs.
  */
 export const refuseOtherOrigins: RequestHandler = (request, _response, next) => {
   const host = request.get("host") ?? "";
@@ -61,7 +62,7 @@ export const refuseOtherOrigins: RequestHandler = (request, _response, next) => 
       `Pages of ${JSON.stringify(origin)} may not use this server. Use API keys to serve others.`,
     );
   }
-  // A page's images and links come without an Origin, and its forms too in some browsers.
+  // Browsers send no Origin for a page's images and links, and some send none for its forms.
   const site = request.get("sec-fetch-site");
   if ((site === "cross-site" || site === "same-site") && !OPEN.test(request.path)) {
     throw new AppError("forbidden", "Pages of another site may not use this server. Use API keys to serve others.");

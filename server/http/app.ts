@@ -24,7 +24,7 @@ import { modelRoutes } from "./routes/models.ts";
 import { searchRoutes } from "./routes/search.ts";
 import { webRoutes } from "./routes/web.ts";
 
-/** What the HTTP interface speaks for. */
+/** What the HTTP interface is made for. */
 export interface AppDeps {
   readonly collection: Collection;
   readonly readMap: ReadMap;
@@ -39,11 +39,11 @@ export interface AppDeps {
   readonly stopping: AbortSignal;
   readonly metrics: Metrics;
   readonly limits: UploadLimits;
-  /** The keys that are demanded; without them only this machine is served. */
+  /** API keys that are accepted. Missing: no key is needed, and only this machine is served. */
   readonly apiKeys?: KeyRoles | undefined;
   /** Requests a minute from one client; 0 for no limit. */
   readonly rateLimit: number;
-  /** Reverse proxies in front. */
+  /** Number of trusted reverse proxies in front (X-Forwarded-For). */
   readonly trustProxies: number;
   readonly logger: Logger;
 }
@@ -71,7 +71,7 @@ export function createApp({
   app.use(
     pinoHttp({
       logger,
-      // Ordinary answers are only of interest while debugging.
+      // Successful requests are only of interest while debugging.
       customLogLevel: (_request, { statusCode }) =>
         statusCode >= 500 ? "error" : statusCode >= 400 ? "info" : "debug",
     }),
@@ -116,7 +116,7 @@ export function createApp({
   return app;
 }
 
-/** Headers that keep browsers from what the server does not mean. TLS is a reverse proxy's business, and so is HSTS. */
+/** Security headers for browsers. TLS, and so HSTS, is the reverse proxy's business. */
 const secureHeaders = helmet({
   contentSecurityPolicy: {
     useDefaults: false,
@@ -144,7 +144,7 @@ function limitRate(limit: number): RequestHandler {
   });
 }
 
-/** Counts and times each request by its route, never by what a client wrote. */
+/** Counts and times requests by route, not by path: clients must not be able to add labels. */
 function measure(metrics: Metrics): RequestHandler {
   return (request, response, next) => {
     const began = performance.now();

@@ -1,62 +1,66 @@
-// What one connection may take: one answer at a time, and no memory for a client that does not read.
+// Limits on connections: one answer at a time, and bounded memory for clients that do not read.
 import type { RequestListener, Server } from "node:http";
 import type { Socket } from "node:net";
 
 /** Bounds on connections. */
 export interface ConnectionLimits {
-  /** Seconds in which a client must take some of the answer that waits for it. */
+  /** Seconds within which a client must read some of its answer before it is cut off. */
   readonly readSeconds: number;
   /** Bytes of answers that wait for clients to read them, over all connections. */
   readonly maxUnreadBytes: number;
 }
 
-/** Connections at a time: more would use up the process' file handles. */
+/** Most connections at a time: more would use up the file handles of the process. */
 const MAX_CONNECTIONS = 1000;
-/** Requests of one connection that wait for the answers before them. */
+/** Unanswered requests of one connection. */
 const MAX_PIPELINED = 32;
-/** Between two looks at what waits to be read. */
+/** Milliseconds between two checks of the unread bytes. */
 const LOOK_MS = 100;
+
+/** A connection: how many of its requests are unanswered, and how to start those that wait for their turn. */
+interface Connection {
+  unanswered: number;
+  readonly waiting: Array<() => void>;
+}
 
 /** What keeps the connections of a server within bounds. */
 export interface Connections {
   /**
-   * Answers the requests of one connection one after another. A client may send many before it reads an answer
-   * (pipelining): each would hold its whole answer. The connection of one that sends too many is closed.
+   * Answers the requests of one connection one after another: a client that sends many before it reads an answer
+   * (pipelining) would make the server hold all the answers. Too many unanswered requests close the connection.
    */
   oneAtATime(answer: RequestListener): RequestListener;
-  /** Closes connections whose clients do not read, and those that hold most where too much waits to be read. */
+  /** Closes connections whose clients do not read and, while too many bytes wait to be read, those that hold most. */
   guard(server: Server): void;
 }
 
 export function createConnections({ readSeconds, maxUnreadBytes }: ConnectionLimits): Connections {
-  /** Of each open connection: its requests that are not answered yet, and the end of the last of them. */
-  const open = new Map<Socket, { unanswered: number; last: Promise<void> }>();
+  const open = new Map<Socket, Connection>();
 
   return {
     oneAtATime: (answer) => (request, response) => {
       const { socket } = request;
       const connection = open.get(socket);
       if (!connection) return; // closed already
-      const before = connection.last;
-      const waits = connection.unanswered++ > 0;
-      connection.last = new Promise((resolve) =>
+      const start = () => {
         response.once("close", () => {
           connection.unanswered--;
-          resolve();
-        }),
-      );
-      if (!waits) answer(request, response);
+          if (!socket.destroyed) connection.waiting.shift()?.();
+        });
+        answer(request, response);
+      };
+      if (connection.unanswered++ === 0) start();
       else if (connection.unanswered > MAX_PIPELINED) socket.destroy();
-      else void before.then(() => socket.destroyed || answer(request, response));
+      else connection.waiting.push(start);
     },
     guard(server) {
       server.maxConnections = MAX_CONNECTIONS;
       server.on("connection", (socket) => {
-        open.set(socket, { unanswered: 0, last: Promise.resolve() });
+        open.set(socket, { unanswered: 0, waiting: [] });
         socket.once("close", () => open.delete(socket));
       });
-      // Nothing was read or written for so long: either the client does not read, or it asks for nothing more. A
-      // request that the server still works on is left alone.
+      // Called where nothing was read or written for that long: the client does not read its answer or is idle.
+      // Requests that the server still works on are left alone.
       server.setTimeout(readSeconds * 1000, (socket) => {
         if (socket.writableLength > 0 || !open.get(socket)?.unanswered) socket.destroy();
       });

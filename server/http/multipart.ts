@@ -11,28 +11,30 @@ export interface UploadLimits extends Pick<Config, "maxImageBytes" | "maxRequest
   readonly space: UploadSpace;
 }
 
-/** One uploaded file; its bytes are there until the request is answered. The name is only ever shown, never used as a path. */
+/**
+ * One uploaded file; its bytes are there until the request is answered. The name is only shown, never used as a path.
+ */
 export interface UploadedImage extends Pick<ReceivedFile, "use"> {
   readonly name: string;
 }
 
-/** What a request has brought so far. */
+/** What has been received of a request. */
 interface Upload {
   fileBytes: number;
   /** Held until the request is answered. */
   readonly files: ReceivedFile[];
 }
 
-/** Fields beside the files; the largest form that is meant has six. */
+/** Fields beside the files; the form of a search has the most, seven. */
 const MAX_FIELDS = 16;
 const MAX_FIELD_BYTES = 1024 * 1024;
 
 /**
- * Reads a multipart body; {@link uploadedImages} and `request.body` have it then.
+ * Reads a multipart body: its files are then in {@link uploadedImages}, its fields in `request.body`.
  *
- * Refuses with `unsupported_media_type` another content type, with `missing_image` a file in another field, with
- * `payload_too_large` too many or too large files, with `invalid_request` a body that is cut off or malformed, and with
- * `overloaded` what is too much for all requests together.
+ * Fails with `unsupported_media_type` for another content type, `missing_image` for a file in another field,
+ * `payload_too_large` for too many or too large files, `invalid_request` for a body that is cut off or malformed, and
+ * `overloaded` where all requests together hold too much.
  */
 export function readMultipart({ maxImageBytes, maxRequestBytes, maxImages, space }: UploadLimits): RequestHandler {
   const uploads = new WeakMap<Request, Upload>();
@@ -87,12 +89,12 @@ export function readMultipart({ maxImageBytes, maxRequestBytes, maxImages, space
       fields.release();
       for (const file of upload.files) file.discard();
     });
-    // multer reads a body that it refuses to its end. A body that does not say its length may have none.
+    // multer reads even a refused body to its end, and one without Content-Length may never end.
     request.on("data", (chunk: Buffer) => {
       received += chunk.length;
       if (received > limit) return end(tooLarge(maxRequestBytes));
       try {
-        const others = received - upload.fileBytes; // what exceeds the limits of fields is not kept
+        const others = received - upload.fileBytes; // multer does not keep what exceeds its limits
         if (!isOver) fields.set(Math.min(others, MAX_FIELDS * MAX_FIELD_BYTES));
       } catch (error) {
         end(error as AppError);
@@ -120,7 +122,7 @@ export function uploadedImages(request: Request): UploadedImage[] {
   return files.map((file) => ({ name: file.originalname, use: receivedFile(file).use }));
 }
 
-/** Keeps files in the space; `onFile` is told of each that is there until its request is answered. */
+/** Receives files into the space. `onFile` gets each one, and discards it when the request is answered. */
 function storageOf(
   space: UploadSpace,
   {

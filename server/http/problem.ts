@@ -3,7 +3,7 @@ import type { ErrorRequestHandler, Request, RequestHandler, Response } from "exp
 import multer from "multer";
 import { AppError, ERRORS, type ErrorCode, type ErrorKind } from "../../core/errors.ts";
 
-/** A failure in the words of RFC 9457; `code` is stable, `detail` is for people. */
+/** A failure in the fields of RFC 9457; `code` is stable, `detail` is for people. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -12,41 +12,45 @@ export interface Problem {
   readonly detail: string;
 }
 
-/** Time to read the answer, for a client that is still sending a body that was refused. */
+/** Milliseconds that a client gets to read the answer while it still sends a refused body. */
 const LINGER_MS = 1000;
 
-/** The problem that an error is shown as; a defect of ours shows nothing of itself. */
+/** An error as a problem. An unexpected error becomes `internal` and shows nothing of itself. */
 export function toProblem(error: unknown): Problem {
   const { code, message } = asAppError(error);
   const { status, title } = ERRORS[code];
   return { type: `urn:moco-search:problem:${code}`, title, status, code, detail: message };
 }
 
+/** Answers with a problem, without the ETag and Cache-Control of what was asked for. */
 export function sendProblem(response: Response, problem: Problem): void {
+  for (const header of ["ETag", "Cache-Control"]) response.removeHeader(header);
   const { retryAfter }: ErrorKind = ERRORS[problem.code];
   if (retryAfter) response.set("Retry-After", String(retryAfter));
   response.status(problem.status).type("application/problem+json").send(JSON.stringify(problem));
 }
 
-/** Ends a request whose body was refused before its end. Closed at once, the client would meet a reset before the answer. */
+/**
+ * Ends a request whose body is still coming. If it were closed at once, the client would see a reset, not the answer.
+ */
 export function closeAfterAnswer(request: Request, response: Response): void {
   response.once("finish", () => setTimeout(() => request.destroy(), LINGER_MS).unref());
 }
 
-/** The last handler: every error of the handlers before it. */
+/** The last handler: answers every error of the handlers before it. */
 export const problemHandler: ErrorRequestHandler = (error, request, response, next) => {
   const problem = toProblem(error);
-  if (problem.code === "internal") request.log.error({ err: error }, "a request failed");
+  if (problem.status === 500) request.log.error({ err: error }, "a request failed");
   if (response.headersSent) next(error);
   else sendProblem(response, problem);
 };
 
-/** Answers what no route took. */
+/** Answers requests that no route took. */
 export const notFoundHandler: RequestHandler = (request) => {
   throw new AppError("not_found", `There is nothing at ${request.method} ${request.path}.`);
 };
 
-/** Answers a known address that was asked with another method. */
+/** Answers other methods of a known path. */
 export function onlyMethods(...methods: readonly string[]): RequestHandler {
   return (request, response) => {
     response.set("Allow", methods.join(", "));

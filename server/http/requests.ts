@@ -1,4 +1,4 @@
-// What clients may send: the schemas that validate requests and that the OpenAPI document is made of.
+// What clients may send: the schemas that validate requests and describe them in the OpenAPI document.
 import { z } from "zod";
 import { filterSchema } from "../domain/filter.ts";
 import { metadataSchema as anyMetadataSchema } from "../domain/image.ts";
@@ -62,11 +62,15 @@ export const duplicatesQuerySchema = z.strictObject({
 });
 
 export const activateQuerySchema = z.strictObject({
-  /** Activates a model that finds less than the active one. */
+  /** Activates the model even where it finds less than the active one. */
   force: z.stringbool().default(false),
+  /** Goes on without images whose stored files are missing or damaged. */
+  skipDamaged: z.stringbool().default(false),
+  /** Waits before the switch until it is approved or discarded. Default: as the server is configured. */
+  review: z.stringbool().optional(),
 });
 
-/** Matches that can be paged through. */
+/** Most matches that can be paged through. */
 const MAX_OFFSET = 10_000;
 
 const searchCursor = cursorOf(

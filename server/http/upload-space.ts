@@ -1,5 +1,5 @@
-// What the bodies of all requests together may hold: small files in memory, large ones on disk, and no more of either
-// than is meant. A large file is in memory only while it is worked on.
+// Room for the bodies of all requests together, with a bound on each: small files in memory, large ones on disk. A
+// large file is in memory only while it is used.
 import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -24,20 +24,20 @@ export interface UploadSpace {
   /**
    * Reads a stream to its end.
    *
-   * @param onBytes Told of each chunk's length; what it throws ends the reading.
+   * @param onBytes Gets each chunk's length; an error that it throws ends the reading.
    * @throws AppError `overloaded` where all uploads together take too much.
    */
   receive(stream: Readable, onBytes: (bytes: number) => void): Promise<ReceivedFile>;
-  /** Counts what else a request holds, such as its JSON; `release` ends that. */
+  /** Counts other bytes of a request, such as its JSON, until `release`. */
   hold(): HeldBytes & { release(): void };
 }
 
 const MB = 1024 * 1024;
-/** Bytes of a file that is kept in memory. */
+/** Files of up to this many bytes are kept in memory. */
 const SMALL_FILE = 256 * 1024;
-/** Bytes of small files and other bodies in memory. */
+/** Bytes of small files and other bodies in memory at a time. */
 const MAX_HELD = 64 * MB;
-/** Bytes of large files that are worked on at a time. */
+/** Bytes of large files in memory at a time. */
 const MAX_IN_USE = 128 * MB;
 
 const PART_NAME = /^[0-9a-f]{24}\.part$/;
@@ -45,18 +45,18 @@ const PART_NAME = /^[0-9a-f]{24}\.part$/;
 const noRoom = () => new AppError("overloaded", "Too many uploads are under way. Try again in a moment.");
 
 /**
- * Opens the folder that large files are kept in while their requests last, and removes what a crash left there.
+ * Opens the folder that keeps large files until their requests are answered, and removes what a crash left there.
  *
- * @param maxOnDisk Bytes of all of them.
+ * @param options.maxOnDisk Bytes of all these files together.
  */
 export async function openUploadSpace(folder: string, { maxOnDisk }: { maxOnDisk: number }): Promise<UploadSpace> {
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   for (const name of await readdir(folder)) if (PART_NAME.test(name)) await rm(join(folder, name), { force: true });
   let held = 0;
   let onDisk = 0;
   const inUse = createTurns(MAX_IN_USE);
 
-  /** A file without a name: it is gone when it is closed, or when the process ends. */
+  /** A file without a name (except on Windows): it is gone when it is closed or the process ends. */
   const openPart = async (): Promise<{ file: FileHandle; close(): Promise<void> }> => {
     const path = join(folder, `${randomBytes(12).toString("hex")}.part`);
     const file = await open(path, "wx+", 0o600);
@@ -150,12 +150,12 @@ export async function openUploadSpace(folder: string, { maxOnDisk }: { maxOnDisk
   };
 }
 
-/** Lets actions that need room run when there is room for them, in the order in which they came. */
+/** Runs actions in order, each once there is room for its size. */
 function createTurns(room: number) {
   let taken = 0;
   const waiting: Array<{ size: number; start: () => void }> = [];
   const startNext = () => {
-    // One that is larger than all the room has it for itself.
+    // An action larger than the whole room runs alone.
     while (waiting[0] && (taken === 0 || taken + waiting[0].size <= room)) {
       taken += waiting[0].size;
       waiting.shift()!.start();

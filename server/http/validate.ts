@@ -1,12 +1,12 @@
 // What clients send, checked by zod schemas.
-import express, { type RequestHandler, Router } from "express";
+import express, { type RequestHandler } from "express";
 import { z } from "zod";
 import { AppError, type ErrorCode } from "../../core/errors.ts";
 import { excessOf } from "../domain/json-limits.ts";
 import { closeAfterAnswer } from "./problem.ts";
 import type { UploadSpace } from "./upload-space.ts";
 
-/** Problems that an answer names, and characters of each. */
+/** Most problems that an answer names, and most characters of each. */
 const MAX_PROBLEMS = 5;
 const MAX_PROBLEM_LENGTH = 200;
 
@@ -36,10 +36,11 @@ const MAX_JSON_BYTES = 2 * 1024 * 1024;
 const shorten = (text: string) => (text.length > MAX_PROBLEM_LENGTH ? `${text.slice(0, MAX_PROBLEM_LENGTH)}…` : text);
 
 /**
- * Reads a JSON body of at most 2 MB into `request.body`. Refuses another content type, and more values or levels than are meant. */
-export function readJson(space: UploadSpace, ...types: string[]): RequestHandler {
+ * Reads a JSON body of at most 2 MB into `request.body`. Refuses other content types, and too many values or levels.
+ */
+export function readJson(space: UploadSpace, ...types: string[]): RequestHandler[] {
   const accepted = ["application/json", ...types];
-  return Router().use(
+  return [
     (request, _response, next) => {
       if (request.is(accepted)) return next();
       const type = request.get("content-type") ?? "none";
@@ -64,14 +65,14 @@ export function readJson(space: UploadSpace, ...types: string[]): RequestHandler
       });
       next();
     },
-    // Packed bodies would hold more than they say.
+    // A compressed body would hold more than its Content-Length says.
     express.json({ limit: MAX_JSON_BYTES, type: accepted, inflate: false }),
     (request, _response, next) => {
       const excess = excessOf(request.body);
       if (excess) throw new AppError("invalid_request", `The JSON is refused: ${excess}.`);
       next();
     },
-  );
+  ];
 }
 
 /** JSON in a text, such as a query parameter or a field of a form, that fits `schema`. */
@@ -92,7 +93,7 @@ export function jsonText<T>(schema: z.ZodType<T, T>) {
     .pipe(schema as z.ZodType<T, unknown>);
 }
 
-/** An opaque text that stands for `T`: its JSON in base64url. */
+/** Writes a value as an opaque text: its JSON in base64url. */
 export function writeCursor(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString("base64url");
 }

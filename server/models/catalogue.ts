@@ -7,9 +7,10 @@ import type { ModelList, ModelView, ServedModel } from "../domain/model.ts";
 import type { SwapView } from "../domain/swap.ts";
 import type { Generations } from "../generation/generations.ts";
 import type { Swaps } from "../swap/swaps.ts";
+import type { Threshold } from "./threshold.ts";
 
 export interface ModelCatalogue {
-  /** `active` is what serves, even where models/ has another model of that name by now. */
+  /** `active` is the model that serves, even if models/ has another one of that name by now. */
   list(): Promise<ModelList>;
   /** @throws AppError `model_not_found`, `invalid_model`. */
   get(name: string): Promise<ModelView>;
@@ -21,8 +22,14 @@ export function createModelCatalogue(
   {
     generations,
     swaps,
+    threshold,
     appearedAt,
-  }: { generations: Generations; swaps: Swaps; appearedAt: (card: ModelCard) => string | undefined },
+  }: {
+    generations: Generations;
+    swaps: Swaps;
+    threshold: Threshold;
+    appearedAt: (card: ModelCard) => string | undefined;
+  },
 ): ModelCatalogue {
   const viewOf = (card: ModelCard, swap: SwapView | undefined): ModelView => {
     const { serving } = generations;
@@ -31,13 +38,8 @@ export function createModelCatalogue(
     const since = appearedAt(card);
     return { name: card.name, state, card, ...(since && { appearedAt: since }) };
   };
-  const served = async (generation: Pick<GenerationRecord, "number" | "card"> | undefined) => {
-    if (!generation) return null;
-    const { number, card } = generation;
-    const threshold = await swaps.threshold(number);
-    const model: ServedModel = { generation: number, card, ...(threshold !== undefined && { threshold }) };
-    return model;
-  };
+  const served = (generation: Pick<GenerationRecord, "number" | "card"> | undefined): ServedModel | null =>
+    generation ? { generation: generation.number, card: generation.card } : null;
   return {
     async list() {
       const found = await listModels(modelsFolder);
@@ -46,9 +48,11 @@ export function createModelCatalogue(
         if ("error" in entry) return { name: entry.name, state: "invalid", reason: entry.error.message };
         return viewOf(entry.model.card, swap);
       });
+      const active = served(generations.serving);
+      const alikeFrom = await threshold();
       return {
-        active: await served(generations.serving),
-        previous: await served(await swaps.previous()),
+        active: active && { ...active, ...(alikeFrom !== undefined && { threshold: alikeFrom }) },
+        previous: served(await swaps.previous()),
         swap: swap ?? null,
         models,
       };

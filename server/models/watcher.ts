@@ -1,4 +1,4 @@
-// Watches models/: a model that appears there whole is announced and, where that is wanted, activated.
+// Watches models/: logs each new model once it is complete and, with `autoActivate`, activates it.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
@@ -12,7 +12,7 @@ export interface ModelWatcher {
   close(): Promise<void>;
 }
 
-/** Between two looks. Looking works on every file system; being told of changes does not. */
+/** Milliseconds between two looks. Polling works on every file system; notifications of changes do not. */
 const LOOK_MS = 2000;
 
 /**
@@ -28,11 +28,15 @@ export function watchModels(
   { autoActivate, lookMs = LOOK_MS }: { autoActivate: boolean; lookMs?: number },
 ): ModelWatcher {
   const stop = new AbortController();
-  /** By key: when it appeared; undefined for those that were there at first. */
+  /** When each model appeared, by key; undefined for those that were there at the start. */
   const known = new Map<string, string | undefined>();
   const keyOf = (card: Model["card"]) => `${card.name} ${card.version} ${encoderKey(card)}`;
 
+  /** The activations so far, one after another. A swap may wait for approval; watching goes on meanwhile. */
+  let activating: Promise<void> = Promise.resolve();
+
   const activate = async (name: string): Promise<void> => {
+    if (stop.signal.aborted) return;
     try {
       const { id } = await swaps.begin(name);
       logger.info({ model: name, swap: id }, "activating the new model");
@@ -41,20 +45,24 @@ export function watchModels(
       if (error.code === "model_active") return;
       if (error.code !== "swap_in_progress") throw error;
       await swaps.settled();
-      if (!stop.signal.aborted) await activate(name);
+      await activate(name);
     }
   };
 
   const look = async (isFirst: boolean): Promise<void> => {
     for (const entry of await listModels(modelsFolder)) {
       if ("error" in entry || known.has(keyOf(entry.model.card))) continue;
-      // Someone may be copying it: until the encoder is the one that the card names, it is not there.
+      // Someone may still be copying it: it counts once the encoder is the one that the card names.
       const isWhole = isFirst || (await readOnnx(entry.model).then(Boolean, () => false));
       if (!isWhole) continue;
       known.set(keyOf(entry.model.card), isFirst ? undefined : new Date().toISOString());
       if (isFirst) continue;
       logger.info({ model: entry.name, version: entry.model.card.version }, "a new model is there");
-      if (autoActivate) await activate(entry.name);
+      if (autoActivate) {
+        activating = activating
+          .then(() => activate(entry.name))
+          .catch((error) => logger.error({ err: error, model: entry.name }, "the new model could not be activated"));
+      }
     }
   };
 
@@ -71,6 +79,7 @@ export function watchModels(
     async close() {
       stop.abort();
       await ended;
+      await activating;
     },
   };
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
-import { openBlobFolder } from "./files/blob-folder.ts";
+import { createBlobFolder } from "./files/blob-folder.ts";
 import type { Blobs, Storage } from "./ports.ts";
 import { createBlobRemoval } from "./postgres/blob-removal.ts";
 import { createPostgresCatalogue } from "./postgres/catalogue.ts";
@@ -55,8 +55,10 @@ export async function openFiles(files: string): Promise<{ images: Blobs; models:
   }
   const folder = files.startsWith("file://") ? fileURLToPath(files) : files.replace(/^file:/, "");
   try {
-    const images = await openBlobFolder(join(folder, "files"), { sharded: true, ending: "", shared: true });
-    const models = await openBlobFolder(join(folder, "models"), { sharded: false, ending: ".onnx", shared: true });
+    const images = createBlobFolder(join(folder, "files"), { sharded: true, ending: "", shared: true });
+    const models = createBlobFolder(join(folder, "models"), { sharded: false, ending: ".onnx", shared: true });
+    await images.prepare();
+    await models.prepare();
     return { images, models, close() {} };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

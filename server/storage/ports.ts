@@ -1,8 +1,8 @@
-// What the server asks of a storage backend. Everything is asynchronous, nothing names a driver, a path or a bucket, and
-// each write is a named commit: one transaction inside the backend, durable when its promise resolves.
+// What the server asks of a storage backend. Everything is asynchronous, nothing names a driver, a path or a bucket,
+// and each write is a named commit: one transaction inside the backend, durable when its promise resolves.
 //
-// A commit that changes vectors moves the catalogue's sequence number on by one. An index follows these changes in the
-// order of their numbers, so that an index and the catalogue can be compared at a number instead of at a moment.
+// A commit that changes vectors raises the catalogue's sequence number by one. An index follows these changes in the
+// order of their numbers, so index and catalogue are compared at a sequence number, not at a point in time.
 import type { Readable } from "node:stream";
 import type { ModelCard } from "../../core/model-card.ts";
 import type { ApiKeyRecord, Role } from "../domain/api-key.ts";
@@ -11,7 +11,7 @@ import type { Filter } from "../domain/filter.ts";
 import type { GenerationRecord } from "../domain/generation.ts";
 import type { Image, ImageMatch, Metadata, NewImage, UploadKey } from "../domain/image.ts";
 import type { ServerRecord } from "../domain/server.ts";
-import type { SwapError, SwapRecord, SwapReport, SwapState } from "../domain/swap.ts";
+import type { SwapError, SwapOptions, SwapRecord, SwapReport, SwapState } from "../domain/swap.ts";
 
 /** A storage backend, open. */
 export interface Storage {
@@ -19,11 +19,11 @@ export interface Storage {
   readonly vectors: VectorSearch;
   /** The bytes of images. */
   readonly images: Blobs;
-  /** The ONNX files of encoders that generations are made of. */
+  /** The ONNX files of the generations' encoders. */
   readonly models: Blobs;
   /** The servers that share the storage; undefined where it is one server's own. */
   readonly servers?: Servers;
-  /** Waits for nothing: end all writes first. */
+  /** Does not wait for writes under way: end them first. */
   close(): Promise<void>;
 }
 
@@ -35,9 +35,13 @@ export interface Blobs {
    * @throws AppError `storage_full`; nothing is left behind.
    */
   put(sha256: string, bytes: Uint8Array): Promise<void>;
-  /** The bytes, or undefined where there are none under this SHA-256. */
+  /**
+   * The bytes, or undefined where there are none under this SHA-256.
+   *
+   * @throws AppError `file_damaged` where their SHA-256 is another.
+   */
   get(sha256: string): Promise<Uint8Array | undefined>;
-  /** The bytes as a stream, or undefined as {@link Blobs.get}. */
+  /** The bytes as a stream, checked before it begins; undefined and errors as {@link Blobs.get}. */
   open(sha256: string): Promise<Readable | undefined>;
   /** Removing what is not there is harmless. */
   remove(sha256: string): Promise<void>;
@@ -53,7 +57,7 @@ export interface Catalogue {
   readonly generations: GenerationCatalogue;
   readonly swaps: SwapCatalogue;
   readonly apiKeys: ApiKeys;
-  /** Tells `listener` of every change after a sequence number, in order, none twice and none left out. */
+  /** Calls `listener` with every change from now on: in order, each exactly once. */
   follow(listener: (change: Change) => void): Promise<Following>;
 }
 
@@ -67,12 +71,12 @@ export interface Change {
 }
 
 export interface Following {
-  /** The listener is told of the changes after this one. What is read from now on has this one and all before it. */
+  /** The listener gets the changes after this one. What is read from now on contains it and all before it. */
   readonly sequence: number;
   stop(): void;
 }
 
-/** What every commit about vectors resolves with. */
+/** What a commit that may change vectors resolves with. */
 export interface Committed {
   /** The catalogue's sequence number right after the commit. */
   readonly sequence: number;
@@ -85,7 +89,7 @@ export interface Images {
     readonly before?: number | undefined;
     readonly batch: number;
   }): AsyncIterable<ReadonlyArray<{ readonly number: number; readonly image: Image }>>;
-  /** The metadata of every image with the number of its content, oldest first: what a filter looks at. */
+  /** The metadata of every image with the number of its content, oldest first, for filters. */
   metadata(): AsyncIterable<ReadonlyArray<{ readonly content: number; readonly metadata: Metadata }>>;
   /** Images with these contents, by content, the oldest first. A content without images is left out. */
   withContents(contents: Iterable<number>): Promise<Map<number, Array<{ id: string; metadata: Metadata }>>>;
@@ -106,12 +110,12 @@ export interface Images {
     key?: UploadKey,
   ): Promise<AddedImage | { readonly lacking: GenerationRecord }>;
   /**
-   * Replaces the metadata of an image by what `change` makes of it; undefined where there is no such image.
+   * Replaces the metadata of an image with what `change` returns for it; undefined where there is no such image.
    *
-   * @param change Has no side effects: a backend may call it again. Where it throws nothing is written.
+   * @param change Must have no side effects: a backend may call it again. Where it throws, nothing is written.
    */
   changeMetadata(id: string, change: (metadata: Metadata) => Metadata): Promise<Image | undefined>;
-  /** Removes an image, and its content and embeddings with the last that has it. Undefined where there is no such image. */
+  /** Removes an image; content and embeddings go with its last image. Undefined where there is no such image. */
   remove(id: string): Promise<RemovedImage | undefined>;
 }
 
@@ -124,7 +128,7 @@ export interface AddedImage extends Committed {
 }
 
 export interface RemovedImage extends Committed {
-  /** The content that went with its last image. */
+  /** The content, where this was its last image. */
   readonly content?: Content;
 }
 
@@ -133,11 +137,11 @@ export interface Contents {
   ofImage(id: string): Promise<Content | undefined>;
   /** The number of the content with these bytes. */
   number(sha256: string): Promise<number | undefined>;
-  /** Those of these SHA-256 whose bytes are stored. */
+  /** Which of these SHA-256 (hex) are stored. */
   known(sha256s: readonly string[]): Promise<string[]>;
   /** SHA-256 by number; numbers that are gone are left out. */
   sha256s(numbers: Iterable<number>): Promise<Map<number, string>>;
-  /** Numbers of contents that several images have, in order. */
+  /** Numbers of contents that two or more images share, in ascending order. */
   ofSeveralImages(): Promise<number[]>;
   /** Numbers of up to `limit` contents, spread evenly over all; the same ones each time. */
   sample(limit: number): Promise<number[]>;
@@ -156,7 +160,7 @@ export interface Embeddings {
   /** How many contents there are and how many of them have an embedding of the encoder, at one sequence number. */
   tally(encoder: number): Promise<Committed & { readonly contents: number; readonly embedded: number }>;
 
-  /** Adds embeddings of an encoder. A content that is gone, or has its embedding already, is passed over. */
+  /** Adds embeddings of an encoder. Contents that are gone or have their embedding already are skipped. */
   add(encoder: number, embeddings: readonly Embedding[]): Promise<Committed>;
   /**
    * Deletes embeddings of encoders that no generation in use has; returns how many. Up to `limit` of them, where deleting
@@ -171,7 +175,7 @@ export interface GenerationCatalogue {
   inState(state: GenerationRecord["state"]): Promise<GenerationRecord | undefined>;
   /** SHA-256 of the ONNX files that a generation may still be opened from. */
   modelsInUse(): Promise<ReadonlySet<string>>;
-  /** Encoders that no generation in use has. */
+  /** Encoders that no generation uses any more. */
   unusedEncoders(): Promise<number[]>;
 
   /** The first generation, active at once. Where one is active already that one is returned. */
@@ -185,49 +189,55 @@ export interface SwapCatalogue {
   running(): Promise<SwapRecord | undefined>;
   /** Up to `limit` swaps, the newest first. */
   newest(limit: number): Promise<SwapRecord[]>;
-  /** The score from which images are alike to a generation, as the newest report says that compares it with another. */
-  threshold(generation: number): Promise<number | undefined>;
 
   /**
    * Begins a swap from the active generation to a new one of this card, in the state `loading`.
    *
-   * @throws AppError `swap_in_progress`, `not_ready` where no generation is active, `model_active` where the card is of the
-   *   encoder that is active: replaced by itself, it would be what a rollback goes back to.
+   * @throws AppError `swap_in_progress`, `not_ready` where no generation is active, `model_active` where the card's
+   *   encoder is the active one (see `checkReplaces`).
    */
-  begin(card: ModelCard, options: { readonly force: boolean }): Promise<SwapRecord>;
+  begin(card: ModelCard, options: SwapOptions): Promise<SwapRecord>;
   /**
-   * Begins a swap back to the generation that was active before.
+   * Begins a swap back to the generation that was active before. It goes on without images whose files are damaged.
    *
    * @throws AppError `no_previous_generation`, and as {@link SwapCatalogue.begin}.
    */
   beginRollback(): Promise<SwapRecord>;
   enter(id: string, state: SwapState): Promise<void>;
   report(id: string, report: SwapReport): Promise<void>;
-  /** Ends a swap without a switch. A generation that was made for it has `failed`. */
+  /**
+   * Lets a swap that waits for approval go on to its switch.
+   *
+   * @throws AppError `not_in_review` where it does not wait for approval.
+   */
+  approve(id: string): Promise<SwapRecord>;
+  /** Ends a swap without a switch. A generation that was made for it becomes `failed`. */
   end(id: string, state: "failed" | "cancelled", error?: SwapError): Promise<void>;
   /**
-   * The switch: the swap's generation is active, the one that was retires, the one that had retired is gone.
+   * The switch: the swap's generation becomes active, the active one retired, the retired one gone.
    *
    * False, with nothing changed, where any content lacks the embedding of the swap's generation.
+   *
+   * @param without Numbers of contents that may lack it. @default none
    */
-  switchTo(id: string): Promise<boolean>;
+  switchTo(id: string, without?: ReadonlySet<number>): Promise<boolean>;
 }
 
 export interface ApiKeys {
-  /** What this key allows; undefined where it is none of ours. */
+  /** What this key allows; undefined where it is not known. */
   roleOf(key: string): Promise<Role | undefined>;
   list(): Promise<ApiKeyRecord[]>;
-  /** Makes a key. It is returned this once and cannot be found out again. */
+  /** Makes a key. It is returned here and cannot be read again. */
   create(role: Role, name: string): Promise<ApiKeyRecord & { readonly key: string }>;
   /** From now on the key is refused, by a running server too. False where there is no such key. */
   revoke(id: string): Promise<boolean>;
 }
 
-/** Search by vector, one index for each generation. Indexes follow the catalogue by themselves. */
+/** Vector search: one index for each generation. Indexes follow the catalogue on their own. */
 export interface VectorSearch {
   /** Opens the index of a generation; it serves after {@link VectorIndex.fill}. */
   open(generation: Pick<GenerationRecord, "number" | "encoder" | "card">): VectorIndex;
-  /** Removes what is kept beside the catalogue for encoders that are used no more. */
+  /** Removes what is stored outside the catalogue for encoders that are no longer used. */
   removeUnused(encoders: readonly number[]): Promise<void>;
 }
 
@@ -240,14 +250,14 @@ export interface Wanted {
   /** Ids of images to leave out. */
   readonly leftOut: ReadonlySet<string>;
   readonly filter?: Filter | undefined;
-  /** A content that an approximate search must not pass over: the one that was searched with. */
+  /** A content that approximate search must not miss: the one that was searched with. */
   readonly own?: number | undefined;
 }
 
 /** The index of one generation. While it does not serve, searching fails with AppError `index_unavailable`. */
 export interface VectorIndex {
   readonly isServing: boolean;
-  /** Makes everything that is stored findable, and serves from then on. */
+  /** Fills the index with all that is stored; it serves from then on. */
   fill(): Promise<void>;
   /** Builds what is built faster over all vectors at once: called when many have come, before searches do. */
   optimise(): Promise<void>;
@@ -262,14 +272,14 @@ export interface VectorIndex {
   search(query: Float32Array, wanted: Wanted): Promise<ImageMatch[]>;
   /** The `k` nearest contents, best first. */
   nearest(query: Float32Array, k: number): Promise<Found>;
-  /** How many contents it has, and at which sequence number: once it has reached `sequence`. */
+  /** Waits until it has reached `sequence`; tells how many contents it has then, and at which sequence number. */
   size(sequence: number): Promise<Committed & { readonly contents: number }>;
-  /** @param sample Searches compared with exact search; each costs one pass over all vectors. */
+  /** @param sample Number of searches compared with exact search; each costs one pass over all vectors. */
   inspect(sample: number): Promise<IndexReport>;
   close(): Promise<void>;
 }
 
-/** What the gate of a swap asks of an index. */
+/** What the gate of a swap checks of an index. */
 export interface IndexReport {
   /** Recall of search against exact search with a sample of the stored vectors, 0..1; 1 where there are none. */
   readonly recallAt10: number;

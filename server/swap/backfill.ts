@@ -1,46 +1,62 @@
-// Re-embeds what is stored with a candidate's encoder: in a process of its own that decodes and encodes at a lower
+// Embeds all stored images with a candidate's encoder, in a process of its own that decodes and encodes at a lower
 // priority of the operating system, so that live requests are served first.
 import { setTimeout as sleep } from "node:timers/promises";
-import { AppError } from "../../core/errors.ts";
+import { AppError, hasCode } from "../../core/errors.ts";
 import type { Content, Embedding } from "../domain/content.ts";
 import type { Progress } from "../domain/swap.ts";
 import { hasUnitNorm } from "../encoder/batcher.ts";
 import type { BackgroundEncoder, Generation } from "../generation/generation.ts";
 import type { Storage } from "../storage/ports.ts";
+import { damagedFiles } from "./damaged-files.ts";
 
 /** Contents of one transaction. */
 const BATCH = 32;
 /** Bytes of image files in one message to the encoder; one larger file goes alone. */
 const MESSAGE_BYTES = 16 * 1024 * 1024;
-/** Batches under way: while one is encoded the next are decoded, or written and indexed. */
+/** Batches under way: while one is encoded, others are read, decoded, written or indexed. */
 const LANES = 4;
 /** Retries while the candidate's encoder is being started again, one second apart. */
 const ENCODER_RETRIES = 30;
 
 /**
- * Passes over what lacks the embedding. Images that come in during one, and that the candidate cannot embed at once, are
- * left to the next; in the end the switch tells whether that was enough.
+ * Passes over the contents that lack the embedding. What is uploaded during one pass without getting the candidate's
+ * embedding is left to the next; whether three were enough, the switch checks.
  */
 const PASSES = 3;
+
+/** How a backfill is followed and stopped. */
+interface BackfillOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: Progress) => void;
+  readonly skipDamaged: boolean;
+}
 
 type BackfillStorage = Pick<Storage, "catalogue" | "images">;
 
 /**
- * Stores the candidate's embedding of every content that lacks it, until the catalogue says that none does. New images
- * are embedded for the candidate as they come (dual write); where that failed they are among those that lack it.
+ * Stores the candidate's embedding of every content that lacks it. New images are embedded with the candidate as they
+ * are uploaded (dual write); those for which that failed lack it too.
  *
- * @throws the signal's reason when it is aborted; AppError where an image cannot be embedded.
+ * @param options.skipDamaged Goes on without contents whose stored files are missing or damaged.
+ * @returns Numbers of the contents that were skipped.
+ * @throws the signal's reason when it is aborted; AppError where an image cannot be embedded, `file_damaged` where one
+ *   cannot be read and `skipDamaged` is false.
  */
 export async function backfill(
   candidate: Generation,
   storage: BackfillStorage,
-  { signal, onProgress }: { signal: AbortSignal; onProgress: (progress: Progress) => void },
-): Promise<void> {
+  { signal, onProgress, skipDamaged }: BackfillOptions,
+): Promise<ReadonlySet<number>> {
   const { embeddings } = storage.catalogue;
   const began = performance.now();
   let encoder: Promise<BackgroundEncoder> | undefined;
   let embeddedHere = 0;
-  /** Says how far it is; returns how many contents lack the embedding. */
+  const skipped = new Set<number>();
+  const onDamaged = async (contents: readonly Content[]) => {
+    if (!skipDamaged) throw await damagedFiles(contents, candidate.card, storage.catalogue);
+    for (const { number } of contents) skipped.add(number);
+  };
+  /** Reports the progress; returns how many contents lack the embedding. */
   const tally = async (): Promise<number> => {
     const { contents, embedded } = await embeddings.tally(candidate.encoder);
     const imagesPerSecond = embeddedHere && embeddedHere / ((performance.now() - began) / 1000);
@@ -49,22 +65,23 @@ export async function backfill(
     return contents - embedded;
   };
   try {
-    for (let pass = 0; pass < PASSES && (await tally()) > 0; pass++) {
+    for (let pass = 0; pass < PASSES && (await tally()) > skipped.size; pass++) {
       const batches = embeddings.lacking(candidate.encoder, BATCH);
       const lane = async () => {
         for await (const contents of batches) {
           signal.throwIfAborted();
           encoder ??= candidate.startBackgroundEncoder();
-          await embedAndStore(contents, candidate, { encoder: await encoder, storage, signal });
+          await embedAndStore(contents, candidate, { encoder: await encoder, storage, signal, onDamaged });
           embeddedHere += contents.length;
           await tally();
         }
       };
-      // A lane that fails ends the batches, and so the other lanes, before anything is closed.
+      // A lane that fails ends the shared iterator and so the other lanes, before anything is closed.
       const ends = await Promise.allSettled(Array.from({ length: LANES }, lane));
       for (const end of ends) if (end.status === "rejected") throw end.reason;
       signal.throwIfAborted();
     }
+    return skipped;
   } finally {
     await encoder?.then(
       (opened) => opened.close(),
@@ -77,6 +94,8 @@ interface EmbedDeps {
   readonly encoder: BackgroundEncoder;
   readonly storage: BackfillStorage;
   readonly signal: AbortSignal;
+  /** Called with stored contents whose files are missing or damaged. */
+  readonly onDamaged: (contents: readonly Content[]) => Promise<void>;
 }
 
 async function embedAndStore(contents: readonly Content[], candidate: Generation, deps: EmbedDeps): Promise<void> {
@@ -85,7 +104,7 @@ async function embedAndStore(contents: readonly Content[], candidate: Generation
     embeddings.push(...(await embedContents(some, candidate.card.dimensions, deps)));
   }
   const { sequence } = await deps.storage.catalogue.embeddings.add(candidate.encoder, embeddings);
-  await candidate.index.reached(sequence); // no more is read than the index can take
+  await candidate.index.reached(sequence); // backpressure: read no faster than the index takes it
 }
 
 /** Contents in their order, cut into parts whose files fit one message. */
@@ -104,23 +123,30 @@ function messages(contents: readonly Content[]): Content[][] {
   return parts;
 }
 
+/** The files of those of the contents that are still stored, and the contents whose files are missing or damaged. */
+async function readFiles(contents: readonly Content[], { catalogue, images }: BackfillStorage) {
+  const there: Array<Content & { readonly file: Uint8Array }> = [];
+  const damaged: Content[] = [];
+  const read = async (content: Content) => {
+    const file = await images.get(content.sha256).catch((error) => {
+      if (!hasCode(error, "file_damaged")) throw error;
+    });
+    if (file) there.push({ ...content, file });
+    else if ((await catalogue.contents.number(content.sha256)) === content.number) damaged.push(content);
+  };
+  await Promise.all(contents.map(read));
+  return { there, damaged };
+}
+
 /** Embeddings of those of the contents that are still stored. */
 async function embedContents(
   contents: readonly Content[],
   dimensions: number,
-  { encoder, storage, signal }: EmbedDeps,
+  { encoder, storage, signal, onDamaged }: EmbedDeps,
 ): Promise<Embedding[]> {
   for (let attempt = 0; ; attempt++) {
-    const read = await Promise.all(
-      contents.map(async (content) => ({ ...content, file: await storage.images.get(content.sha256) })),
-    );
-    // A file that is missing went with its image.
-    const there = read.flatMap(({ file, ...content }) => (file ? [{ ...content, file }] : []));
-    for (const { file, sha256, number } of read) {
-      if (!file && (await storage.catalogue.contents.number(sha256)) === number) {
-        throw new Error(`Expected the bytes of the stored image ${sha256} but they are gone`);
-      }
-    }
+    const { there, damaged } = await readFiles(contents, storage);
+    if (damaged.length > 0) await onDamaged(damaged);
     if (there.length === 0) return [];
     try {
       const rows = await encoder.embedFiles(there.map(({ file }) => file));

@@ -1,16 +1,11 @@
-// What a change of model changes: whose neighbours, and what a score means.
-import { dot } from "../../core/vector.ts";
-import type { Comparison, Quantiles, ScoreDistribution } from "../domain/swap.ts";
+// What a change of model changes: which images are whose neighbours, and what a score means.
+import type { Comparison } from "../domain/swap.ts";
 import type { Generation } from "../generation/generation.ts";
+import { distributionOf, neighboursOf, SAMPLE } from "../generation/scores.ts";
 import type { Catalogue } from "../storage/ports.ts";
 
-/** Contents compared. All pairs of them make the distribution of scores. */
-const SAMPLE = 200;
-const NEIGHBOURS = 10;
 /** Examples of images whose neighbours changed most. */
 const EXAMPLES = 10;
-/** A pair of images taken at random reaches the threshold once in so many times. */
-const PAIRS_PER_MATCH = 1000;
 
 interface Compared {
   readonly content: number;
@@ -28,7 +23,7 @@ export async function compareGenerations(
 ): Promise<Comparison> {
   const compared: Compared[] = [];
   const vectors = { before: [] as Float32Array[], after: [] as Float32Array[] };
-  const nearest = { before: [] as number[], after: [] as number[] };
+  const nearest = { before: [] as number[][], after: [] as number[][] };
   for (const content of await catalogue.contents.sample(SAMPLE)) {
     const activeVector = await catalogue.embeddings.get(active.encoder, content);
     const candidateVector = await catalogue.embeddings.get(candidate.encoder, content);
@@ -36,12 +31,12 @@ export async function compareGenerations(
     vectors.before.push(activeVector);
     vectors.after.push(candidateVector);
     const [before, after] = await Promise.all([
-      neighbours(active, content, activeVector),
-      neighbours(candidate, content, candidateVector),
+      neighboursOf(active, content, activeVector),
+      neighboursOf(candidate, content, candidateVector),
     ]);
     if (before.keys.length === 0 || after.keys.length === 0) continue;
-    nearest.before.push(before.scores[0]!);
-    nearest.after.push(after.scores[0]!);
+    nearest.before.push(before.scores);
+    nearest.after.push(after.scores);
     const kept = before.keys.filter((key) => after.keys.includes(key)).length;
     compared.push({
       content,
@@ -75,42 +70,11 @@ export async function compareGenerations(
       overlapAt10: compared.reduce((sum, { overlap }) => sum + overlap, 0) / Math.max(1, compared.length),
       changedMost,
     },
-    ...(compared.length > 0 && {
+    ...(compared.length > 1 && {
       scores: {
-        before: await distribution(vectors.before, nearest.before),
-        after: await distribution(vectors.after, nearest.after),
+        before: await distributionOf(vectors.before, nearest.before),
+        after: await distributionOf(vectors.after, nearest.after),
       },
     }),
   };
-}
-
-/** The nearest other contents, best first. */
-async function neighbours({ index }: Generation, content: number, vector: Float32Array) {
-  const { contents, scores } = await index.nearest(vector, NEIGHBOURS + 1);
-  const others = [...contents.keys()].filter((i) => contents[i] !== content).slice(0, NEIGHBOURS);
-  return { keys: others.map((i) => contents[i]!), scores: others.map((i) => scores[i]!) };
-}
-
-async function distribution(vectors: readonly Float32Array[], nearest: readonly number[]): Promise<ScoreDistribution> {
-  const random: number[] = [];
-  for (const [i, vector] of vectors.entries()) {
-    for (const other of vectors.slice(i + 1)) random.push(dot(vector, other));
-    await new Promise(setImmediate);
-  }
-  const ascending = random.sort((a, b) => a - b);
-  return {
-    random: quantiles(ascending),
-    nearest: quantiles([...nearest].sort((a, b) => a - b)),
-    threshold: quantile(ascending, 1 - 1 / PAIRS_PER_MATCH),
-  };
-}
-
-const quantile = (ascending: readonly number[], q: number) =>
-  ascending[Math.min(ascending.length - 1, Math.floor(q * ascending.length))]!;
-
-function quantiles(ascending: readonly number[]): Quantiles {
-  const [p1, p5, p25, p50, p75, p95, p99] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99].map((q) =>
-    quantile(ascending, q),
-  ) as [number, number, number, number, number, number, number];
-  return { p1, p5, p25, p50, p75, p95, p99 };
 }

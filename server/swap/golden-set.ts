@@ -1,11 +1,11 @@
-// Retrieval on a golden set: stored images whose metadata says which of them belong together. Images with the same value
-// under the key are relevant to each other: a class of any size, or a pair.
+// Retrieval on a golden set: stored images whose metadata says which of them belong together. Images with the same
+// value under the key are relevant to each other: a class of any size, or a pair.
 import { averagePrecision } from "../../core/average-precision.ts";
 import { dot } from "../../core/vector.ts";
 import type { RetrievalComparison } from "../domain/swap.ts";
 import type { Catalogue } from "../storage/ports.ts";
 
-/** Most images of the set, and of one group. */
+/** Most images of the set (a last group may exceed it), and of one group. */
 const MAX_IMAGES = 1500;
 const MAX_OF_GROUP = 20;
 /** Most searches. */
@@ -13,13 +13,13 @@ const MAX_QUERIES = 300;
 /** Embeddings read in one turn of the event loop. */
 const CHUNK = 500;
 
-/** A content and what it belongs to. */
+/** A content and the group it belongs to. */
 interface GoldenImage {
   readonly content: number;
   readonly group: string;
 }
 
-/** Numbers scattered evenly, the same every time: multiplied by 2^32 over the golden ratio (Knuth). */
+/** Knuth's multiplicative hash (2^32 / golden ratio): scatters numbers evenly, the same way every time. */
 const scattered = (content: number) => Math.imul(content, 0x9e3779b9) >>> 0;
 
 /**

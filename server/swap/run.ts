@@ -1,5 +1,6 @@
-// One swap from its first step to its last. Each state is on disk before its work begins, so that after a crash the
-// swap can be run again from the start; what it had embedded stays and is not computed twice.
+// One swap from its first step to its last. Each state is on disk before its work begins, so after a crash the swap
+// runs again from the start; embeddings that were stored before are kept.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
 import { readModel, readOnnx } from "../../core/model-folder.ts";
@@ -7,9 +8,11 @@ import type { GenerationRecord } from "../domain/generation.ts";
 import type { Progress, SwapRecord, SwapState } from "../domain/swap.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Generations } from "../generation/generations.ts";
+import { isWhole } from "../storage/is-whole.ts";
 import type { Storage } from "../storage/ports.ts";
 import { removeUnusedBlobs } from "../storage/unused-blobs.ts";
 import { backfill } from "./backfill.ts";
+import { reportOfSkipped } from "./damaged-files.ts";
 import { examine, type GateOptions } from "./gate.ts";
 
 /** What swaps work on. */
@@ -18,6 +21,8 @@ export interface SwapDeps {
   readonly generations: Generations;
   readonly modelsFolder: string;
   readonly gate: GateOptions;
+  /** Whether a swap waits for approval if the request that begins it does not say. */
+  readonly review: boolean;
   readonly open: (record: GenerationRecord) => Promise<Generation>;
   /** The other servers of the storage, where it has several. */
   readonly cluster?: SwapCluster | undefined;
@@ -38,18 +43,21 @@ export interface SwapCluster {
 export interface SwapControl {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
-  /** Called right before the switch is asked for, and again when it was refused or the new generation answers. */
+  /** Called with true right before the switch, and with false when it was refused or the new generation answers. */
   readonly onSwitching: (isSwitching: boolean) => void;
 }
 
 /**
- * Switches that may be refused, because images came in that the candidate could not embed at once, before the swap
- * fails: its backfill never catches up.
+ * After this many refused switches the swap fails: images keep coming in that the candidate does not embed at once, and
+ * its backfill never catches up.
  */
 const REFUSALS = 10;
 
+/** Milliseconds between two checks whether a swap is approved. */
+const APPROVAL_LOOK_MS = 200;
+
 /**
- * Runs a swap to its switch. Where it throws nothing has changed: the active generation still answers and the
+ * Runs a swap to its switch. Where it throws, nothing has changed: the active generation still answers and the
  * candidate is closed.
  *
  * @throws AppError that says why the candidate cannot serve; the signal's reason when it is aborted.
@@ -79,19 +87,25 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
 
     for (let refusals = 0; ; refusals++) {
       if (refusals === REFUSALS) throw neverCaughtUp(candidate);
-      await backfill(candidate, storage, { signal, onProgress });
+      const skipped = await backfill(candidate, storage, { signal, onProgress, skipDamaged: swap.skipDamaged });
       await candidate.index.optimise();
       await enter("verifying");
       const replaced = swap.kind === "activate" ? generations.active() : undefined;
-      const { report, worse } = await examine(candidate, replaced, catalogue, deps.gate);
+      const { report, worse } = await examine(candidate, replaced, storage, deps.gate);
       await candidate.warm(); // still alive
-      await catalogue.swaps.report(swap.id, report);
-      if (worse && !swap.force) throw worse;
+      const left = await reportOfSkipped(skipped, catalogue);
+      await catalogue.swaps.report(swap.id, { ...report, ...(left && { skipped: left }) });
+      for (const warning of report.warnings ?? []) logger.warn({ swap: swap.id }, warning);
+      if (worse && !swap.force && !swap.review) throw worse;
       await enter("ready");
+      if (swap.review) {
+        await approval(swap.id, catalogue, signal);
+        await candidate.warm(); // still alive, perhaps days later
+      }
       await deps.cluster?.haveOpened(candidate, signal);
       signal.throwIfAborted();
       onSwitching(true);
-      if (await catalogue.swaps.switchTo(swap.id)) break;
+      if (await catalogue.swaps.switchTo(swap.id, skipped)) break;
       onSwitching(false);
     }
   } catch (error) {
@@ -104,11 +118,18 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
   logger.info({ swap: swap.id, generation: candidate.number, model: candidate.card.name }, "swap: active");
 }
 
+/** Resolves once the catalogue says that the swap is approved; until then new images are embedded for both. */
+async function approval(id: string, { swaps }: Storage["catalogue"], signal: AbortSignal): Promise<void> {
+  while (!(await swaps.get(id))?.approvedAt) {
+    await sleep(APPROVAL_LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+}
+
 /** Copies the model into the storage, makes room by closing the generation before the active one, and opens it. */
 async function load(record: GenerationRecord, { storage: { models }, generations, modelsFolder, open }: SwapDeps) {
   await generations.closePrevious();
   const { card } = record;
-  if (!(await models.get(card.sha256))) {
+  if (!(await isWhole(models, card.sha256))) {
     const model = await readModel(modelsFolder, card.name);
     await models.put(card.sha256, await readOnnx({ ...model, card }));
   }
@@ -116,8 +137,8 @@ async function load(record: GenerationRecord, { storage: { models }, generations
 }
 
 /**
- * Lets the generation answer that is active by the catalogue. By then it finds every image that was acknowledged before
- * the switch; an upload after the switch is acknowledged once this generation answers (`Generations.answering`).
+ * Lets the generation that is active in the catalogue answer, once it finds every image that was acknowledged before
+ * the switch. An upload after the switch is acknowledged once this generation answers (`Generations.answering`).
  */
 async function takeOver(candidate: Generation, { storage: { catalogue }, generations }: SwapDeps): Promise<void> {
   const { sequence } = await catalogue.embeddings.tally(candidate.encoder);
@@ -131,7 +152,7 @@ const neverCaughtUp = ({ card }: Generation) =>
     `Model "${card.name}" was not activated: ${REFUSALS} times in a row images came in that it had not embedded when it was to answer. Try again when fewer come in; the server's log says whether its encoder fails.`,
   );
 
-/** Removes encoders and embeddings that no generation in use refers to, a little at a time. */
+/** Removes encoders and embeddings that no generation uses any more, a few at a time. */
 export async function removeUnused({ storage }: Pick<SwapDeps, "storage">): Promise<void> {
   const { catalogue, models, vectors } = storage;
   await removeUnusedBlobs(models, async (sha256) => (await catalogue.generations.modelsInUse()).has(sha256));

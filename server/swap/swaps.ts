@@ -2,17 +2,27 @@
 import { AppError } from "../../core/errors.ts";
 import { readModel, readOnnx } from "../../core/model-folder.ts";
 import { type GenerationRecord, namedModel } from "../domain/generation.ts";
-import { hasEnded, type Progress, type SwapError, type SwapRecord, type SwapView } from "../domain/swap.ts";
+import {
+  awaitsApproval,
+  hasEnded,
+  type Progress,
+  type SwapError,
+  type SwapOptions,
+  type SwapRecord,
+  type SwapView,
+} from "../domain/swap.ts";
 import { removeUnused, runSwap, type SwapDeps } from "./run.ts";
 
 export interface Swaps {
   /**
    * Begins to replace the active generation by one of the model `name`; returns at once.
    *
-   * @param options.force Activates it where it finds less than the active model; what is broken stays refused.
+   * @param options.force Activates it even where it finds less than the active model; a broken one is refused anyway.
+   * @param options.skipDamaged Goes on without images whose stored files are missing or damaged; the report names them.
+   * @param options.review Waits in `ready` until it is approved or discarded. Default: as the server is configured.
    * @throws AppError `model_not_found`, `invalid_model`, `model_active`, `swap_in_progress`, `not_ready`.
    */
-  begin(name: string, options?: { force?: boolean }): Promise<SwapView>;
+  begin(name: string, options?: Partial<SwapOptions>): Promise<SwapView>;
   /**
    * Begins to go back to the generation that was active before.
    *
@@ -25,16 +35,22 @@ export interface Swaps {
   list(limit: number): Promise<SwapView[]>;
   /** The generation that a rollback goes back to. */
   previous(): Promise<GenerationRecord | undefined>;
-  /** The score from which images are alike to a generation, where a swap has compared it with another. */
-  threshold(generation: number): Promise<number | undefined>;
   /** The swap that runs. */
   running(): Promise<SwapView | undefined>;
   /**
-   * Cancels a swap; it ends as `cancelled` when its step under way allows.
+   * Cancels a swap; it ends as `cancelled` once the step under way can be stopped.
    *
    * @throws AppError `swap_not_found`, or `swap_finished` where it has ended or is switching.
    */
   cancel(id: string): Promise<SwapView>;
+  /**
+   * Lets a swap that waits for approval switch.
+   *
+   * @throws AppError `swap_not_found`, `not_in_review`, `swap_finished`.
+   */
+  approve(id: string): Promise<SwapView>;
+  /** Ends a swap that waits for approval as `cancelled`. Errors as {@link Swaps.approve}. */
+  discard(id: string): Promise<SwapView>;
   /** The id of the swap that runs on this server. */
   readonly runningHere: string | undefined;
   /** Continues the swap that a stop, a crash or another server has left. */
@@ -57,7 +73,7 @@ interface CurrentSwap {
   readonly abort: AbortController;
   readonly ended: Promise<void>;
   progress?: Progress;
-  /** The switch has been asked for, which is too late to cancel, and the new generation does not answer yet. */
+  /** True from the switch (too late to cancel) until the new generation answers. */
   isSwitching: boolean;
 }
 
@@ -132,33 +148,44 @@ export function createSwaps(deps: SwapDeps): Swaps {
     return view(swap);
   };
 
+  const cancel = async (id: string): Promise<SwapView> => {
+    const swap = await get(id);
+    const isSwitching = swap.state === "ready" && !awaitsApproval(swap);
+    const isHere = current?.id === id;
+    if (!(isHere || cluster) || hasEnded(swap) || isSwitching || (isHere && current?.isSwitching)) {
+      throw new AppError("swap_finished", `Swap ${id} cannot be cancelled any more: it is ${swap.state}.`);
+    }
+    if (isHere) current?.abort.abort(CANCELLED);
+    else await cluster?.cancel(id);
+    return swap;
+  };
+
   return {
-    async begin(name, { force = false } = {}) {
+    async begin(name, { force = false, skipDamaged = false, review = deps.review } = {}) {
       generations.active();
       const model = await readModel(modelsFolder, name);
       const { card } = model;
       // The server that runs the swap may not have it in its own models folder.
       if (cluster) await models.put(card.sha256, await readOnnx(model));
-      return begin(() => catalogue.swaps.begin(card, { force }));
+      return begin(() => catalogue.swaps.begin(card, { force, skipDamaged, review }));
     },
     rollback: () => begin(() => catalogue.swaps.beginRollback()),
     get,
     list: async (limit) => Promise.all((await catalogue.swaps.newest(limit)).map(view)),
     previous: () => catalogue.generations.inState("retired"),
-    threshold: (generation) => catalogue.swaps.threshold(generation),
     async running() {
       const swap = await catalogue.swaps.running();
       return swap && view(swap);
     },
-    async cancel(id) {
+    cancel,
+    async approve(id) {
+      await get(id);
+      return view(await catalogue.swaps.approve(id));
+    },
+    async discard(id) {
       const swap = await get(id);
-      const isHere = current?.id === id;
-      if (!(isHere || cluster) || hasEnded(swap) || swap.state === "ready" || (isHere && current?.isSwitching)) {
-        throw new AppError("swap_finished", `Swap ${id} cannot be cancelled any more: it is ${swap.state}.`);
-      }
-      if (isHere) current?.abort.abort(CANCELLED);
-      else await cluster?.cancel(id);
-      return swap;
+      if (awaitsApproval(swap)) return cancel(id);
+      throw new AppError("not_in_review", `Swap ${id} is ${swap.state} and does not wait for approval.`);
     },
     get runningHere() {
       return current?.id;

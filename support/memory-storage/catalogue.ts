@@ -12,7 +12,7 @@ import {
   type GenerationState,
 } from "../../server/domain/generation.ts";
 import type { Image, NewImage } from "../../server/domain/image.ts";
-import { hasEnded, type SwapRecord } from "../../server/domain/swap.ts";
+import { awaitsApproval, hasEnded, type SwapOptions, type SwapRecord } from "../../server/domain/swap.ts";
 import type { Catalogue, Change } from "../../server/storage/ports.ts";
 
 type StoredImage = Pick<Image, "id" | "metadata" | "createdAt"> & { readonly number: number; readonly content: number };
@@ -89,7 +89,11 @@ export function createMemoryCatalogue(): Catalogue {
     swaps[swaps.indexOf(swap)] = changed;
     return changed;
   };
-  const beginSwap = (kind: SwapRecord["kind"], force: boolean, choose: () => number | undefined): SwapRecord => {
+  const beginSwap = (
+    kind: SwapRecord["kind"],
+    { force, review = false, skipDamaged = false }: SwapOptions,
+    choose: () => number | undefined,
+  ): SwapRecord => {
     const other = running();
     if (other) throw new AppError("swap_in_progress", `Swap ${other.id} is running.`);
     const replaces = inState("active")?.number;
@@ -104,6 +108,8 @@ export function createMemoryCatalogue(): Catalogue {
       replaces,
       state: "loading",
       force,
+      review,
+      skipDamaged,
       createdAt: at,
       updatedAt: at,
     } as const;
@@ -238,29 +244,26 @@ export function createMemoryCatalogue(): Catalogue {
       get: async (id) => swaps.find((swap) => swap.id === id),
       running: async () => running(),
       newest: async (limit) => [...swaps].reverse().slice(0, limit),
-      async threshold(generation) {
-        for (const swap of [...swaps].reverse()) {
-          if (swap.generation !== generation && swap.replaces !== generation) continue;
-          const scores = swap.report?.comparison?.scores;
-          if (scores) return scores[swap.generation === generation ? "after" : "before"].threshold;
-        }
-        return undefined;
-      },
-      begin: async (card, { force }) =>
-        beginSwap("activate", force, () => {
+      begin: async (card, options) =>
+        beginSwap("activate", options, () => {
           checkReplaces(card, inState("active")!);
           return addGeneration(card, "candidate").number;
         }),
-      beginRollback: async () => beginSwap("rollback", false, () => inState("retired")?.number),
+      beginRollback: async () =>
+        beginSwap("rollback", { force: false, skipDamaged: true }, () => inState("retired")?.number),
       enter: async (id, state) => void changeSwap(id, { state }),
       report: async (id, report) => void changeSwap(id, { report }),
+      async approve(id) {
+        if (!awaitsApproval(changeSwap(id, {}))) throw new AppError("not_in_review", `Swap ${id} does not wait.`);
+        return changeSwap(id, { approvedAt: now() });
+      },
       async end(id, state, error) {
         const { kind, generation } = changeSwap(id, { state, ...(error && { error }) });
         if (kind === "activate") setState(generation, "failed");
       },
-      async switchTo(id) {
+      async switchTo(id, without) {
         const { generation } = changeSwap(id, {});
-        if (lacking(generations[generation - 1]!.encoder).length > 0) return false;
+        if (lacking(generations[generation - 1]!.encoder).some(({ number }) => !without?.has(number))) return false;
         for (const one of generations) if (one.state === "retired") setState(one.number, "gone");
         setState(inState("active")!.number, "retired");
         setState(generation, "active");

@@ -1,5 +1,7 @@
 // A storage that keeps everything in memory: an oracle for backends, and quick for tests.
 import { Readable } from "node:stream";
+import { AppError } from "../../core/errors.ts";
+import { sha256 } from "../../core/hash.ts";
 import type { Blobs, Storage } from "../../server/storage/ports.ts";
 import { createMemoryCatalogue } from "./catalogue.ts";
 import { createMemoryVectors } from "./vectors.ts";
@@ -18,11 +20,16 @@ export function createMemoryStorage(): Storage {
 
 function createMemoryBlobs(): Blobs {
   const blobs = new Map<string, Uint8Array>();
+  const get = async (hash: string) => {
+    const bytes = blobs.get(hash);
+    if (!bytes || sha256(bytes) === hash) return bytes;
+    throw new AppError("file_damaged", `The stored bytes of ${hash} are others.`);
+  };
   return {
-    put: async (sha256, bytes) => void blobs.set(sha256, Buffer.from(bytes)),
-    get: async (sha256) => blobs.get(sha256),
-    async open(sha256) {
-      const bytes = blobs.get(sha256);
+    put: async (hash, bytes) => void blobs.set(hash, Buffer.from(bytes)),
+    get,
+    async open(hash) {
+      const bytes = await get(hash);
       return bytes && Readable.from([bytes]);
     },
     remove: async (sha256) => void blobs.delete(sha256),

@@ -251,6 +251,36 @@ describe("the page", function () {
     }
   });
 
+  it("shows what a model would change before it answers, and waits for approval", async () => {
+    const { page, problems } = await test.browser.open(`${test.server.url}/#/models`);
+    const review = async () => {
+      await page.getByRole("button", { name: "Review other" }).click();
+      await page.getByText("Ready, and waits for you.").waitFor({ timeout: 60_000 });
+      await page.getByRole("heading", { name: "Before and after" }).waitFor();
+    };
+    await review();
+    assert.match((await page.locator(".report").textContent())!, /Other crop of an image found first/);
+    assert.match(
+      (await page.locator(".warnings").textContent())!,
+      /It finds the other crop of \d+\.\d % of 40 images first/,
+    );
+    await page.locator(".card.active", { hasText: "default" }).waitFor();
+    await assertAccessible(page);
+    await assertNoSidewaysScroll(page);
+    await page.getByRole("button", { name: "Discard" }).click();
+    await page.getByText("Cancelled; the model before still answers.").waitFor();
+
+    await review();
+    await page.reload();
+    await page.getByRole("heading", { name: "Before and after" }).waitFor();
+    await page.getByRole("button", { name: "Approve" }).click();
+    await page.getByText("The new model answers.").waitFor({ timeout: 60_000 });
+    await page.locator(".card.active", { hasText: "other" }).waitFor();
+    await page.getByRole("button", { name: "Roll back to default" }).click();
+    await page.locator(".card.active", { hasText: "default" }).waitFor({ timeout: 60_000 });
+    assert.deepEqual(problems, []);
+  });
+
   it("cancels a swap", async () => {
     let opened = 0;
     const slow = await test.startServer(

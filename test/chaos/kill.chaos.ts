@@ -1,5 +1,5 @@
-// kill -9 at random moments under mixed load. Every acknowledged upload must be there afterwards, no acknowledged delete
-// undone, and the index equal to the stored embeddings.
+// kill -9 at random moments under mixed load. Every acknowledged upload must be there afterwards, no acknowledged
+// delete undone, and the index equal to the stored embeddings.
 //
 //   npm run test:chaos                  30 kills
 //   MOCO_CHAOS_KILLS=3 npm run test:chaos
@@ -22,7 +22,10 @@ describe(`kill -9, ${KILLS} times`, () => {
     const { folder, remove } = await temporaryFolder();
     await writeTinyModel(join(folder, "models"), "default");
     const random = mulberry32(Number(process.env.MOCO_CHAOS_SEED ?? 1));
-    /** Acknowledged uploads: the seed of the picture by id. An image whose delete was sent is in neither set until acknowledged. */
+    /**
+     * Acknowledged uploads: the seed of the picture by id. An image whose delete was sent is in neither set until
+     * acknowledged.
+     */
     const present = new Map<string, number>();
     const deleted = new Set<string>();
     let seed = 0;

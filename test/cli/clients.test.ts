@@ -150,6 +150,26 @@ describe("commands that use a running server", () => {
     assert.match(unknown.stderr, /model_not_found/);
   });
 
+  it("activate --review waits; approve and discard tell it what to do", async () => {
+    const generation = async () => (await server.http.get("/v1/models")).body.active.generation;
+    const before = await generation();
+    assert.match((await run("approve")).stderr, /Expected a swap that waits for approval but no swap runs/);
+
+    const told = await runCli(["activate", "default", "--review", "--server", server.url]);
+    assert.equal(told.code, 0, told.stderr);
+    assert.match(told.stdout, /of the 10 nearest are the same as before/);
+    assert.match(told.stdout, /"default" waits for your word.*moco-search approve.*moco-search discard/s);
+    assert.equal(JSON.parse((await run("discard")).stdout).state, "cancelled");
+    assert.equal(await generation(), before);
+
+    const { id, state } = JSON.parse((await run("activate", "default", "--review")).stdout);
+    assert.equal(state, "ready");
+    assert.equal(JSON.parse((await run("approve", id)).stdout).state, "active");
+    assert.ok((await generation()) > before);
+    assert.match((await run("discard", id)).stderr, /not_in_review/);
+    assert.equal((await run("rollback")).code, 0);
+  });
+
   it("status, models, swaps, images and duplicates tell what the server has", async () => {
     const lines = async (...args: string[]) =>
       (await run(...args)).stdout

@@ -2,14 +2,13 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { readSamples } from "../../cli/demo/samples.ts";
-import { packageRoot } from "../../core/paths.ts";
 import { runCli } from "../../support/run-cli.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 /** Writes every fourth sample image to `folder`: all labels, and a quarter of the time. */
 async function writeFewSamples(folder: string): Promise<void> {
   for (const part of ["collection", "queries"] as const) {
-    for (const [i, { name, bytes }] of (await readSamples(join(packageRoot(), "samples"), part)).entries()) {
+    for (const [i, { name, bytes }] of (await readSamples(part)).entries()) {
       if (i % 4 > 0) continue;
       const path = join(folder, part, name);
       await mkdir(dirname(path), { recursive: true });

@@ -1,17 +1,15 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { runCli } from "../../support/run-cli.ts";
 
 /** Prints the CommonJS modules that were loaded, which all of the heavy libraries are. */
-const PRINT_LOADED = `data:text/javascript,import { createRequire } from "node:module";
+const PRINT_LOADED = `import { createRequire } from "node:module";
 process.on("exit", () => console.log("\\n" + JSON.stringify(Object.keys(createRequire("/").cache))));`;
 
 describe("moco-search", () => {
   it("loads no command that was not asked for", async () => {
-    const flags = ["--import", "tsx", "--import", PRINT_LOADED, "cli/main.ts"];
+    const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(PRINT_LOADED)}` };
     const loadedBy = async (...args: string[]): Promise<string[]> => {
-      const { stdout } = await promisify(execFile)(process.execPath, [...flags, ...args]);
+      const { stdout } = await runCli(args, { env });
       return JSON.parse(stdout.trim().split("\n").at(-1)!);
     };
     const isHeavy = (path: string) => /onnxruntime|better-sqlite3|express|sharp/.test(path);

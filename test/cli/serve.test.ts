@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { packageRoot } from "../../core/paths.ts";
-import { startCli } from "../../support/run-cli.ts";
+import { cliCommand, startCli } from "../../support/run-cli.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { writeTinyModel } from "../../support/tiny-model.ts";
 
@@ -53,6 +54,61 @@ describe("moco-search serve", () => {
   it("says what to do where the model is missing", async () => {
     const child = runServe(["--port", "0", "--data", join(folder, "empty"), "--model", "none"]);
     assert.match(await text(child.stderr!), /There is no model "none".*Train one or add one first/);
+  });
+
+  it("refuses a folder that is somebody else's, and touches nothing in it", async () => {
+    const foreign = join(folder, "home");
+    for (const path of ["models/README.md", "files/ab/thesis.doc"]) {
+      await mkdir(join(foreign, path, ".."), { recursive: true });
+      await writeFile(join(foreign, path), path);
+    }
+    const before = await readdir(foreign, { recursive: true });
+    const child = startCli(["serve", "--port", "0", "--data", "."], { cwd: foreign });
+    assert.match(
+      await text(child.stderr!),
+      /^moco-search: Expected an empty folder .* it holds files \(files, models\)/,
+    );
+    assert.deepEqual(await readdir(foreign, { recursive: true }), before);
+  });
+
+  describe("says in a sentence what is wrong with its data folder:", () => {
+    const says = async (child: ChildProcess, what: RegExp) => {
+      const stderr = await text(child.stderr!);
+      assert.match(stderr, what);
+      assert.doesNotMatch(stderr, /\n {4}at /);
+    };
+
+    it("a database that is none, or is damaged", async () => {
+      const data = join(folder, "damaged");
+      await mkdir(data);
+      await writeFile(join(data, "moco-search.db"), Buffer.alloc(8192, "x"));
+      await says(
+        runServe(["--port", "0", "--data", data]),
+        /The database in .*damaged is damaged: .*moco-search restore/,
+      );
+    });
+
+    it("that it cannot be written", async () => {
+      const data = join(folder, "read-only");
+      await mkdir(data, { mode: 0o500 });
+      const isRoot = process.getuid?.() === 0; // may write everywhere
+      if (isRoot) await chmod(folder, 0o755);
+      const somebody = isRoot ? { uid: 65534, gid: 65534 } : {};
+      const child = startCli(["keys", "create", "--role", "read", "--data", data], somebody);
+      await says(child, /Expected to read and write the data folder .*read-only but cannot: .*EACCES/);
+    });
+
+    it("that it is a file", async () => {
+      const file = join(folder, "letter.txt");
+      await writeFile(file, "mine");
+      await says(runServe(["--port", "0", "--data", file]), /Expected to read and write the data folder .*EEXIST/);
+    });
+
+    it("that too few files may be open", async () => {
+      const command = cliCommand(["serve", "--port", "0", "--data", join(folder, "few")]);
+      const child = spawn("sh", ["-c", 'ulimit -n 64; exec "$@"', "sh", ...command]);
+      await says(child, /may open .*too few.*ulimit -n 4096/);
+    });
   });
 
   it("takes options from a file, and names all bad ones at once", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { crc32, deflateSync } from "node:zlib";
 import sharp, { type Color, type Sharp } from "sharp";
 import { decodeImage, readImageInfo, resizePixels, sniffImageType } from "../../core/decode.ts";
+import { pngWithHeader } from "../../support/pictures.ts";
 
 const SHAPE = { width: 4, height: 4, fit: "fill" } as const;
 
@@ -27,28 +27,6 @@ function assertNear(actual: number[], expected: number[], tolerance: number) {
 }
 
 const decodeFirst = async (bytes: Uint8Array) => rgbAt(await decodeImage(bytes, SHAPE), 0, 0, 4);
-
-/** A PNG of one row of zeros whose header claims another size. */
-function pngWithHeader(width: number, height: number): Buffer {
-  const chunk = (type: string, data: Uint8Array) => {
-    const body = Buffer.concat([Buffer.from(type), data]);
-    const framed = Buffer.alloc(body.length + 8);
-    framed.writeUInt32BE(data.length);
-    body.copy(framed, 4);
-    framed.writeUInt32BE(crc32(body), body.length + 4);
-    return framed;
-  };
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width);
-  header.writeUInt32BE(height, 4);
-  header.set([8, 2, 0, 0, 0], 8);
-  return Buffer.concat([
-    Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
-    chunk("IHDR", header),
-    chunk("IDAT", deflateSync(new Uint8Array(1 + width * 3))),
-    chunk("IEND", new Uint8Array(0)),
-  ]);
-}
 
 describe("decodeImage", () => {
   for (const [type, encode, tolerance] of [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { dot, largest, nearest, norm, normalised } from "../../core/vector.ts";
+import { centred, dot, largest, mean, nearest, norm, normalised } from "../../core/vector.ts";
 
 const vectors = (d: number, options: { minLength?: number; maxLength?: number } = {}) =>
   // Small whole numbers: sums are exact, and equal scores are common.
@@ -42,6 +42,31 @@ describe("largest", () => {
       { index: 4, score: 4 },
     ]);
     assert.deepEqual(largest(Float32Array.of(1, 2), 0), []);
+  });
+});
+
+describe("mean", () => {
+  it("is arithmetic, of lists and typed arrays", () => {
+    assert.equal(mean([1, 2, 6]), 3);
+    assert.equal(mean(Float32Array.of(0.5, 1.5)), 1);
+    assert.ok(Number.isNaN(mean([])));
+  });
+});
+
+describe("centred", () => {
+  it("has mean 0 and norm 1, whatever the offset and scale, and is zero for equal values", () => {
+    const expected = [-Math.SQRT1_2, 0, Math.SQRT1_2];
+    for (const values of [
+      [1, 2, 3],
+      [10, 30, 50],
+    ]) {
+      const found = centred(Float32Array.from(values));
+      assert.ok(
+        expected.every((value, i) => Math.abs(value - found[i]!) < 1e-6),
+        `${found}`,
+      );
+    }
+    assert.deepEqual([...centred(Float32Array.of(7, 7))], [0, 0]);
   });
 });
 

@@ -1,4 +1,5 @@
 // The contract of each port on PostgreSQL with pgvector and on S3.
+import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import type { Storage } from "../../server/storage/ports.ts";
 import { createPostgresCatalogue } from "../../server/storage/postgres/catalogue.ts";
 import { openDatabase } from "../../server/storage/postgres/database.ts";
@@ -22,7 +23,8 @@ describe("storage: PostgreSQL with pgvector, and S3", () => {
   const openEmpty = async () => {
     const { url, remove } = await createDatabase();
     const database = await openDatabase(url);
-    const bucket = await openBucket(s3.url.replace("/images", `/${count++}`));
+    const prefix = `${count++}`;
+    const bucket = await openBucket(s3.url.replace("/images", `/${prefix}`));
     const storage: Storage = {
       catalogue: createPostgresCatalogue(database),
       vectors: createPgvectorSearch(database),
@@ -35,6 +37,18 @@ describe("storage: PostgreSQL with pgvector, and S3", () => {
     };
     return {
       storage,
+      async damage(which: "images" | "models", sha256: string, bytes: Uint8Array) {
+        // The store itself does not know what the bytes of a name should be.
+        const Key = `${prefix}/${which === "images" ? "files" : "models"}/${sha256.slice(0, 2)}/${sha256}`;
+        const client = new S3Client({
+          endpoint: s3.endpoint,
+          region: "us-east-1",
+          forcePathStyle: true,
+          requestChecksumCalculation: "WHEN_REQUIRED",
+        });
+        await client.send(new PutObjectCommand({ Bucket: "moco", Key, Body: bytes, ContentLength: bytes.length }));
+        client.destroy();
+      },
       async close() {
         await storage.close();
         await remove();

@@ -3,6 +3,7 @@ import { percent } from "../../core/percent.ts";
 import { type ChartOptions, legend, lineChart, type Series } from "../report/chart.ts";
 import { STYLE } from "../report/style.ts";
 import type { Outcome } from "./ablate.ts";
+import { textTable } from "./table.ts";
 
 const HEADINGS = [
   "ablation",
@@ -35,14 +36,8 @@ const cells = ({
   imagesPerSecond.toFixed(0),
 ];
 
-/** The table as Markdown, columns aligned. */
-export function ablationTable(outcomes: readonly Outcome[]): string {
-  const rows = [HEADINGS, ...outcomes.map(cells)];
-  const widths = HEADINGS.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  const line = (row: readonly string[]) => `| ${row.map((cell, i) => cell.padEnd(widths[i]!)).join(" | ")} |`;
-  const rule = `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`;
-  return [line(HEADINGS), rule, ...outcomes.map((outcome) => line(cells(outcome)))].join("\n");
-}
+/** The outcomes as a table in Markdown. */
+export const ablationTable = (outcomes: readonly Outcome[]): string => textTable(HEADINGS, outcomes.map(cells));
 
 /** Number of nines, a momentum's place on the axis: 0, .9, .99, .999 are at 0, 1, 2, 3. */
 const nines = (momentum: number) => -Math.log10(1 - momentum);

@@ -6,7 +6,7 @@ export function machineName(): string {
   return `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown processor"}`;
 }
 
-/** The largest resident memory of this process so far, bytes. */
+/** Peak resident memory of this process, bytes. */
 export function peakMemoryBytes(): number {
   return process.resourceUsage().maxRSS * 1024;
 }

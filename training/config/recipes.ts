@@ -1,28 +1,28 @@
-// Hyper-parameters where the user sets none: those of the papers, or ones chosen for the collection.
+// Hyper-parameters that the user does not set: those of the papers, or ones chosen for the collection.
 import type { ArchitectureName } from "../network/backbone.ts";
 import type { TrainingConfig } from "./schema.ts";
 
-/** Length of a run: passes over the collection, steps, or minutes, to which the schedule is fitted. */
+/** Length of a run in epochs, steps or minutes; the learning rate schedule is fitted to it. */
 export type Budget = { readonly epochs: number } | { readonly steps: number } | { readonly minutes: number };
 
-/** Every hyper-parameter, the network by its name. */
+/** All hyper-parameters, with the network by its name. */
 export interface RecipeConfig extends Omit<TrainingConfig, "architecture"> {
   readonly architecture: ArchitectureName;
 }
 
-/** A configuration and its reasons in plain words. */
+/** A configuration and the reasons for it, for people. */
 export interface Recipe {
   readonly config: RecipeConfig;
-  /** By hyper-parameter; `recipe` is about the whole. */
+  /** By hyper-parameter; `recipe` is about all of them. */
   readonly reasons: Readonly<Record<string, string>>;
 }
 
-/** What a recipe may be chosen by. */
+/** What the recipe `auto` goes by. */
 export interface Circumstances {
   readonly images: number;
   /** Median of the images' smaller sides, pixels. */
   readonly side: number;
-  /** Device that computes: `cpu` or another. */
+  /** Device that trains: `cpu` or another. */
   readonly device: string;
   /** Bytes of memory. */
   readonly memory: number;
@@ -34,7 +34,7 @@ export const RECIPE_NAMES = ["auto", "moco-v1", "moco-v2", "moco-cifar"] as cons
 /** One of {@link RECIPE_NAMES}. */
 export type RecipeName = (typeof RECIPE_NAMES)[number];
 
-/** Length of a run by recipe, where the user sets none. */
+/** Length of a run by recipe, if the user sets none. */
 export const DEFAULT_BUDGETS: Readonly<Record<RecipeName, Budget>> = {
   auto: { minutes: 30 },
   "moco-v1": { epochs: 200 },
@@ -42,8 +42,8 @@ export const DEFAULT_BUDGETS: Readonly<Record<RecipeName, Budget>> = {
   "moco-cifar": { epochs: 200 },
 };
 
-/** Largest power of two that is at most `n`. */
-const powerOfTwo = (n: number) => 2 ** Math.floor(Math.log2(Math.max(n, 1)));
+/** Largest power of two that is at most `n`; at least 1. */
+export const powerOfTwo = (n: number) => 2 ** Math.floor(Math.log2(Math.max(n, 1)));
 
 /** Shared by all recipes. */
 const COMMON = {
@@ -62,7 +62,7 @@ const COMMON = {
   seed: 1,
 } satisfies Partial<TrainingConfig>;
 
-/** Views of MoCo v2. The authors' CIFAR demo leaves out the blur and takes smaller crops. */
+/** Views of MoCo v2. The authors' CIFAR demo has no blur and allows smaller crops. */
 const V2_VIEWS = {
   cropScale: [0.2, 1],
   flip: 0.5,
@@ -119,7 +119,7 @@ const CIFAR: RecipeConfig = {
   views: { ...V2_VIEWS, cropScale: [0.08, 1], blur: { probability: 0, sigma: [0.1, 2] } },
 };
 
-/** The recipe of that name. Those of the papers ignore the circumstances. */
+/** The recipe of that name. Only `auto` depends on the circumstances. */
 export function recipeOf(name: RecipeName, circumstances: Circumstances): Recipe {
   const published = (config: RecipeConfig, source: string) => ({
     config,
@@ -140,8 +140,8 @@ export function recipeOf(name: RecipeName, circumstances: Circumstances): Recipe
 const GIGABYTE = 2 ** 30;
 
 /**
- * `auto`: on a processor a small residual network whose first layer halves the image, so that it sees many images a
- * minute; early on that counts for more than width.
+ * `auto`: on a CPU, a small residual network whose first layer halves the image, so that it sees many images a minute;
+ * in a short run that counts for more than width.
  */
 function autoRecipe({ images, side, device, memory }: Circumstances): Recipe {
   const onProcessor = device === "cpu";

@@ -1,4 +1,4 @@
-// Every hyper-parameter of a training run, validated together and kept in the run folder.
+// All hyper-parameters of a training run, validated together and kept in its folder.
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
 import { smallQueriesSchema, viewRecipeSchema } from "../views/recipe.ts";
@@ -22,11 +22,11 @@ const architectureSchema = z.discriminatedUnion("block", [
   z.strictObject({ block: z.literal("regnet"), ...stages, groupWidth: positiveInteger, squeeze: probability }),
 ]);
 
-/** Ways to have negative keys (figure 2 of the paper). */
-export const MECHANISMS = ["moco", "memory-bank", "end-to-end"] as const;
+/** Where negative keys come from (figure 2 of the paper), or distillation from another encoder. */
+export const MECHANISMS = ["moco", "memory-bank", "end-to-end", "distillation"] as const;
 
-/** config.json of a run. */
-export const trainingConfigSchema = z
+/** Schema of a run's config.json. */
+const trainingConfigSchema = z
   .strictObject({
     /** Side of the square views, pixels. */
     imageSize: z.int().min(8).max(512),
@@ -36,7 +36,7 @@ export const trainingConfigSchema = z
     /** Where the negative keys come from. */
     mechanism: z.enum(MECHANISMS).default("moco"),
     head: z.enum(["linear", "mlp"]),
-    /** Width of the hidden layer of an MLP head; as wide as the features where it is left out. */
+    /** Width of the hidden layer of an MLP head. @default the width of the features */
     headWidth: positiveInteger.optional(),
     /** Length D of the keys. */
     dim: positiveInteger,
@@ -48,35 +48,47 @@ export const trainingConfigSchema = z
     queuePrecision: z.enum(["float32", "float16"]).default("float32"),
     /** Momentum m of the key encoder. */
     keyMomentum: probability,
-    /** Share of its old content that a slot of the memory bank keeps. */
+    /** Distillation only: the encoder that is learned from. */
+    teacher: z
+      .strictObject({
+        name: z.string(),
+        /** SHA-256 of its ONNX file, hex. */
+        sha256: z.string(),
+        /** Length of its embeddings. */
+        dimensions: positiveInteger,
+        /** Temperature of its similarities; that of the student is `temperature`. */
+        temperature: z.number().positive(),
+      })
+      .optional(),
+    /** Momentum of the memory bank: the share of its old value that a slot keeps in an update. */
     bankMomentum: probability.default(0.5),
     /** Temperature T. */
     temperature: z.number().positive(),
-    /** Groups of the batch with batch statistics of their own; each stands for one GPU of the paper. */
+    /** BN groups: parts of the batch with batch statistics of their own, each standing for a GPU of the paper. */
     bnGroups: positiveInteger,
-    /** Shuffling BN: keys are encoded in other groups than their queries, so that the two do not share statistics. */
+    /** Shuffling BN: keys are encoded in other BN groups than their queries, so that the two share no statistics. */
     shuffle: z.boolean().default(true),
     optimizer: z.enum(["sgd", "adamw", "lars"]).default("sgd"),
     learningRate: z.number().positive(),
     weightDecay: z.number().min(0),
-    /** Of SGD: whether biases and batch norm, tensors of one dimension, decay too. */
+    /** SGD only: weight decay for one-dimensional tensors (biases, batch norm) too. */
     decayVectors: z.boolean().default(true),
-    /** Of SGD: Nesterov's momentum. */
+    /** SGD only: Nesterov momentum. */
     nesterov: z.boolean().default(false),
     /** Momentum of SGD and LARS. */
     momentum: probability,
-    /** β₁ and β₂ of AdamW: decay of the averages of the gradient and its square. */
+    /** β₁ and β₂ of AdamW: decay rates of the averages of the gradient and its square. */
     betas: z.tuple([probability, probability]).default([0.9, 0.999]),
     /** ε of AdamW. */
     epsilon: z.number().positive().default(1e-8),
-    /** Trust coefficient η of LARS: length of a step ÷ length of the weights. */
+    /** Trust coefficient η of LARS: norm of an update ÷ norm of the weights. */
     trust: z.number().positive().default(0.001),
     schedule: z.discriminatedUnion("kind", [
       z.strictObject({ kind: z.enum(["cosine", "linear"]), warmup: z.number().min(0).lt(1) }),
       z.strictObject({ kind: z.literal("step"), warmup: z.number().min(0).lt(1), milestones: z.array(probability) }),
     ]),
     views: viewRecipeSchema,
-    /** Where given, the queries of an image are so many small views in place of one of full size; the key stays. */
+    /** If given, an image's queries are several small views instead of one of full size; its key stays the same. */
     smallQueries: smallQueriesSchema.optional(),
     seed: z.int().min(0).max(0xffffffff),
   })
@@ -111,6 +123,16 @@ export const trainingConfigSchema = z
       `expected one query of full size with the mechanism ${c.mechanism}: only moco takes several`,
     );
     expect(
+      (c.mechanism === "distillation") === (c.teacher !== undefined),
+      "mechanism",
+      `expected a teacher with the mechanism distillation, and with no other: not ${c.teacher?.name ?? "none"} with ${c.mechanism}`,
+    );
+    expect(
+      !c.teacher || c.teacher.dimensions === c.dim,
+      "dim",
+      `expected the ${c.teacher?.dimensions} dimensions of the teacher ${c.teacher?.name}, not ${c.dim}`,
+    );
+    expect(
       c.storedSize >= c.imageSize,
       "storedSize",
       `expected images to be kept at the size of the views, ${c.imageSize}, or larger, not ${c.storedSize}`,
@@ -126,7 +148,7 @@ export const trainingConfigSchema = z
     }
   });
 
-/** Every hyper-parameter of a run. */
+/** All hyper-parameters of a run. */
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>;
 
 /**

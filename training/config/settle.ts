@@ -1,7 +1,8 @@
 // The configuration of a run: its recipe, changed by what the user set.
 import { AppError } from "../../core/errors.ts";
+import { isJsonObject } from "../../core/json.ts";
 import { ARCHITECTURE_NAMES, type ArchitectureName, namedArchitecture } from "../network/backbone.ts";
-import type { Recipe, RecipeConfig } from "./recipes.ts";
+import { powerOfTwo, type Recipe, type RecipeConfig } from "./recipes.ts";
 import { parseTrainingConfig, type TrainingConfig } from "./schema.ts";
 
 type DeepPartial<T> = T extends readonly unknown[]
@@ -15,14 +16,14 @@ export type Settings = DeepPartial<Omit<TrainingConfig, "architecture">> & {
   readonly architecture?: ArchitectureName | TrainingConfig["architecture"];
 };
 
-/** Learning rate at batch 256 and weight decay, where the user chooses an optimiser but not its learning rate. */
+/** Learning rate at batch 256, and weight decay, for an optimiser other than the recipe's. */
 const OPTIMIZER_DEFAULTS = {
   sgd: { learningRate: 0.03, weightDecay: 1e-4 },
   adamw: { learningRate: 1e-3, weightDecay: 0.05 },
   lars: { learningRate: 0.3, weightDecay: 1.5e-6 },
 } as const;
 
-/** The optimisers that use a setting; the others would ignore it. */
+/** Settings that only some optimisers use, and which; the others refuse them. */
 const BELONGS_TO: Readonly<Record<string, readonly string[]>> = {
   momentum: ["sgd", "lars"],
   decayVectors: ["sgd"],
@@ -34,7 +35,7 @@ const BELONGS_TO: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * The recipe with the user's settings. Settings that depend on others follow them unless they are set too: the learning
- * rate and the BN groups follow the batch, the stored size follows the size of the views.
+ * rate and the BN groups follow the batch, the stored size follows the view size, and batch and queue are made to fit.
  *
  * @throws AppError `invalid_configuration` that lists every problem.
  */
@@ -92,11 +93,11 @@ export function settleResumed(config: TrainingConfig, set: Settings): TrainingCo
   );
 }
 
-/** The recipe's batch, or the largest power of two that the user's queue holds. */
+/** The recipe's batch, or the largest power of two that fits a smaller queue of the user. */
 const fitBatch = (base: RecipeConfig, queue: number | undefined) =>
-  queue !== undefined && queue >= 2 ? Math.min(base.batch, 2 ** Math.floor(Math.log2(queue))) : base.batch;
+  queue !== undefined && queue >= 2 ? Math.min(base.batch, powerOfTwo(queue)) : base.batch;
 
-/** The largest number of groups, at most `wanted`, that divides the batch and leaves at least two images in each. */
+/** The largest number of groups up to `wanted` that divides the batch and leaves at least two images in each. */
 function fitGroups(batch: number, wanted: number): number {
   for (let groups = wanted; groups > 1; groups--) if (batch % groups === 0 && batch / groups >= 2) return groups;
   return 1;
@@ -105,7 +106,7 @@ function fitGroups(batch: number, wanted: number): number {
 function scheduleFor(base: RecipeConfig["schedule"], kind: string | undefined): RecipeConfig["schedule"] {
   if (kind === undefined || kind === base.kind) return base;
   if (kind === "step") return { kind, warmup: base.warmup, milestones: [0.6, 0.8] };
-  return { kind: kind as "cosine" | "linear", warmup: base.warmup }; // another kind is refused with the rest
+  return { kind: kind as "cosine" | "linear", warmup: base.warmup }; // an unknown kind is refused by the schema
 }
 
 function resolveArchitecture(given: unknown, imageSize: number): unknown {
@@ -118,13 +119,10 @@ function resolveArchitecture(given: unknown, imageSize: number): unknown {
   );
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** `base` with what `over` sets, record by record at every depth. An architecture is replaced as a whole. */
+/** Deep merge: `base` with what `over` sets. An architecture is replaced as a whole. */
 export function merge(base: unknown, over: unknown): unknown {
   if (over === undefined) return base;
-  if (!isRecord(base) || !isRecord(over)) return over;
+  if (!isJsonObject(base) || !isJsonObject(over)) return over;
   const merged: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(over)) {
     merged[key] = key === "architecture" ? (value ?? base[key]) : merge(base[key], value);
@@ -133,7 +131,7 @@ export function merge(base: unknown, over: unknown): unknown {
 }
 
 function differences(a: unknown, b: unknown, path = ""): string[] {
-  if (isRecord(a) && isRecord(b)) {
+  if (isJsonObject(a) && isJsonObject(b)) {
     const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
     return keys.flatMap((key) => differences(a[key], b[key], path ? `${path}.${key}` : key));
   }

@@ -1,5 +1,5 @@
-// The images that training and evaluation read: decoded once, then read by position, so that a collection larger than
-// memory trains as well. Small collections stay in memory by themselves, in the system's cache of files.
+// The images that training and evaluation read: decoded once, then read from disk by index, so that a collection may be
+// larger than memory. The operating system's page cache keeps small ones in memory.
 import { read as readCallback } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
@@ -14,6 +14,7 @@ import {
   type CacheDescription,
   type CacheIndex,
   type CorruptImage,
+  decodeInOrder,
   HEADER_BYTES,
   openCache,
   recordBytes,
@@ -24,16 +25,16 @@ import type { Source } from "./source.ts";
 
 const readAt = promisify(readCallback);
 
-/** Images of one shape. */
+/** A collection of images, all decoded to one size. */
 export interface Dataset {
-  /** Number of images, the corrupt ones not among them. */
+  /** Number of images without the corrupt ones. */
   readonly count: number;
   /** Width and height of a record in pixels; a record is `height × width × 3` RGB bytes. */
   readonly width: number;
   readonly height: number;
-  /** Path of each image in its source; it begins with the name of the source where there are several. */
+  /** Path of each image in its source; with several sources it begins with the source's name. */
   readonly names: readonly string[];
-  /** Label of each image, or undefined where any image has none. */
+  /** Label of each image; undefined if any image has none. */
   readonly labels: readonly string[] | undefined;
   /** Width and height of each original in pixels. */
   readonly originalWidths: Uint32Array;
@@ -51,19 +52,19 @@ export interface Dataset {
 export interface DatasetOptions {
   /** Where decoded images are kept. @default {@link defaultCacheFolder} */
   readonly cacheFolder?: string;
-  /** Fewest images that will do. @default 1 */
+  /** Fewest images; with fewer, opening fails. @default 1 */
   readonly atLeast?: number;
   /**
-   * Called after each image while images are decoded, not when they come from the cache. `done` counts the corrupt
-   * ones too; `total` is undefined for archives.
+   * Called after each decoded image, so not when images come from the cache. `done` counts the corrupt ones too;
+   * `total` is undefined if a source is an archive or an idx file.
    */
   readonly onProgress?: (progress: { done: number; corrupt: number; total: number | undefined }) => void;
 }
 
 /**
  * Opens folders (searched recursively, hidden files left out), `.tar`, `.tar.gz` or `.tgz` archives, idx(.gz) files and
- * image files as one data set, in the order given. What can be decoded is decoded to `shape`, or found in the cache where
- * the sources have not changed. The label of an image is the name of the folder that it is in.
+ * image files as one data set, in the order given. Images are decoded to `shape`, or read from the cache if the sources
+ * have not changed. The label of an image is the name of its folder, or the one that an idx labels file has.
  *
  * @throws AppError `invalid_dataset` where a source is none of these, or fewer than `atLeast` images can be decoded;
  *   `storage_full` or `invalid_configuration` where the cache cannot be written.
@@ -125,7 +126,7 @@ function asDataset(index: CacheIndex, pixels: FileHandle, leftOut: readonly Left
       const reads: Promise<void>[] = [];
       for (let from = 0, to = 0; from < indices.length; from = to) {
         to = from + 1;
-        while (to < indices.length && indices[to] === indices[to - 1]! + 1) to++; // neighbours in one read
+        while (to < indices.length && indices[to] === indices[to - 1]! + 1) to++; // consecutive images in one read
         if (!(indices[from]! >= 0 && indices[to - 1]! < images.length)) {
           throw new RangeError(
             `Expected indices below ${images.length} but received ${indices[from]} to ${indices[to - 1]}`,
@@ -149,6 +150,20 @@ async function readFully(file: number, out: Uint8Array, position: number): Promi
   }
 }
 
+/**
+ * Decodes the images at `paths` to `shape`, in the order of their data set and without those that cannot be decoded.
+ * Nothing is cached.
+ */
+export async function* decodeEach(
+  paths: readonly string[],
+  shape: ImageShape,
+): AsyncGenerator<{ readonly name: string; readonly pixels: Uint8Array }> {
+  const sources = paths.map((path) => openSource(path, { named: paths.length > 1 }));
+  for await (const { image, decoded } of decodeInOrder(imagesOf(sources), shape)) {
+    if (!(decoded instanceof Error)) yield { name: image.name, pixels: decoded.pixels };
+  }
+}
+
 async function* imagesOf(sources: readonly Source[]) {
   for (const source of sources) yield* source.images();
 }
@@ -162,7 +177,7 @@ function totalOf(sources: readonly Source[]): number | undefined {
   return total;
 }
 
-// One cache for each list of sources and shape: when the images change, the new cache takes the place of the old one.
+// One cache for each list of sources and size: when the images change, the new cache replaces the old one.
 function cacheName({ sources, width, height, fit }: CacheDescription): string {
   const name = basename(sources[0] ?? "").replaceAll(/[^A-Za-z0-9._-]/g, "_");
   return `${name.slice(0, 40)}-${width}x${height}-${sha256(JSON.stringify([sources, width, height, fit])).slice(0, 12)}`;

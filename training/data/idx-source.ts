@@ -7,8 +7,8 @@ import { readIdx } from "./idx.ts";
 import type { Source, SourceImage } from "./source.ts";
 
 /**
- * The images of an idx file, named `prefix` and their number. Labels come from the file beside it with the same name,
- * `labels` for `images` and one dimension: `train-images-idx3-ubyte.gz` and `train-labels-idx1-ubyte.gz`.
+ * The images of an idx file, named by `prefix` and their number. Labels come from the labels file beside it, as with
+ * `train-images-idx3-ubyte.gz` and `train-labels-idx1-ubyte.gz`; without one the images have no labels.
  */
 export function openIdx(path: string, prefix: string): Source {
   const labelsPath = labelsBeside(path);

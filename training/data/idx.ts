@@ -13,7 +13,7 @@ export interface IdxItem {
 
 const UNSIGNED_BYTE = 0x08;
 
-/** True where the name is that of an idx file: `…-ubyte`, `….idx` and the like, also with `.gz`. */
+/** True for the name of an idx file: `…-ubyte`, `….idx` and the like, also with `.gz`. */
 export function isIdxName(name: string): boolean {
   return /([.-]idx\d?(-ubyte)?|-ubyte)(\.gz)?$/.test(name);
 }
@@ -21,7 +21,7 @@ export function isIdxName(name: string): boolean {
 /**
  * Reads an idx file of unsigned bytes, item by item; gunzips where the name ends in `.gz`.
  *
- * @throws AppError `invalid_dataset` where the file is not one, or is shorter or longer than its header says.
+ * @throws AppError `invalid_dataset` where the file is no idx file, or is shorter or longer than its header says.
  */
 export async function* readIdx(path: string): AsyncGenerator<IdxItem> {
   let header: { count: number; shape: number[]; itemLength: number } | undefined;

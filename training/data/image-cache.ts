@@ -1,7 +1,8 @@
-// The decoded images of a collection on disk, so that they are decoded once and read by position:
+// The decoded images of a collection on disk, so that they are decoded once and read by index:
 // <name>.bin   a header of 32 bytes (magic, identity), then one record of RGB bytes [H, W, 3] for each image
 // <name>.json  the index: what the records are, where they come from, which files could not be decoded
-// The index is written last and repeats the identity of its .bin, so that files of two runs never pass as one cache.
+// The index is written last and repeats the identity of its .bin, so that files of two runs are never taken for one
+// cache.
 import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -42,16 +43,19 @@ export type CorruptImage = z.infer<typeof corruptImageSchema>;
 /** The index of a cache. */
 export type CacheIndex = z.infer<typeof indexSchema>;
 
-/** What describes a cache before its images are decoded. */
+/** What is known of a cache before its images are decoded. */
 export type CacheDescription = Pick<CacheIndex, keyof ImageShape | "sources" | "fingerprint">;
 
-/** An open cache: its index, and its `.bin` to read from and to close. */
+/** An open cache: its index and its open `.bin`, which the caller closes. */
 export interface ImageCache {
   readonly index: CacheIndex;
   readonly pixels: FileHandle;
 }
 
-/** Opens the cache at `<path>.bin` and `<path>.json`; undefined where there is none, or it is of other images or another version. */
+/**
+ * Opens the cache at `<path>.bin` and `<path>.json`; undefined if there is none, or if it is of other images or another
+ * format version.
+ */
 export async function openCache(path: string, description: CacheDescription): Promise<ImageCache | undefined> {
   const index = await readIndex(`${path}.json`);
   if (!index || index.fingerprint !== description.fingerprint) return undefined;
@@ -68,7 +72,8 @@ export async function openCache(path: string, description: CacheDescription): Pr
  * Decodes images, several at a time and in bounded memory, and writes the cache at `<path>.bin` and `<path>.json`.
  * Several runs may do so at once: each reads the file that it wrote.
  *
- * @throws AppError `storage_full` where the disk is, `invalid_dataset` where a source breaks off.
+ * @throws AppError `storage_full` or `invalid_configuration` where the cache cannot be written, `invalid_dataset` where
+ *   a source cannot be read to its end.
  */
 export async function buildCache(
   path: string,
@@ -115,7 +120,7 @@ export async function buildCache(
   }
 }
 
-/** Removes temporary files of this cache that killed runs left: those not written to for ten minutes. */
+/** Removes temporary files that killed runs left of this cache: those that were not written for ten minutes. */
 export async function removeLeftovers(path: string): Promise<void> {
   const folder = dirname(path);
   for (const name of await readdir(folder).catch(() => [])) {
@@ -138,17 +143,17 @@ async function readIndex(path: string): Promise<CacheIndex | undefined> {
   try {
     return indexSchema.safeParse(JSON.parse(await readFile(path, "utf8"))).data;
   } catch {
-    return undefined; // none yet, or not an index: the cache is built
+    return undefined; // there is none or it is not valid: the cache is built
   }
 }
 
-interface Decoded {
+export interface Decoded {
   readonly image: SourceImage;
   readonly decoded: DecodedImage | Error;
 }
 
-/** Decodes a few images ahead on all cores and gives them in the order of the source. */
-async function* decodeInOrder(images: AsyncIterable<SourceImage>, shape: ImageShape): AsyncGenerator<Decoded> {
+/** Decodes a few images ahead on all cores and yields them in the order of the source. */
+export async function* decodeInOrder(images: AsyncIterable<SourceImage>, shape: ImageShape): AsyncGenerator<Decoded> {
   const ahead = Math.max(8, 2 * availableParallelism());
   const pending: Promise<Decoded>[] = [];
   for await (const image of images) {

@@ -1,4 +1,4 @@
-// A path that the user gave → the source that it names.
+// Opens the source that a user's path names.
 import { existsSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { AppError, hasErrno } from "../../core/errors.ts";
@@ -10,11 +10,11 @@ import type { Source } from "./source.ts";
 import { isTarName, openTar } from "./tar-source.ts";
 
 /**
- * Opens a folder, a `.tar`, `.tar.gz` or `.tgz` archive, a folder inside one (`images.tar.gz#train`), an idx(.gz) file or a
- * single image file.
+ * Opens a folder, a `.tar`, `.tar.gz` or `.tgz` archive, a folder inside one (`images.tar.gz#train`), an idx(.gz) file
+ * or a single image file.
  *
  * @param path Absolute.
- * @param named True where the names of its images begin with its own name, to tell several sources apart.
+ * @param options.named Puts the source's name before the names of its images, to tell several sources apart.
  * @throws AppError `invalid_dataset` where there is nothing at the path or it is none of these.
  */
 export function openSource(path: string, options: { named: boolean }): Source {

@@ -1,4 +1,4 @@
-// A look at a collection before it is decoded.
+// Looks at a collection before it is decoded.
 import { resolve } from "node:path";
 import { openSource } from "./open-source.ts";
 

@@ -1,5 +1,5 @@
-// A small seeded generator whose state can be saved: training must end in the same bytes after a resume.
-// xoshiro128** 1.1 (Blackman and Vigna, https://prng.di.unimi.it), its state filled by splitmix32.
+// A small seeded random number generator whose state can be saved: xoshiro128** 1.1 (Blackman and Vigna,
+// https://prng.di.unimi.it), seeded by splitmix32.
 
 /** The state of a generator: four unsigned 32-bit integers, not all zero. Plain JSON. */
 export type RandomState = readonly [number, number, number, number];
@@ -14,7 +14,7 @@ export interface Random {
   integer(n: number): number;
   /** A number from the normal distribution with mean 0 and standard deviation 1. */
   normal(): number;
-  /** The numbers 0..n−1 in random order (Fisher and Yates). */
+  /** The numbers 0..n−1 in random order (Fisher-Yates shuffle). */
   permutation(n: number): Uint32Array<ArrayBuffer>;
   /** What {@link restoreRandom} continues from. */
   state(): RandomState;
@@ -23,7 +23,8 @@ export interface Random {
 /**
  * A generator for `seed`; another `stream` of the same seed is independent of it.
  *
- * @param seed Integer in 0..2³²−1; so is `stream`.
+ * @param seed Integer in 0..2³²−1.
+ * @param stream Integer in 0..2³²−1. @default 0
  */
 export function createRandom(seed: number, stream = 0): Random {
   for (const value of [seed, stream]) {
@@ -53,7 +54,7 @@ export function restoreRandom(state: RandomState): Random {
   };
 
   const integer = (n: number) => {
-    const limit = 2 ** 32 - (2 ** 32 % n); // values from here on would favour the small remainders
+    const limit = 2 ** 32 - (2 ** 32 % n); // values from here on would make small remainders more likely
     let value = uint32();
     while (value >= limit) value = uint32();
     return value % n;
@@ -63,7 +64,7 @@ export function restoreRandom(state: RandomState): Random {
     uint32,
     uniform: (from = 0, to = 1) => from + uint32() * 2 ** -32 * (to - from),
     integer,
-    // Box and Muller; the second number of the pair is not kept, so that the state stays four words.
+    // Box-Muller transform. The second number of the pair is dropped, so that the state stays four words.
     normal: () => Math.sqrt(-2 * Math.log((uint32() + 1) * 2 ** -32)) * Math.cos(2 * Math.PI * uint32() * 2 ** -32),
     permutation(n) {
       const order = Uint32Array.from({ length: n }, (_, i) => i);

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
 
-/** A tensor as a file has it. */
+/** A tensor of a file. */
 export interface StoredTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array | Uint16Array | BigInt64Array | Uint8Array;
@@ -18,7 +18,7 @@ export interface TensorFile {
 /** Element types read and written, by their safetensors names; F16 as raw bits. */
 const KINDS = { F32: Float32Array, F16: Uint16Array, I64: BigInt64Array, U8: Uint8Array } as const;
 
-/** Encodes tensors; the file's bytes depend on nothing but its content. */
+/** Encodes tensors; equal content gives equal bytes. */
 export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let end = 0;
@@ -48,7 +48,7 @@ const headerSchema = z.object({ __metadata__: z.record(z.string(), z.string()).o
 /**
  * Decodes a file; the tensors are copies.
  *
- * @throws AppError `invalid_checkpoint` where it is not one or is cut short.
+ * @throws AppError `invalid_checkpoint` where it is not a safetensors file or is cut short.
  */
 export function decodeSafetensors(file: Uint8Array): TensorFile {
   const bad = (why: string) => new AppError("invalid_checkpoint", `Expected a safetensors file but ${why}.`);

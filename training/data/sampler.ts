@@ -10,9 +10,9 @@ export interface SamplerPosition {
   readonly batch: number;
 }
 
-/** Batches of image indices, in another order every epoch. */
+/** Batches of image indices, in a new random order every epoch. */
 export interface Sampler {
-  /** Whole batches in an epoch. Images that are left over have their turn in other epochs. */
+  /** Whole batches in an epoch. The images left over differ from epoch to epoch. */
   readonly batchesPerEpoch: number;
   /** The indices of the next batch, `batchSize` of them, all different. */
   next(): Uint32Array<ArrayBuffer>;
@@ -21,10 +21,10 @@ export interface Sampler {
 }
 
 /**
- * A sampler over `count` images. The order of an epoch depends on `seed` and the epoch alone: a position is all that a
- * checkpoint needs.
+ * A sampler over `count` images. The order of an epoch depends on `seed` and the epoch alone, so a resumed run needs no
+ * more than its position.
  *
- * @param options.start First batch to give. @default that of epoch 0
+ * @param options.start First batch. @default the first of epoch 0
  * @throws AppError `invalid_dataset` where there are fewer images than a batch holds.
  */
 export function createSampler(

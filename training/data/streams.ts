@@ -1,5 +1,5 @@
-// Every random number of a run follows from its seed by one of these streams, so that a step draws the same whether the run
-// was resumed or not, and no two uses draw the same numbers.
+// Every random number of a run comes from one of these streams of its seed, so a step draws the same numbers whether
+// the run was resumed or not, and no two streams are the same.
 import { createRandom, type Random } from "./random.ts";
 
 /** `count` streams of the seed from `first` on. */
@@ -8,7 +8,7 @@ interface Streams {
   readonly count: number;
 }
 
-/** The table of random streams: the use of each of the 2³² streams of a seed. */
+/** The table of random streams: what each of the 2³² streams of a seed is used for. */
 export const STREAMS = {
   /** Views of step t and the shuffle of its keys. */
   step: { first: 0, count: 2 ** 30 },
@@ -16,20 +16,20 @@ export const STREAMS = {
   bankSample: { first: 2 ** 30, count: 2 ** 30 },
   /** Order of the images in epoch e. */
   epoch: { first: 2 ** 31, count: 2 ** 31 - 2 ** 8 },
-  /** Images and views of the report's contact sheet. */
+  /** The contact sheet of views: which images, and their views. */
   viewsSheet: { first: 2 ** 32 - 3, count: 1 },
-  /** The sample that is measured while a run goes on, and its views. */
+  /** The sample that is measured during a run: which images, and (from the start of the stream again) their views. */
   sample: { first: 2 ** 32 - 2, count: 1 },
   /** Initial weights, then the noise in the queue; also the untrained baseline of an evaluation and a linear probe. */
   initialValues: { first: 2 ** 32 - 1, count: 1 },
 } as const satisfies Record<string, Streams>;
 
 /**
- * The generator of a use.
+ * The generator for a use.
  *
- * @param seed Of the run, integer in 0..2³²−1.
- * @param n Number of the step or epoch, where the use has one stream for each. @default 0
- * @throws RangeError where the use has no stream of that number.
+ * @param seed Seed of the run, an integer in 0..2³²−1.
+ * @param n Number of the step or epoch, if the use has one stream for each. @default 0
+ * @throws RangeError where the use has no such stream.
  */
 export function randomStream(seed: number, use: keyof typeof STREAMS, n = 0): Random {
   const { first, count } = STREAMS[use];

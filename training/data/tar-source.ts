@@ -9,14 +9,14 @@ import { AppError } from "../../core/errors.ts";
 import { isHidden, isImageName, labelOf } from "../../core/find-images.ts";
 import { decodeFile, MAX_FILE_BYTES, readBytes, type Source, type SourceImage } from "./source.ts";
 
-/** True where the name is that of a tar archive that can be read. */
+/** True for the name of a tar archive: `.tar`, `.tar.gz` or `.tgz`. */
 export function isTarName(name: string): boolean {
   return /\.(tar|tar\.gz|tgz)$/.test(name);
 }
 
 /**
  * The image files of a tar archive, in its order; hidden files are left out. A name is `prefix` and the path in the
- * archive, below the folder `inside` where that is given.
+ * archive. If `inside` is given, only the files in that folder of the archive count, and paths start below it.
  */
 export function openTar(path: string, prefix: string, inside?: string): Source {
   const { size, mtimeMs } = statSync(path);
@@ -30,7 +30,7 @@ export function openTar(path: string, prefix: string, inside?: string): Source {
 async function* readTar(path: string, prefix: string, inside: string): AsyncGenerator<SourceImage> {
   const archive = extract();
   const fed = pipeline(Readable.from(readBytes(path)), archive);
-  fed.catch(() => {}); // reading `archive` meets the same failure
+  fed.catch(() => {}); // reading `archive` fails with the same error
   try {
     for await (const entry of archive) {
       const { type, size = 0 } = entry.header;

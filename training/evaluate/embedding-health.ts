@@ -1,10 +1,12 @@
-// Does training work? Measures of embeddings that need no labels. Embeddings are [N, D], row by row, each row of unit norm.
+// Does training work? Measures of embeddings that need no labels. Embeddings are [N, D], row by row, each row of unit
+// norm.
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { dot } from "../../core/vector.ts";
 
 /**
  * Standard deviation of a dimension, averaged over the dimensions, times √D: near 1 where embeddings fill the sphere, 0
- * where they have collapsed to one point. (Chen and He, "Exploring Simple Siamese Representation Learning", arXiv 2011.10566, section 4.1.)
+ * where they have collapsed to one point. (Chen and He, "Exploring Simple Siamese Representation Learning", arXiv
+ * 2011.10566, section 4.1.)
  */
 export function spread(embeddings: Float32Array, dimensions: number): number {
   const count = countRows(embeddings, dimensions);
@@ -22,8 +24,8 @@ export function spread(embeddings: Float32Array, dimensions: number): number {
 
 /**
  * RankMe: exp of the entropy of the normalised singular values, in 1..min(N, D). The number of dimensions in use.
- * (Garrido et al., "RankMe", arXiv 2210.02885, equation 1.) Takes about a second where min(N, D) is 512 and ten times as long
- * for each doubling; a thousand embeddings are enough.
+ * (Garrido et al., "RankMe", arXiv 2210.02885, equation 1.) Takes about a second where min(N, D) is 512 and ten times
+ * as long for each doubling; a thousand embeddings are enough.
  */
 export function effectiveRank(embeddings: Float32Array, dimensions: number): number {
   const singular = eigenvalues(gram(embeddings, dimensions)).map((value) => Math.sqrt(Math.max(value, 0)));
@@ -34,8 +36,8 @@ export function effectiveRank(embeddings: Float32Array, dimensions: number): num
 }
 
 /**
- * Mean squared distance of the two views of an image; lower is better, 0..4. `a` and `b` have the views in the same order.
- * (Wang and Isola, "Understanding Contrastive Representation Learning through Alignment and Uniformity on the
+ * Mean squared distance of the two views of an image; lower is better, 0..4. `a` and `b` have the views in the same
+ * order. (Wang and Isola, "Understanding Contrastive Representation Learning through Alignment and Uniformity on the
  * Hypersphere", arXiv 2005.10242, α = 2.)
  */
 export function alignment(a: Float32Array, b: Float32Array, dimensions: number): number {
@@ -48,8 +50,9 @@ export function alignment(a: Float32Array, b: Float32Array, dimensions: number):
 }
 
 /**
- * Logarithm of the mean of exp(−2 · squared distance) over all pairs; lower is more uniform: 0 where all embeddings are the
- * same, −4 for uniform ones in many dimensions. (Wang and Isola, as for {@link alignment}, t = 2.) Takes N²·D/2 steps.
+ * Logarithm of the mean of exp(−2 · squared distance) over all pairs; lower is more uniform: 0 where all embeddings are
+ * the same, −4 for uniform ones in many dimensions. (Wang and Isola, as for {@link alignment}, t = 2.) Takes N²·D/2
+ * steps.
  */
 export function uniformity(embeddings: Float32Array, dimensions: number): number {
   const count = countRows(embeddings, dimensions);

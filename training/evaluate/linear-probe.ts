@@ -1,4 +1,5 @@
-// The linear protocol (MoCo section 4.1): a linear classifier on frozen embeddings, trained by the project's own graph engine.
+// The linear protocol (MoCo section 4.1): a linear classifier on frozen embeddings, trained by the project's own graph
+// engine.
 import { dot } from "../../core/vector.ts";
 import { createSampler } from "../data/sampler.ts";
 import { randomStream } from "../data/streams.ts";

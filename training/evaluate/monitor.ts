@@ -1,5 +1,5 @@
 // Measures the encoders of a run while they train, on a sample of the collection.
-import { nearest } from "../../core/vector.ts";
+import { mean, nearest } from "../../core/vector.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { compile, input, l2Normalise, type Tensor } from "../graph/index.ts";
@@ -21,9 +21,13 @@ export interface Health {
   /** Mean squared distance of a query and its key. */
   readonly alignment: number;
   readonly uniformity: number;
-  /** Contrastive accuracy with the batch norm's running statistics. Far below that of training, batch statistics leak. */
+  /**
+   * Contrastive accuracy with the batch norm's running statistics. Far below that of training, batch statistics leak.
+   */
   readonly evaluationAccuracy: number;
-  /** kNN top-1 of the pooled features, where there are labels: each image among the others of the sample, √N neighbours. */
+  /**
+   * kNN top-1 of the pooled features, where there are labels: each image among the others of the sample, √N neighbours.
+   */
   readonly knn?: number;
 }
 
@@ -118,5 +122,3 @@ function neighbourhoods(embeddings: Float32Array, indices: Uint32Array): Neighbo
       .map(({ index, score }) => ({ image: indices[index]!, score })),
   }));
 }
-
-const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, v) => sum + v, 0) / values.length;

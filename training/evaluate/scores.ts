@@ -1,6 +1,6 @@
 // Typical similarities of an embedding, for calibrating thresholds.
 import type { ScoreStatistics } from "../../core/model-card.ts";
-import { dot } from "../../core/vector.ts";
+import { dot, mean } from "../../core/vector.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { CompiledGraph, Values } from "../graph/index.ts";
 import type { ViewSpec } from "../views/recipe.ts";
@@ -33,9 +33,7 @@ export async function scoreStatistics(
   return { positive: statistics(positive), random: statistics(random) };
 }
 
-const average = (values: readonly number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
-
 function statistics(values: readonly number[]): { mean: number; std: number } {
-  const mean = average(values);
-  return { mean, std: Math.sqrt(average(values.map((v) => (v - mean) ** 2))) };
+  const middle = mean(values);
+  return { mean: middle, std: Math.sqrt(mean(values.map((v) => (v - middle) ** 2))) };
 }

@@ -9,7 +9,9 @@ export interface LabelledEmbeddings {
   readonly labels: readonly string[];
 }
 
-/** Called for each query in turn: its index and its similarity with each row, [N]; the array is overwritten afterwards. */
+/**
+ * Called for each query in turn: its index and its similarity with each row, [N]; the array is overwritten afterwards.
+ */
 export type VisitQuery = (query: number, similarities: Float32Array) => void;
 
 // Large enough that the matrix product runs at full speed, small enough that a block of similarities is some megabytes.

@@ -35,7 +35,8 @@ type ExportedConfig = Pick<TrainingConfig, "architecture" | "imageSize" | "head"
  * @param check Normalised images [N, 3, S, S] on which trained and exported encoder must agree.
  * @param options.embedding @default pooled features
  * @param options.precision @default "float32"
- * @throws AppError `invalid_model` where they differ by more than {@link EXPORT_TOLERANCE}: nothing should be written then.
+ * @throws AppError `invalid_model` where they differ by more than {@link EXPORT_TOLERANCE}: nothing should be written
+ *   then.
  */
 export async function exportEncoder(
   config: ExportedConfig,

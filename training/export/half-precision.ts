@@ -1,4 +1,5 @@
-// An ONNX file of half the size: weights are stored as float16 and widened when the model is loaded. It computes in float32.
+// An ONNX file of half the size: weights are stored as float16 and widened when the model is loaded. It computes in
+// float32.
 import onnxProto from "onnx-proto";
 import { toHalf } from "../../core/half.ts";
 

@@ -139,7 +139,9 @@ export async function publish(options: PublishOptions): Promise<Model> {
   }
 }
 
-/** Features of two stages find more than those of one; where they are so many that a whitening takes minutes, of one. */
+/**
+ * Features of two stages find more than those of one; where they are so many that a whitening takes minutes, of one.
+ */
 function joinedStages({ widths }: TrainingConfig["architecture"]): number {
   const both = widths.slice(-2).reduce((sum, width) => sum + width, 0);
   return both <= MOST_JOINED ? Math.min(2, widths.length) : 1;

@@ -1,4 +1,5 @@
-// Fits a whitening: features are rotated to their principal directions, scaled so that none outweighs the others, and cut short.
+// Fits a whitening: features are rotated to their principal directions, scaled so that none outweighs the others, and
+// cut short.
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import type { Whitening } from "../network/encoder.ts";
 

@@ -5,7 +5,11 @@ import { filled, type Node, sameShape, type Tensor, topologicalOrder } from "./t
 
 /** How gradients are computed. */
 export interface GradientOptions {
-  /** Computes cheap activations again in the backward pass instead of keeping them: less memory, more time. @default false */
+  /**
+   * Computes cheap activations again in the backward pass instead of keeping them: less memory, more time.
+   *
+   * @default false
+   */
   readonly recompute?: boolean;
 }
 

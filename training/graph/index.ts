@@ -6,7 +6,7 @@ export { type BatchNormOutput, batchNorm } from "./ops/batch-norm.ts";
 export { broadcastShape, expand, reduceSum, sumTo } from "./ops/broadcast.ts";
 export { type ConvOptions, conv2d } from "./ops/conv.ts";
 export * from "./ops/elementwise.ts";
-export { crossEntropy, crossEntropyWithLabel0, l2Normalise, logSumExp } from "./ops/losses.ts";
+export { crossEntropy, crossEntropyWithLabel0, l2Normalise, logSumExp, softmax } from "./ops/losses.ts";
 export { gemm, linear, matmul } from "./ops/matmul.ts";
 export { reduceMax, reduceMean } from "./ops/mean.ts";
 export { averagePool2d, globalAveragePool, maxPool2d } from "./ops/pool.ts";

@@ -1,5 +1,5 @@
-// Activations that the backward pass computes again instead of keeping them in memory (Chen et al., arXiv 1604.06174, section 3).
-// Only cheap ones, results of element-wise operators: half of what a residual network keeps.
+// Activations that the backward pass computes again instead of keeping them in memory (Chen et al., arXiv 1604.06174,
+// section 3). Only cheap ones, results of element-wise operators: half of what a residual network keeps.
 import { rewrite, withInputs } from "./rewrite.ts";
 import { apply, integers, isView, type Node, sizeOf, type Tensor, topologicalOrder } from "./tensor.ts";
 
@@ -8,8 +8,8 @@ const VALUE_BY_VALUE: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div",
 const LEAST = 2 ** 16;
 
 /**
- * The gradients of `loss` with the same values, in less memory and more time: activations are computed again from the nearest
- * costly results, those of convolutions and products.
+ * The gradients of `loss` with the same values, in less memory and more time: activations are computed again from the
+ * nearest costly results, those of convolutions and products.
  *
  * @param activations The nodes that gradients flow through. Others, such as the views, are kept.
  */
@@ -53,8 +53,8 @@ function isValueByValue({ node }: Tensor): boolean {
 }
 
 /**
- * The same tensor as a node that onnxruntime does not merge with its equals: a Reshape to the same shape whose `allowzero`,
- * which changes nothing here, is unusual.
+ * The same tensor as a node that onnxruntime does not merge with its equals: a Reshape to the same shape whose
+ * `allowzero`, which changes nothing here, is unusual.
  */
 export function distinct(x: Tensor): Tensor {
   return apply("Reshape", [x, integers(x.shape)], { shape: x.shape, attributes: { allowzero: 1 } });

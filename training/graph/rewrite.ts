@@ -1,7 +1,10 @@
 // A graph with some of its nodes replaced: what depends on them is copied, everything else is shared.
 import { type Node, type Tensor, topologicalOrder } from "./tensor.ts";
 
-/** Gives the tensors that replace a node's outputs, from its inputs after their own replacement. {@link withInputs} keeps the node. */
+/**
+ * Gives the tensors that replace a node's outputs, from its inputs after their own replacement. {@link withInputs}
+ * keeps the node.
+ */
 export type Replacement = (node: Node, inputs: readonly Tensor[]) => readonly Tensor[];
 
 /** Replaces every node that `outputs` need, inputs first, and returns the outputs of the new graph. */

@@ -1,5 +1,5 @@
-// The tensor graph: a tensor points at the node that makes it, a node at the tensors it takes. There is no graph object;
-// a graph is whatever can be reached from its outputs.
+// The tensor graph: a tensor points at the node that makes it, a node at the tensors it takes. There is no graph
+// object; a graph is whatever can be reached from its outputs.
 
 /** Element types that the engine uses, by their ONNX names. */
 export type DType = "float32" | "float16" | "int64" | "uint8" | "bool";
@@ -21,8 +21,8 @@ export interface Tensor {
 }
 
 /**
- * Gradients of a node's outputs → gradient of each of its {@link Node.parents}, as new nodes. Undefined stands for no gradient:
- * of an output that nothing uses, or to a parent that gets none.
+ * Gradients of a node's outputs → gradient of each of its {@link Node.parents}, as new nodes. Undefined stands for no
+ * gradient: of an output that nothing uses, or to a parent that gets none.
  */
 export type GradientRule = (gradients: ReadonlyArray<Tensor | undefined>) => Array<Tensor | undefined>;
 

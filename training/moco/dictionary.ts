@@ -1,4 +1,5 @@
-// The keys that a mechanism keeps from one step to the next: a queue or a memory bank, behind one interface for the loop.
+// The keys that a mechanism keeps from one step to the next: a queue or a memory bank, behind one interface for the
+// loop.
 import { fromHalf } from "../../core/half.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import { randomStream } from "../data/streams.ts";
@@ -24,18 +25,32 @@ export interface Dictionary {
 export const dictionaryRows = ({ mechanism, queue }: TrainingConfig, images: number): number =>
   mechanism === "memory-bank" ? images : queue;
 
-/** The dictionary of a run over existing keys. End-to-end training fills a queue too: not for its loss but to be measured against. */
-export function createDictionary(config: TrainingConfig, keys: Keys, pointer = 0): Dictionary {
+/**
+ * The dictionary of a run over existing keys. End-to-end training fills a queue too: not for its loss but to be
+ * measured against.
+ *
+ * @param teacher With the mechanism distillation: the teacher's embeddings of the collection, [N, D].
+ */
+export function createDictionary(
+  config: TrainingConfig,
+  keys: Keys,
+  { pointer = 0, teacher }: { pointer?: number | undefined; teacher?: Float32Array | undefined } = {},
+): Dictionary {
   const { dim, batch, queue: K, seed, bankMomentum } = config;
   if (config.mechanism !== "memory-bank") {
     const queue = negativeQueue(keys, dim, pointer);
+    const ofBatch = teacher && memoryBank(teacher, dim, 0);
+    const positives = new Float32Array(teacher ? batch * dim : 0);
     return {
       keys,
       negatives: () => (keys instanceof Uint16Array ? fromHalf(keys) : keys),
       get pointer() {
         return queue.pointer;
       },
-      feeds: () => ({ queue: keys }),
+      feeds(indices) {
+        ofBatch?.take(indices, positives);
+        return { queue: keys, ...(ofBatch && { positives }) };
+      },
       update: (_, newKeys) => queue.enqueue(newKeys),
     };
   }

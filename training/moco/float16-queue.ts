@@ -1,5 +1,5 @@
-// Products with a float16 queue. They are computed in float32, so keys are widened: one part of the queue at a time, and again
-// in the backward pass, so that the whole queue is never in memory as float32.
+// Products with a float16 queue. They are computed in float32, so keys are widened: one part of the queue at a time,
+// and again in the backward pass, so that the whole queue is never in memory as float32.
 import { apply, cast, distinct, gemm, slice, type Tensor } from "../graph/index.ts";
 
 /** Keys that are widened at once. */

@@ -6,14 +6,15 @@ import { optimizerOf } from "../optimize/optimizer.ts";
 import { viewsOf } from "../views/graph.ts";
 import { IMAGENET_NORMALISATION } from "../views/preprocessing.ts";
 import { runViews } from "../views/recipe.ts";
+import { distillationStep } from "./distillation.ts";
 import type { Encoder } from "./encode.ts";
 import { endToEndStep } from "./end-to-end.ts";
 import { memoryBankStep } from "./memory-bank.ts";
 import { type MocoStep, mocoStep } from "./step.ts";
 
 /**
- * The step on stored images: besides the inputs of its mechanism it takes `images`, uint8 [B, S₀, S₀, 3], and the matrices of
- * the views (`drawViews`).
+ * The step on stored images: besides the inputs of its mechanism it takes `images`, uint8 [B, S₀, S₀, 3], and the
+ * matrices of the views (`drawViews`).
  *
  * @param chooser Chooses the forms of convolutions and their gradients. @default the first form of each
  */
@@ -38,6 +39,8 @@ export function trainingStep(
       return memoryBankStep(f, xq, stepConfig, optimizer, chooser);
     case "end-to-end":
       return endToEndStep(f, xq, xk, stepConfig, optimizer, chooser);
+    case "distillation":
+      return distillationStep(f, xq, { ...stepConfig, teacherT: config.teacher!.temperature }, optimizer, chooser);
   }
 }
 

@@ -1,5 +1,6 @@
-// The memory bank (MoCo figure 2b and section 3.2; Wu et al., arXiv 1805.01978): one slot for each image of the collection.
-// Negatives are sampled from it. The dictionary is large, but a key is as old as the last step that saw its image.
+// The memory bank (MoCo figure 2b and section 3.2; Wu et al., arXiv 1805.01978): one slot for each image of the
+// collection. Negatives are sampled from it. The dictionary is large, but a key is as old as the last step that saw its
+// image.
 import type { Random } from "../data/random.ts";
 import { crossEntropyWithLabel0, type FormChooser, input, stopGradient, type Tensor } from "../graph/index.ts";
 import { tensorSpecs } from "../network/scope.ts";

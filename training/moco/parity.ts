@@ -32,9 +32,10 @@ const runSchema = z.object({
 });
 
 /**
- * The largest differences of one quantity; `relative` is to the largest entry of the same reference tensor. Some gradients
- * are zero in exact arithmetic (that of a batch norm's weight before a depthwise convolution, say) and rounding error in
- * both runs, so a gradient's largest entry counts as at least what float32 can resolve beside the run's largest gradient.
+ * The largest differences of one quantity; `relative` is to the largest entry of the same reference tensor. Some
+ * gradients are zero in exact arithmetic (that of a batch norm's weight before a depthwise convolution, say) and
+ * rounding error in both runs, so a gradient's largest entry counts as at least what float32 can resolve beside the
+ * run's largest gradient.
  */
 export interface Difference {
   absolute: number;

@@ -19,7 +19,11 @@ export interface NegativeQueue {
   readonly keys: Keys;
   /** Row that the next key replaces, 0..K−1. */
   readonly pointer: number;
-  /** Replaces the oldest rows by `batch` [B, D], wrapping around at the end; a float16 queue rounds. @throws RangeError where B > K. */
+  /**
+   * Replaces the oldest rows by `batch` [B, D], wrapping around at the end; a float16 queue rounds.
+   *
+   * @throws RangeError where B > K.
+   */
   enqueue(batch: Float32Array): void;
 }
 

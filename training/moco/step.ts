@@ -1,8 +1,9 @@
 // One training step of Momentum Contrast as a graph: Algorithm 1 of the paper (He et al. 2020), with its names.
 //
 // Where it departs from Algorithm 1:
-// - θ_k moves at the beginning of a step instead of at the end, as in the authors' code (facebookresearch/moco). The keys
-//   are the same: θ_k begins as a copy of θ_q, which the first move leaves as it is. Between two steps, θ_k is one move behind.
+// - θ_k moves at the beginning of a step instead of at the end, as in the authors' code (facebookresearch/moco). The
+//   keys are the same: θ_k begins as a copy of θ_q, which the first move leaves as it is. Between two steps, θ_k is one
+//   move behind.
 // - Keys are shuffled between BN groups (section 3.3), which Algorithm 1 leaves out.
 // - The queue is an input, and the keys are an output that the loop enqueues: see dictionary.ts.
 import {
@@ -39,7 +40,11 @@ export interface MocoConfig extends GradientOptions {
   readonly dim: number;
   /** Groups of the batch with batch statistics of their own; each stands for one GPU of the paper. */
   readonly bnGroups: number;
-  /** Shuffling BN (section 3.3): keys are encoded in other groups than their queries. No effect with one group. @default true */
+  /**
+   * Shuffling BN (section 3.3): keys are encoded in other groups than their queries. No effect with one group.
+   *
+   * @default true
+   */
   readonly shuffle?: boolean;
 }
 
@@ -47,7 +52,9 @@ export interface MocoConfig extends GradientOptions {
 export interface MocoStep {
   /** loss [], accuracy [], queries [V·B, D], keys [B, D] for the dictionary, logits [V·B, 1+K]. */
   readonly outputs: Readonly<Record<"loss" | "accuracy" | "queries" | "keys" | "logits", Tensor>>;
-  /** State by name (`q.…`, `k.…`, `velocity.…`) → its value after the step. The negatives are outside: see `Dictionary`. */
+  /**
+   * State by name (`q.…`, `k.…`, `velocity.…`) → its value after the step. The negatives are outside: see `Dictionary`.
+   */
   readonly next: ReadonlyMap<string, Tensor>;
   /** Gradient of the loss by parameter name. */
   readonly gradients: ReadonlyMap<string, Tensor>;
@@ -58,12 +65,12 @@ export interface MocoStep {
 /**
  * Builds the step from two views of the same images, `xq` and `xk` [B, 3, H, W].
  *
- * There may be V queries for one key, of a size of their own: `xq` [V·B, 3, h, w], those of an image one after another. Each is
- * compared with the same key and queue and has the batch statistics that it would have alone; the loss is the mean over
- * all of them. (Small crops as queries: Caron et al., "SwAV", arXiv 2006.09882, section 3.2.)
+ * There may be V queries for one key, of a size of their own: `xq` [V·B, 3, h, w], those of an image one after another.
+ * Each is compared with the same key and queue and has the batch statistics that it would have alone; the loss is the
+ * mean over all of them. (Small crops as queries: Caron et al., "SwAV", arXiv 2006.09882, section 3.2.)
  *
- * Inputs besides those of the views: every name of `next`; `queue` [K, D]; `learningRate` and `step` []; where keys are shuffled
- * `shuffle` and `unshuffle` int64 [B], a permutation and its inverse.
+ * Inputs besides those of the views: every name of `next`; `queue` [K, D]; `learningRate` and `step` []; where keys are
+ * shuffled `shuffle` and `unshuffle` int64 [B], a permutation and its inverse.
  *
  * @param chooser Chooses the forms of convolutions and their gradients. @default the first form of each
  */

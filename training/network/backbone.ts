@@ -40,7 +40,7 @@ export const ARCHITECTURE_NAMES = [
 export type ArchitectureName = (typeof ARCHITECTURE_NAMES)[number];
 
 /** Images up to this side, pixels, get a first layer of 3×3 that keeps the resolution, as is usual on CIFAR. */
-export const SMALL_IMAGE = 64;
+const SMALL_IMAGE = 64;
 
 /** The network of that name for square images of `imageSize` pixels. */
 export function namedArchitecture(name: ArchitectureName, imageSize: number): Architecture {

@@ -32,7 +32,11 @@ export interface Whitening {
 export interface FeatureOptions {
   /** The mean of the features of the image and of its mirror image; takes twice the time. @default false */
   readonly mirrored?: boolean;
-  /** Pooled features of so many of the last stages, side by side, each of unit norm. @default 1; whitened where there are few: 2 */
+  /**
+   * Pooled features of this many of the last stages, side by side, each of unit norm.
+   *
+   * @default 1; 2 for whitened features where there are few
+   */
   readonly stages?: number;
 }
 

@@ -1,5 +1,5 @@
-// RegNet (Radosavovic et al. 2020, arXiv 2003.13678) with torchvision's tensor names: widths that grow by a line, blocks of
-// 1×1, grouped 3×3, 1×1 without bottleneck, and for RegNetY squeeze-and-excitation (Hu et al. 2018).
+// RegNet (Radosavovic et al. 2020, arXiv 2003.13678) with torchvision's tensor names: widths that grow by a line,
+// blocks of 1×1, grouped 3×3, 1×1 without bottleneck, and for RegNetY squeeze-and-excitation (Hu et al. 2018).
 import {
   add,
   conv2d,
@@ -43,8 +43,8 @@ export interface RegNetDesign {
 }
 
 /**
- * Stages of a design: u_j = w₀ + wₐ·j, rounded to w₀·wₘᵏ with whole k and then to a multiple of 8; blocks of equal width
- * are a stage; at last each width is fitted to whole groups.
+ * Stages of a design: u_j = w₀ + wₐ·j, rounded to w₀·wₘᵏ with whole k and then to a multiple of 8; blocks of equal
+ * width are a stage; at last each width is fitted to whole groups.
  */
 export function regnetStages({ depth, initialWidth, slope, multiplier, groupWidth }: RegNetDesign) {
   const widths: number[] = [];
@@ -106,7 +106,9 @@ function regnetBlock(
   return relu(add(shortcut, unit(y, "f.c", { kernel: 1 })));
 }
 
-/** Scales each channel of x [N, C, H, W] by a number in 0..1 that two small layers read from the means of all channels. */
+/**
+ * Scales each channel of x [N, C, H, W] by a number in 0..1 that two small layers read from the means of all channels.
+ */
 function squeezeExcitation(x: Tensor, scope: Scope, name: string, inner: number): Tensor {
   const layer = (t: Tensor, part: string, outputs: number) => {
     const weight = scope.parameter(`${name}.${part}.weight`, [outputs, t.shape[1]!, 1, 1], "he-fan-out");

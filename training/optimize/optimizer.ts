@@ -86,9 +86,9 @@ export function adamw(options: { betas: readonly [number, number]; epsilon: numb
 }
 
 /**
- * LARS (You et al., arXiv 1708.03888): SGD whose step is, for each weight tensor, in proportion to the tensor's own norm:
- * d = g + λθ; v ← μ v + η (‖θ‖ / ‖d‖) d; θ ← θ − lr v, η the trust coefficient. Where either norm is 0 the factor is 1.
- * Biases and batch norm (tensors of one dimension) get neither decay nor factor.
+ * LARS (You et al., arXiv 1708.03888): SGD whose step is, for each weight tensor, in proportion to the tensor's own
+ * norm: d = g + λθ; v ← μ v + η (‖θ‖ / ‖d‖) d; θ ← θ − lr v, η the trust coefficient. Where either norm is 0 the factor
+ * is 1. Biases and batch norm (tensors of one dimension) get neither decay nor factor.
  */
 export function lars(options: { momentum: number; weightDecay: number; trust: number }): Optimizer {
   const { momentum, weightDecay, trust } = options;

@@ -9,7 +9,10 @@ export type Schedule =
   /** × 0.1 at each milestone: 0.6 and 0.8 in MoCo v1. */
   | { readonly kind: "step"; readonly warmup: number; readonly milestones: readonly number[] };
 
-/** Learning rate where the share `progress` of the run is done, 0..1. It rises linearly from 0 to `base` during the warm-up. */
+/**
+ * Learning rate where the share `progress` of the run is done, 0..1. It rises linearly from 0 to `base` during the
+ * warm-up.
+ */
 export function learningRateAt(progress: number, base: number, schedule: Schedule): number {
   const { warmup } = schedule;
   if (progress < warmup) return (base * progress) / warmup;

@@ -14,8 +14,8 @@ export interface Chance {
 }
 
 /**
- * One figure for each curve: those over steps averaged, those over epochs with a dot for each measurement. A dashed line is
- * chance level; losses and shares begin at 0.
+ * One figure for each curve: those over steps averaged, those over epochs with a dot for each measurement. A dashed
+ * line is chance level; losses and shares begin at 0.
  */
 export async function curves(lines: readonly LogLine[], { negatives, labels }: Chance): Promise<string> {
   const steps = thinned(lines.filter((line) => line.kind === "step"));

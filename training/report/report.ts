@@ -34,7 +34,7 @@ export async function writeReport(path: string, content: ReportContent): Promise
 }
 
 /** The whole page. Before the first measurement it shows views and configuration only. */
-export async function reportHtml(content: ReportContent): Promise<string> {
+async function reportHtml(content: ReportContent): Promise<string> {
   const { name, config, reasons, dataset, lines, views, neighbourhoods } = content;
   const epochs = lines.filter((line) => line.kind === "epoch");
   const last = epochs.at(-1);

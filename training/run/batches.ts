@@ -1,4 +1,4 @@
-// The next batch: stored images and random views of each, ready to feed. Reading runs ahead while a step computes.
+// Batches of images with the random numbers of their views, ready to feed. The next one is read while a step computes.
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { createSampler } from "../data/sampler.ts";
@@ -11,7 +11,7 @@ import { runViews } from "../views/recipe.ts";
 export interface Batch {
   /** Indices of the images in the data set, [B]. */
   readonly indices: Uint32Array;
-  /** Feeds of the training graph that depend on the data. The arrays are overwritten two batches later. */
+  /** Feeds of the training graph: images, views and shuffle. The arrays are overwritten by the batch after the next. */
   readonly feeds: Values;
 }
 
@@ -23,7 +23,7 @@ export interface Batches {
 }
 
 /**
- * Batches from step `start` on. Each depends on the seed and the number of its step alone.
+ * Batches from step `start` on. Each depends on the seed and its step alone.
  *
  * @throws AppError `invalid_dataset` where there are fewer images than a batch holds.
  */

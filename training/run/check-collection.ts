@@ -1,12 +1,14 @@
-// Whether a collection can be trained on, once its images are decoded.
+// Checks whether a collection can be trained on.
 import { AppError } from "../../core/errors.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
 
-/** Images that are compared, to find a collection of copies. */
+/** Most images that are compared, to find out a collection of copies. */
 const COMPARED = 64;
 
-/** @throws AppError `invalid_dataset` where there are fewer images than a batch, or all that were compared are the same. */
+/**
+ * @throws AppError `invalid_dataset` where there are fewer images than a batch, or all compared images are the same.
+ */
 export async function checkCollection(dataset: Dataset, { batch }: Pick<TrainingConfig, "batch">): Promise<void> {
   const { count, width, height } = dataset;
   if (count < batch) {

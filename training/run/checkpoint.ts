@@ -1,4 +1,4 @@
-// A run on disk: all that the next step depends on, in one safetensors file.
+// A checkpoint: all that the next step depends on, in one safetensors file.
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
@@ -16,9 +16,9 @@ const FORMAT = "moco-search-checkpoint";
 const VERSION = "1";
 
 const progressSchema = z.object({
-  /** Steps done. With the seed, it determines random numbers and the order of the images. */
+  /** Steps done. With the seed it determines all random numbers and the order of the images. */
   step: z.int().nonnegative(),
-  /** Steps of the whole run, which the schedule follows; null until a run given in minutes knows it. */
+  /** Steps of the whole run, which the schedule goes by; null while a run given in minutes does not know it. */
   totalSteps: z.int().positive().nullable(),
   /** Row of the queue that the next key replaces. */
   queuePointer: z.int().nonnegative(),
@@ -36,13 +36,13 @@ export interface Checkpoint {
   readonly images: Collection;
   /** The model whose weights the run began with. */
   readonly parent: ParentModel | undefined;
-  /** The forms of convolutions that the run computes with. */
+  /** The forms of convolutions that the run uses. */
   readonly forms: Choices;
   /** Both encoders with BN buffers and the optimiser, by the step's names; `queue` [K, D]. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
-/** Writes a checkpoint atomically: at any time the file is the whole old or the whole new one. */
+/** Writes a checkpoint atomically: a crash leaves the old file or the whole new one. */
 export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
   const { config, progress, images, parent, forms, tensors } = checkpoint;
   const metadata = {

@@ -1,4 +1,4 @@
-// The images of a run, as its checkpoint names them.
+// The images of a run, as its checkpoint describes them.
 import { resolve } from "node:path";
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
@@ -9,7 +9,7 @@ export const collectionSchema = z.object({
   /** Absolute paths of folders, archives or files. */
   sources: z.array(z.string()).min(1),
   count: z.int().positive(),
-  /** Hash of the images' names and sizes in their order: a collection that is moved keeps it. */
+  /** SHA-256 of the images' names and sizes in their order: moving a collection does not change it. */
   fingerprint: z.string(),
 });
 

@@ -1,4 +1,4 @@
-// The step of a run made ready: its graph with the fastest forms, its state, and the keys that it is compared with.
+// Compiles the step of a run: its graph with the fastest forms of convolutions, its state, and its negative keys.
 import type { TrainingConfig } from "../config/schema.ts";
 import type { StoredTensor } from "../data/safetensors.ts";
 import { compileStateful, type StatefulGraph } from "../graph/engine/stateful.ts";
@@ -10,14 +10,16 @@ import type { Checkpoint } from "./checkpoint.ts";
 import { newRunState, resumedRunState, warmRunState } from "./state.ts";
 import type { WarmStart } from "./warm-start.ts";
 
-/** What a step begins from and how it computes. */
+/** Options of {@link compileStep}. */
 export interface CompileStepOptions extends CompileOptions {
-  /** Images of the collection. */
+  /** Number of images of the collection. */
   readonly images: number;
-  /** The checkpoint to go on from. */
+  /** The checkpoint to resume. */
   readonly resumed?: Checkpoint | undefined;
   /** The model to begin from. */
   readonly init?: WarmStart | undefined;
+  /** The teacher's embeddings of the collection, [N, D], with the mechanism distillation. */
+  readonly teacher?: Float32Array | undefined;
   readonly tuningFile?: string | undefined;
   readonly recompute?: boolean | undefined;
   readonly onTuning: (shapes: number) => void;
@@ -28,16 +30,25 @@ export interface CompiledStep {
   /** Outputs of a step: `loss` [], `accuracy` [], `keys` [B, D]. */
   readonly graph: StatefulGraph;
   readonly dictionary: Dictionary;
-  /** The forms of convolutions that it computes with. */
+  /** The forms of convolutions that it uses. */
   readonly forms: Choices;
-  /** State and dictionary as they are now, for a checkpoint: no copies. */
+  /** State and dictionary as they are now, for a checkpoint; the arrays are not copied. */
   tensors(): Map<string, StoredTensor>;
 }
 
-/** Builds and compiles the step of a run. Its graph is the caller's to release. */
+/** Builds and compiles the step of a run. The caller releases its graph. */
 export async function compileStep(config: TrainingConfig, options: CompileStepOptions): Promise<CompiledStep> {
-  const { images, resumed, init, tuningFile: file, recompute = false, onTuning: onTiming, ...engine } = options;
-  // A resumed run keeps its forms: others round differently.
+  const {
+    images,
+    resumed,
+    init,
+    teacher,
+    tuningFile: file,
+    recompute = false,
+    onTuning: onTiming,
+    ...engine
+  } = options;
+  // A resumed run keeps its forms: others would round differently.
   const forms = resumed
     ? resumed.forms
     : await fastestForms((chooser) => trainingStep(config, chooser), { ...engine, file, onTiming });
@@ -50,7 +61,7 @@ export async function compileStep(config: TrainingConfig, options: CompileStepOp
       : newRunState(step, config, rows);
   const { loss, accuracy, keys } = step.outputs;
   const graph = await compileStateful({ loss, accuracy, keys }, step.next, state.tensors, engine);
-  const dictionary = createDictionary(config, state.keys, resumed?.progress.queuePointer);
+  const dictionary = createDictionary(config, state.keys, { pointer: resumed?.progress.queuePointer, teacher });
   return {
     graph,
     dictionary,

@@ -14,30 +14,30 @@ export interface StepMetrics {
   readonly step: number;
   /** Steps of the whole run; undefined during the first steps of a run that is given in minutes. */
   readonly totalSteps: number | undefined;
-  /** Passes over the collection so far. */
+  /** Epochs so far, with fractions. */
   readonly epoch: number;
   readonly loss: number;
-  /** Share of queries that are nearer to their own key than to every negative, 0..1. */
+  /** Share of queries whose own key is nearer than every negative, 0..1. */
   readonly accuracy: number;
   readonly learningRate: number;
-  /** Since the run began or was resumed. */
+  /** Average since the run began or was resumed. */
   readonly imagesPerSecond: number;
-  /** Share of the time that was spent waiting for data, 0..1. */
+  /** Share of the time spent waiting for data, 0..1. */
   readonly waitingShare: number;
   /** Seconds trained, earlier parts of a resumed run included. */
   readonly seconds: number;
 }
 
-/** What was measured at the end of an epoch and what it means. */
+/** What was measured at the end of an epoch, and the verdict on it. */
 export type Epoch = EpochMetrics &
   Health & {
     readonly step: number;
-    /** Passes over the collection so far. */
+    /** Epochs so far, with fractions. */
     readonly epoch: number;
     /** Seconds trained so far. */
     readonly seconds: number;
     readonly imagesPerSecond: number;
-    /** The process' largest resident memory so far. */
+    /** Peak resident memory of the process. */
     readonly peakMemoryBytes: number;
     readonly verdict: Verdict;
   };
@@ -45,7 +45,7 @@ export type Epoch = EpochMetrics &
 /** A line: the metrics of a step, or the measures of an epoch and their verdict. */
 export type LogLine = ({ readonly kind: "step" } & StepMetrics) | ({ readonly kind: "epoch" } & Epoch);
 
-/** A log open for writing. */
+/** A log that is open for writing. */
 export interface RunLog {
   /** Lines so far, earlier parts of a resumed run included. */
   readonly lines: readonly LogLine[];
@@ -54,8 +54,8 @@ export interface RunLog {
 }
 
 /**
- * Opens the log of a run that is at `step`. Lines of later steps are dropped: a killed run did those steps after its last
- * checkpoint and does them again.
+ * Opens the log of a run that is at `step`. Lines of later steps are dropped: a killed run wrote them after its last
+ * checkpoint and does those steps again.
  */
 export async function openRunLog(path: string, step: number): Promise<RunLog> {
   const lines = step > 0 ? (await readRunLog(path)).filter((line) => line.step <= step) : [];

@@ -1,10 +1,10 @@
-// The pace of a run: how many steps its budget allows, how far it is and how fast it goes. A budget in minutes becomes a number
-// of steps once some have been timed; the number is corrected after every step.
+// The pace of a run: how many steps its budget allows, how far it is and how fast it goes. A budget in minutes becomes
+// a number of steps once some have been timed; the number is corrected after every step.
 import type { Budget } from "../config/recipes.ts";
 import type { Progress } from "./checkpoint.ts";
 import type { StepMetrics } from "./log.ts";
 
-/** The first steps are slower and not timed; the number of steps is fitted once so many are done. */
+/** The first `slowSteps` are slower and not timed; the total is estimated once `leastSteps` are done. */
 const FIT = { slowSteps: 3, leastSteps: 8 };
 
 /** The pace of one run. */
@@ -13,35 +13,35 @@ export interface Pace {
   readonly step: number;
   /** Steps of the whole run; undefined during the first steps of a run that is given in minutes. */
   readonly totalSteps: number | undefined;
-  /** Share of the run that is done, 0..1: what the learning rate goes by. */
+  /** Share of the run that is done, 0..1; the learning rate depends on it. */
   readonly progress: number;
   /** Seconds trained, earlier parts of a resumed run included. */
   readonly seconds: number;
   readonly isOver: boolean;
-  /** Waits for data and counts the time. */
+  /** Waits for data and measures how long. */
   waitFor<T>(data: Promise<T>): Promise<T>;
   /** Counts a step. */
   stepDone(): PaceMetrics;
 }
 
-/** What the pace tells after a step. */
+/** What is known of the pace after a step. */
 export type PaceMetrics = Pick<
   StepMetrics,
   "step" | "totalSteps" | "epoch" | "imagesPerSecond" | "waitingShare" | "seconds"
 >;
 
-/** What a pace is begun with. */
+/** Options of {@link createPace}. */
 export interface PaceOptions {
   readonly stepsPerEpoch: number;
   /** Images in a step. */
   readonly batch: number;
-  /** Where the run is resumed. It keeps the length that it had: the same schedule, the same bytes. */
+  /** Progress of a resumed run. It keeps its number of steps and so its schedule. */
   readonly resumed?: Pick<Progress, "step" | "totalSteps" | "seconds"> | undefined;
   /** Clock in milliseconds. @default performance.now */
   readonly now?: () => number;
 }
 
-/** Begins to keep the time of a run. */
+/** Makes the pace of a run and starts its clock. */
 export function createPace(budget: Budget, options: PaceOptions): Pace {
   const { stepsPerEpoch, batch, resumed, now = () => performance.now() } = options;
   const first = resumed?.step ?? 0;
@@ -100,7 +100,7 @@ export function createPace(budget: Budget, options: PaceOptions): Pace {
   };
 }
 
-/** Steps of a budget that says how many there are. */
+/** Number of steps of a budget in steps or epochs; undefined for minutes. */
 function stepsOf(budget: Budget, perEpoch: number): number | undefined {
   if ("steps" in budget) return budget.steps;
   return "epochs" in budget ? Math.ceil(budget.epochs * perEpoch) : undefined;

@@ -1,6 +1,7 @@
-// Before a run: opens the images and settles the configuration.
+// Prepares a run: opens the images and settles the configuration.
 import { totalmem } from "node:os";
 import type { Device } from "../../core/device.ts";
+import type { Model } from "../../core/model-folder.ts";
 import { type RecipeName, recipeOf } from "../config/recipes.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import { type Settings, settle, settleResumed } from "../config/settle.ts";
@@ -9,7 +10,7 @@ import { medianSide } from "../data/probe.ts";
 import { checkCollection } from "./check-collection.ts";
 import type { WarmStart } from "./warm-start.ts";
 
-/** What the configuration of a run follows from. */
+/** What the configuration of a run is made from. */
 export interface PrepareOptions {
   /** Folders, archives or files of images. */
   readonly images: readonly string[];
@@ -17,9 +18,11 @@ export interface PrepareOptions {
   readonly recipe?: RecipeName;
   /** Hyper-parameters that replace those of the recipe. */
   readonly config?: Settings;
-  /** Model to begin from. Its network is used too, unless `config` sets another. */
+  /** Model to begin from. Its network is used unless `config` sets another. */
   readonly init?: WarmStart;
-  /** Device that computes. @default "cpu" */
+  /** Model to learn from, from any source. The mechanism is then distillation. */
+  readonly teacher?: Model;
+  /** Device that trains. @default "cpu" */
   readonly device?: Device;
   /** Folder for decoded images. @default the user's cache folder */
   readonly cacheFolder?: string;
@@ -34,9 +37,9 @@ export interface Prepared {
 }
 
 /**
- * Opens the images and settles the configuration, whose mistakes are found before the images are read.
+ * Opens the images and settles the configuration; mistakes in the configuration are reported before images are decoded.
  *
- * @param resumed The configuration of the run to be resumed.
+ * @param resumed The configuration of the run to resume.
  * @throws AppError `invalid_dataset`, `invalid_configuration`, `storage_full`.
  */
 export async function prepare(
@@ -63,18 +66,28 @@ export async function prepare(
   }
 }
 
-/** The configuration for a collection: that of the resumed run, or the recipe's with the user's settings. */
+/** The configuration: that of the resumed run, or the recipe's with the user's settings. */
 function settleOptions(
-  { recipe = "auto", config: set = {}, init, device = "cpu" }: PrepareOptions,
+  { recipe = "auto", config: set = {}, init, teacher, device = "cpu" }: PrepareOptions,
   resumed: TrainingConfig | undefined,
   collection: { images: number; side: number },
 ) {
   if (resumed) return { config: settleResumed(resumed, set), reasons: ["everything as in the checkpoint"] };
   const chosen = recipeOf(recipe, { ...collection, device, memory: totalmem() });
-  return settle(chosen, init ? { ...shapeOf(init.config), ...set } : set);
+  return settle(chosen, {
+    ...(init && shapeOf(init.config)),
+    ...(teacher && distillationFrom(teacher)),
+    ...set,
+  });
 }
 
-/** The settings that the weights of a warm start dictate. The size of the images is not among them. */
+/** The settings that a teacher dictates, and the temperatures of SEED (arXiv 2101.04731, section 4). */
+function distillationFrom({ card: { name, sha256, dimensions } }: Model): Settings {
+  const teacher = { name, sha256, dimensions, temperature: 0.01 };
+  return { mechanism: "distillation", dim: dimensions, temperature: 0.2, teacher };
+}
+
+/** The settings that fit the weights of a warm start; the image size is free. */
 function shapeOf({ architecture, head, headWidth, dim }: TrainingConfig) {
   return { architecture, head, headWidth: headWidth ?? architecture.widths.at(-1)!, dim };
 }

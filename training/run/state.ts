@@ -1,4 +1,4 @@
-// The tensors that a run begins with: drawn, read from a checkpoint, or with the encoder of another model.
+// The tensors that a run begins with: drawn at random, read from a checkpoint, or with the encoder of another model.
 import { AppError } from "../../core/errors.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { StoredTensor } from "../data/safetensors.ts";
@@ -8,13 +8,13 @@ import { KEY_ARRAYS, type Keys, noiseKeys, type QueuePrecision } from "../moco/q
 import type { MocoStep } from "../moco/step.ts";
 import { initialValues } from "../network/initialise.ts";
 
-/** State by the step's names, and all keys of the dictionary, [rows, D]. */
+/** The step's state by name, and the keys of the dictionary, [rows, D]. */
 export interface RunState {
   readonly tensors: Map<string, Float32Array>;
   readonly keys: Keys;
 }
 
-/** A new run: f_q is drawn, f_k is its copy, the optimiser's state is zero, the dictionary is `rows` keys of noise. */
+/** A new run: f_q is random, f_k its copy, the optimiser's state zero, and the dictionary `rows` keys of noise. */
 export function newRunState(step: MocoStep, config: TrainingConfig, rows: number): RunState {
   const random = randomStream(config.seed, "initialValues");
   const tensors = new Map<string, Float32Array>();

@@ -1,4 +1,4 @@
-// weights.safetensors beside a model: the query encoder with its head, for another training to begin with.
+// weights.safetensors of a model: the query encoder with its head, from which another training can start.
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "../../core/errors.ts";
@@ -10,7 +10,7 @@ import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../data
 const FORMAT = "moco-search-weights";
 const VERSION = "1";
 
-/** What a training begins with. */
+/** A model whose weights a training begins with. */
 export interface WarmStart {
   /** The configuration that the weights were trained with. */
   readonly config: TrainingConfig;
@@ -20,7 +20,7 @@ export interface WarmStart {
   readonly parent: ParentModel;
 }
 
-/** The file of a query encoder's `tensors`, by name without prefix. */
+/** Encodes the weights file of a query encoder. `tensors` are by name without prefix. */
 export function encodeWeights(config: TrainingConfig, tensors: ReadonlyMap<string, StoredTensor>): Uint8Array {
   return encodeSafetensors({ tensors, metadata: { format: FORMAT, version: VERSION, config: JSON.stringify(config) } });
 }
@@ -28,8 +28,8 @@ export function encodeWeights(config: TrainingConfig, tensors: ReadonlyMap<strin
 /**
  * Reads the weights of a model that was trained here.
  *
- * @throws AppError `invalid_checkpoint` where the model has none (one that was added as ONNX, say), or they are of another
- *   format or version.
+ * @throws AppError `invalid_checkpoint` where the model has none, as one added from an ONNX file, or they are of
+ *   another format or version.
  */
 export async function readWeights({ card, onnxPath }: Model): Promise<WarmStart> {
   const file = await readFile(join(dirname(onnxPath), WEIGHTS_FILE)).catch((error) => {
@@ -40,7 +40,7 @@ export async function readWeights({ card, onnxPath }: Model): Promise<WarmStart>
     );
   });
   const { tensors, metadata } = decodeSafetensors(file);
-  // The first files said neither: they are of version 1.
+  // The first files had neither; they count as version 1.
   if ((metadata.format ?? FORMAT) !== FORMAT || (metadata.version ?? VERSION) !== VERSION) {
     throw new AppError(
       "invalid_checkpoint",

@@ -1,6 +1,7 @@
-// Is it working? Writes a line to metrics.jsonl after each step, and at the ends of epochs measures the encoder, judges the
-// measures and rewrites the report.
+// Watches whether a run learns: writes a line to metrics.jsonl after each step; at the ends of epochs it measures the
+// encoder, adds a verdict and rewrites the report.
 import { join } from "node:path";
+import { mean } from "../../core/vector.ts";
 import { peakMemoryBytes } from "../config/machine.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
@@ -19,10 +20,10 @@ export interface WatchOptions {
   readonly dataset: Dataset;
   /** Steps in an epoch. */
   readonly stepsPerEpoch: number;
-  /** Steps that were done before; 0 for a new run. */
+  /** Steps done before; 0 for a new run. */
   readonly from: number;
   readonly threads: number;
-  /** Least time between two measurements, seconds; the last step is measured in any case. */
+  /** Least seconds between two measurements. After the last step there is one in any case. */
   readonly secondsBetween: number;
   readonly onEpoch: (epoch: Epoch) => void;
 }
@@ -31,19 +32,23 @@ type State = ReadonlyMap<string, Float32Array>;
 
 /** Watches one run. */
 export interface Watch {
-  /** Metrics of the last step, also that of an earlier part of the run; undefined before the first. */
+  /** Metrics of the last step, earlier parts of a resumed run included; undefined before the first. */
   readonly last: StepMetrics | undefined;
   /** All measurements so far. */
   readonly epochs: readonly Epoch[];
-  /** Call after each step. Measures where an epoch ends and it is time. @param negatives Gives the negatives, [K, D]. */
+  /**
+   * Call after each step. Measures at the end of an epoch if the last measurement is long enough ago.
+   *
+   * @param negatives Returns the negatives, [K, D].
+   */
   step(metrics: StepMetrics, state: State, negatives: () => Float32Array): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Largest share of the time that measuring may take. */
+/** Largest share of the time that measurements may take. */
 const MOST_TIME = 1 / 20;
 
-/** Watches a run; that of a resumed one continues its log. */
+/** Begins to watch a run; a resumed run continues its log. */
 export async function watchRun(options: WatchOptions): Promise<Watch> {
   const { config, dataset, stepsPerEpoch, runFolder } = options;
   const log = await openRunLog(join(runFolder, METRICS_FILE), options.from);
@@ -107,5 +112,3 @@ export async function watchRun(options: WatchOptions): Promise<Watch> {
     },
   };
 }
-
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -11,7 +11,8 @@ export interface Crop {
 
 /**
  * torchvision's RandomResizedCrop.get_params: a share of the area, each as likely as any other, and an aspect ratio of
- * 3/4..4/3, uniform in its logarithm; ten tries to find one that fits, then the largest central crop of an allowed ratio.
+ * 3/4..4/3, uniform in its logarithm; ten tries to find one that fits, then the largest central crop of an allowed
+ * ratio.
  */
 export function drawCrop(
   random: Random,

@@ -1,8 +1,8 @@
-// A random view of an image as matrices: crop, resize, flip and blur are one matrix for the rows and one for the columns;
-// brightness, contrast, saturation, hue and grey are one 3×3 matrix for the colour of a pixel and one for the mean colour
-// of the crop (contrast moves colours towards the mean). What is drawn, and in what order, is torchvision's; two
-// approximations keep it linear: hue turns in YIQ instead of HSV, and values are limited to 0..1 once at the end instead
-// of after each step.
+// A random view of an image as matrices: crop, resize, flip and blur are one matrix for the rows and one for the
+// columns; brightness, contrast, saturation, hue and grey are one 3×3 matrix for the colour of a pixel and one for the
+// mean colour of the crop (contrast moves colours towards the mean). What is drawn, and in what order, is
+// torchvision's; two approximations keep it linear: hue turns in YIQ instead of HSV, and values are limited to 0..1
+// once at the end instead of after each step.
 import type { Random } from "../data/random.ts";
 import { drawColour, UNCHANGED } from "./colour.ts";
 import { drawCrop } from "./crop.ts";

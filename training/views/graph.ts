@@ -33,7 +33,9 @@ export function viewsOf<Name extends string>(
   return Object.fromEntries(entries) as Record<Name, Tensor>;
 }
 
-/** One view of stored images; takes the inputs `<name>.rows`, `.columns`, `.colour` and `.meanColour` of `drawViews`. */
+/**
+ * One view of stored images; takes the inputs `<name>.rows`, `.columns`, `.colour` and `.meanColour` of `drawViews`.
+ */
 function view(
   images: Tensor,
   { name, size: S }: Pick<ViewSpec, "name" | "size">,

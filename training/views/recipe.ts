@@ -64,7 +64,10 @@ export const pairViews = ({ imageSize, views }: ViewSettings) =>
     { name: "key", size: imageSize, recipe: views },
   ] as const satisfies readonly ViewSpec[];
 
-/** The views that a step draws of each image, in the order in which they are drawn: one query or several, then the `key`. */
+/**
+ * The views that a step draws of each image, in the order in which they are drawn: one query or several, then the
+ * `key`.
+ */
 export function runViews(settings: ViewSettings): readonly ViewSpec[] {
   const [query, key] = pairViews(settings);
   if (!settings.smallQueries) return [query, key];

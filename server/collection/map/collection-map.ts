@@ -26,13 +26,13 @@ export interface CollectionMap extends AnsweredBy {
 
 /**
  * The map of the collection under the active generation. The first call takes seconds; later ones get the same layout
- * until another generation is active or a tenth of the contents has come or gone.
+ * until another generation is active or the number of contents has changed by more than a tenth.
  */
 export type ReadMap = () => Promise<CollectionMap>;
 
-/** Contents on a map at most: a few seconds of one thread. */
+/** Most contents on a map: laying them out takes one thread a few seconds. */
 const MOST_POINTS = 2000;
-/** Share of the contents that may come or go before the layout is made again. */
+/** Relative change in the number of contents above which the layout is made again. */
 const CHANGE = 0.1;
 
 interface Layout {

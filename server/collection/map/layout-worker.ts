@@ -1,4 +1,4 @@
-// A thread that lays out one map and ends: it takes seconds, which the server's own thread does not have.
+// A thread that lays out one map and ends: that takes seconds, and the server's own thread must go on answering.
 import { parentPort, workerData } from "node:worker_threads";
 import { layOut } from "./layout.ts";
 

@@ -1,7 +1,7 @@
 // Embeddings → places on a plane: UMAP (McInnes, Healy and Melville, 2018), so that what is similar lies together.
 import { UMAP } from "umap-js";
 
-/** Images that a place is chosen by; UMAP's n_neighbors. */
+/** UMAP's n_neighbors. */
 const NEIGHBOURS = 15;
 /** Fewer vectors than this have no neighbourhoods to speak of: they are laid out in a row. */
 const FEWEST = 5;
@@ -10,7 +10,7 @@ const FEWEST = 5;
  * Lays out vectors on a plane. The same vectors give the same layout.
  *
  * @param vectors [count, dimensions] row by row, unit norm.
- * @returns [count, 2]: x and y in 0..1, the wider range horizontal and filled, the other centred.
+ * @returns [count, 2]: x and y, both centred on 0.5; the wider of the two fills 0..1.
  */
 export function layOut(vectors: Float32Array, dimensions: number): Float32Array {
   const count = vectors.length / dimensions;
@@ -31,7 +31,7 @@ function repeatable(): () => number {
   };
 }
 
-/** Turns the longest direction to be horizontal, as screens are wide, and scales. */
+/** Rotates the direction of largest variance to the horizontal, as screens are wide, and scales to 0..1. */
 function toUnitSquare(places: readonly number[][]): Float32Array {
   const mean = (value: (place: readonly number[]) => number) =>
     places.reduce((sum, place) => sum + value(place), 0) / places.length;

@@ -2,6 +2,7 @@ import { pipeline } from "node:stream/promises";
 import { Router } from "express";
 import { MEDIA_TYPES, makeThumbnail } from "../../../core/decode.ts";
 import { AppError, hasErrno } from "../../../core/errors.ts";
+import { isJsonObject } from "../../../core/json.ts";
 import type { Collection } from "../../collection/collection.ts";
 import type { Image, Metadata } from "../../domain/image.ts";
 import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.ts";
@@ -68,7 +69,7 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
 
   router
     .route("/v1/images/known")
-    .post(readJson(limits.space), async (request, response) => {
+    .post(...readJson(limits.space), async (request, response) => {
       const { sha256 } = parse(knownQuerySchema, request.body);
       response.json({ known: await collection.known(sha256) });
     })
@@ -79,7 +80,7 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
     .get(async (request, response) => {
       response.json(await collection.get(request.params.id));
     })
-    .patch(readJson(limits.space, "application/merge-patch+json"), async (request, response) => {
+    .patch(...readJson(limits.space, "application/merge-patch+json"), async (request, response) => {
       const { metadata } = parse(patchSchema, request.body);
       const change = (before: Metadata) => parse(metadataSchema, mergePatch(before, metadata));
       response.json(await collection.changeMetadata(request.params.id!, change));
@@ -94,23 +95,21 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
     .route("/v1/images/:id/content")
     .get(async (request, response) => {
       const { size } = parse(contentQuerySchema, request.query);
-      const image = await collection.get(request.params.id);
+      const { id, type, sha256, bytes } = await collection.get(request.params.id);
       response.set({
         // The bytes of an id never change.
         "Cache-Control": "private, max-age=31536000, immutable",
-        ETag: `"${image.sha256}${size ? `-${size}` : ""}"`,
+        ETag: `"${sha256}${size ? `-${size}` : ""}"`,
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "default-src 'none'",
       });
       if (request.fresh) return void response.status(304).end();
-      if (size) {
-        return void response
-          .type("image/webp")
-          .send(await makeThumbnail((await collection.read(image.id)).bytes, size));
-      }
-      response.type(MEDIA_TYPES[image.type]).set("Content-Length", String(image.bytes));
-      if (request.method === "HEAD") return void response.end();
-      await pipeline(await collection.open(image.id), response).catch(ignoreClientGone);
+      if (size) return void response.type("image/webp").send(await makeThumbnail(await collection.read(id), size));
+      const file = await collection.open(id);
+      response.type(MEDIA_TYPES[type]).set("Content-Length", String(bytes));
+      if (request.method !== "HEAD") return void (await pipeline(file, response).catch(ignoreClientGone));
+      file.destroy();
+      response.end();
     })
     .all(onlyMethods("GET"));
 
@@ -134,11 +133,8 @@ function mergePatch(target: Metadata, patch: Metadata): Metadata {
   for (const [key, value] of Object.entries(patch)) {
     const before = merged.get(key);
     if (value === null) merged.delete(key);
-    else if (isObject(value)) merged.set(key, mergePatch(isObject(before) ? before : {}, value));
+    else if (isJsonObject(value)) merged.set(key, mergePatch(isJsonObject(before) ? before : {}, value));
     else merged.set(key, value);
   }
   return Object.fromEntries(merged);
 }
-
-const isObject = (value: unknown): value is Metadata =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -57,5 +57,17 @@ export function modelRoutes(models: ModelCatalogue, swaps: Swaps, stopping: Abor
       response.status(202).json({ swap: await swaps.cancel(request.params.id) });
     })
     .all(onlyMethods("POST"));
+  router
+    .route("/v1/swaps/:id/approve")
+    .post(async (request, response) => {
+      response.status(202).json({ swap: await swaps.approve(request.params.id) });
+    })
+    .all(onlyMethods("POST"));
+  router
+    .route("/v1/swaps/:id/discard")
+    .post(async (request, response) => {
+      response.status(202).json({ swap: await swaps.discard(request.params.id) });
+    })
+    .all(onlyMethods("POST"));
   return router;
 }

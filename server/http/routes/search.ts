@@ -12,7 +12,10 @@ interface Wanted extends SearchOptions {
   readonly cursor?: { readonly generation: number; readonly offset: number } | undefined;
 }
 
-/** `POST /v1/search`: by an image file (multipart), stored images or a vector (JSON). */
+/**
+ * `POST /v1/search`: by stored images or a vector (JSON), or by an image file (multipart) as `POST /v1/search/image`,
+ * which has an address of its own since generated clients know one content type for each.
+ */
 export function searchRoutes(collection: Collection, limits: UploadLimits): Router {
   const answer = async (query: Query, { cursor, ...options }: Wanted) => {
     const { hasMore, ...found } = await collection.search(query, { ...options, ...cursor });
@@ -41,9 +44,11 @@ export function searchRoutes(collection: Collection, limits: UploadLimits): Rout
     .route("/v1/search")
     .post(
       (request, _response, next) => next(request.is("application/json") ? undefined : "route"),
-      readJson(limits.space),
+      ...readJson(limits.space),
       byIdOrVector,
     );
-  router.route("/v1/search").post(readMultipart(limits), byImage).all(onlyMethods("POST"));
+  for (const path of ["/v1/search", "/v1/search/image"]) {
+    router.route(path).post(readMultipart(limits), byImage).all(onlyMethods("POST"));
+  }
   return router;
 }

@@ -1,16 +1,16 @@
-// A swap as it goes on: server-sent events.
+// The progress of a swap as server-sent events.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Response } from "express";
 import { hasEnded, type SwapView } from "../../domain/swap.ts";
 
-/** Between two looks at the swap: at most ten events a second. */
+/** Milliseconds between two reads of the swap: at most ten events a second. */
 const LOOK_MS = 100;
-/** A line that means nothing, so that proxies keep a silent stream open. */
+/** Milliseconds between two comments, which keep proxies from closing a silent stream. */
 const KEEP_ALIVE_MS = 15_000;
 
 /**
- * Sends a swap whenever it has changed, each time as the whole JSON of `GET /v1/swaps/{id}`, and ends the answer when
- * the swap has ended, or where the server stops: then the client asks again.
+ * Sends a swap whenever it has changed, each time as the whole JSON of `GET /v1/swaps/{id}`. The answer ends with the
+ * swap, or when the server stops: then the client asks again.
  *
  * @param read Throws where there is no such swap.
  */
@@ -21,7 +21,7 @@ export async function sendSwapEvents(
 ): Promise<void> {
   let swap = await read();
   let last = "";
-  // `no-transform` and the header of nginx: every event is to arrive at once.
+  // `no-transform` and nginx's header keep proxies from holding events back.
   response.set({
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-cache, no-transform",

@@ -1,7 +1,7 @@
 import type { KeyIndex } from "./key-index.ts";
 import { createVectorTable, searchExactly } from "./vector-table.ts";
 
-/** An index that compares the query with every vector: the oracle of the others, and quick enough for small sets. */
+/** An index that compares the query with every vector: the oracle that the approximate index is measured against. */
 export function createExactIndex(dimensions: number): KeyIndex {
   const table = createVectorTable(dimensions);
   return {

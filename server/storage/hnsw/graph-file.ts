@@ -1,5 +1,5 @@
-// The layout of hnswlib's index files, as far as snapshots need it: hnswlib reports success on a full disk and reads
-// whatever it is given. Written by hnswlib 0.8 on a 64-bit little-endian machine:
+// Checks hnswlib's index files, because hnswlib reports success on a full disk and reads whatever it is given. The
+// layout that hnswlib 0.8 writes on a 64-bit little-endian machine:
 //
 //   header  96 bytes: offsetLevel0, maxElements, count, nodeBytes, labelOffset, dataOffset (uint64); maxLevel, entry
 //           (uint32); maxM, maxM0, M (uint64); mult (float64); efConstruction (uint64)

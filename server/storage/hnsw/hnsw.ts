@@ -21,10 +21,10 @@ export interface HnswOptions {
 export interface HnswIndex extends KeyIndex {
   /** The `k` nearest of `keys`, best first, found exactly. */
   searchAmong(query: Float32Array, keys: Float64Array, k: number): Match[];
-  /** @param sample Searches to compare; each costs one pass over all vectors. */
+  /** @param sample Number of searches compared with exact search; each costs one pass over all vectors. */
   inspect(sample: number): IndexReport;
   /**
-   * Writes the graph to a new file: a snapshot. It knows vectors and how they are linked, but no keys.
+   * Writes the graph to a new file: a snapshot. It holds vectors and their links, but no keys.
    *
    * @throws Error where the file is not whole, as on a full disk.
    */
@@ -34,8 +34,8 @@ export interface HnswIndex extends KeyIndex {
 /**
  * Makes an index without keys; it grows as vectors are added.
  *
- * @param snapshot A file of {@link HnswIndex.write}. A vector that it has costs nothing to add; what nobody adds becomes
- *   a dead node.
+ * @param snapshot A file of {@link HnswIndex.write}. Adding a vector that it holds costs nothing; those that are never
+ *   added become dead nodes.
  * @throws Error where the snapshot is no whole graph with these options.
  */
 export function createHnswIndex(
@@ -45,7 +45,7 @@ export function createHnswIndex(
 ): HnswIndex {
   const table = createVectorTable(dimensions);
   const graph = new hnswlib.HierarchicalNSW("ip", dimensions);
-  /** Nodes of the snapshot that have not been added yet; before the first search they die. */
+  /** Nodes of the snapshot whose vectors were not added yet; the first search marks them as deleted. */
   const unclaimed = new Set<number>();
   if (snapshot === undefined) graph.initIndex({ maxElements: 1024, m: links, efConstruction });
   else restore(snapshot);
@@ -93,7 +93,7 @@ export function createHnswIndex(
       for (let i = 0; i < labels.length; i += step) {
         const query = table.vector(labels[i]!);
         const exact = searchExactly(table, query, 10);
-        // By score, so that another of several equally near neighbours counts as found.
+        // Compared by score: any one of several equally near neighbours counts as found.
         const worst = exact.at(-1)!.score - 1e-6;
         found += searchGraph(query, 10).filter((match) => match.score >= worst).length;
         wanted += exact.length;
@@ -141,7 +141,7 @@ export function createHnswIndex(
   }
 }
 
-/** A vector as hnswlib takes it. `Array.from` would iterate, which takes ten times as long. */
+/** A vector as the plain array that hnswlib takes. `Array.from` uses the iterator, which takes ten times as long. */
 function plain(values: Float32Array): number[] {
   const array = new Array<number>(values.length);
   for (let i = 0; i < values.length; i++) array[i] = values[i]!;

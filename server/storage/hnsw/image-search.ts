@@ -1,21 +1,20 @@
-// From the contents that an index finds to the images that are wanted.
-
+// From the contents that an index finds to the images that were asked for.
 import { type Filter, matchesFilter } from "../../domain/filter.ts";
 import type { ImageMatch } from "../../domain/image.ts";
 import type { Catalogue, Wanted } from "../ports.ts";
 import type { IndexThread } from "./thread.ts";
 import type { FoundKeys } from "./worker.ts";
 
-/** Searches for one query, where images are deleted meanwhile. */
+/** Searches for one query while images are being deleted. */
 const MAX_ATTEMPTS = 5;
-/** Neighbours asked for, for each image wanted, before a filter is taken to be selective. */
+/** Neighbours asked for per image wanted; a filter that leaves too few of them counts as selective. */
 const FILTER_REACH = 4;
 
 /**
  * The images nearest to a vector, best first; see `VectorIndex.search`.
  *
- * A filter is tried on the nearest neighbours first. Where it leaves too few of them, the contents that it fits are
- * compared with the query one by one: the result is exact.
+ * A filter is tried on the nearest neighbours first. Where it leaves too few of them, all contents that fit it are
+ * compared with the query: that result is exact.
  */
 export async function searchImages(
   query: Float32Array,
@@ -23,8 +22,8 @@ export async function searchImages(
   { index, catalogue }: { index: Pick<IndexThread, "search" | "searchAmong">; catalogue: Pick<Catalogue, "images"> },
 ): Promise<ImageMatch[]> {
   const { limit, minScore, leftOut, filter, own } = wanted;
-  // Images may be deleted between the index's answer and the catalogue's. Then the index is asked again, so that the next
-  // nearest take their places.
+  // Images may be deleted between the index's answer and the catalogue's. Then the index is asked again, so that the
+  // next nearest images fill the gaps.
   for (let attempt = 1; ; attempt++) {
     const reach = (filter ? FILTER_REACH : 1) * limit + leftOut.size;
     let found = await index.search(query, reach);
@@ -53,7 +52,7 @@ function merged(some: FoundKeys, others: FoundKeys): FoundKeys {
   };
 }
 
-/** The images of found contents, and whether a content has none any more. */
+/** The images of found contents, and whether one of the contents has no image any more. */
 async function imagesOf(
   { keys, scores }: FoundKeys,
   { limit, minScore, leftOut, filter }: Wanted,
@@ -75,7 +74,7 @@ async function imagesOf(
   return { matches, vanished };
 }
 
-/** Numbers of the contents that have an image which fits. */
+/** Numbers of the contents with an image that fits the filter. */
 async function contentsThatFit(
   filter: Filter,
   { images }: Pick<Catalogue, "images">,

@@ -1,6 +1,6 @@
 // An index of vectors by key: the interface of the approximate and the exact one.
 
-/** One found content. */
+/** One key that was found. */
 export interface Match {
   readonly key: number;
   /** Inner product with the query; cosine similarity, as all vectors have unit norm. */

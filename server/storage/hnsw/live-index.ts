@@ -1,10 +1,10 @@
-// The index of one generation, kept alive: filled from the stored embeddings, filled again when its thread dies or when
-// deletes have left too many dead nodes, and searched without a pause meanwhile. A snapshot of an earlier index saves
-// the filling its work: a vector that it has costs nothing to add.
+// The index of one generation: filled from the stored embeddings, and filled again when its thread dies or when deletes
+// have left too many dead nodes; in the latter case the old index answers meanwhile. A snapshot makes filling quick:
+// adding a vector that it holds costs nothing.
 //
-// The catalogue is the truth, and its changes are carried out here in the order of their sequence numbers. A thread that
-// is being filled gets the embeddings that are stored first, and then, in order, every change since the filling began:
-// those that the stored embeddings showed already change nothing.
+// The catalogue is the truth, and its changes are applied here in the order of their sequence numbers. A thread that is
+// being filled gets the stored embeddings first and then, in order, every change since filling began; changes that the
+// stored embeddings contain already have no effect.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { AppError } from "../../../core/errors.ts";
@@ -15,13 +15,13 @@ import type { IndexSize } from "./key-index.ts";
 import type { Snapshots } from "./snapshot-files.ts";
 import { type IndexThread, startIndexThread } from "./thread.ts";
 
-/** Dead nodes are cleared away once there are more of them than this and than live keys. */
+/** The index is rebuilt once it has at least this many dead nodes, and as many as keys. */
 const TOMBSTONES = 1000;
-/** A snapshot is taken after so many changes, and after changes of a quarter of the index. */
+/** A snapshot is taken after this many changes, or a quarter of the number of keys where that is more. */
 const CHANGES = 1000;
-/** Stored embeddings read and added at a time: a few milliseconds of the event loop. */
+/** Stored embeddings read and added at a time, which blocks the event loop for a few milliseconds. */
 const FILL_BATCH = 500;
-/** Before a rebuild that failed is tried again. */
+/** Milliseconds before a rebuild that failed is tried again. */
 const RETRY_MS = 1000;
 
 const EMPTY: IndexSize = { keys: 0, tombstones: 0 };
@@ -41,7 +41,7 @@ export interface LiveIndexDeps {
 interface Follower {
   readonly thread: IndexThread;
   size: IndexSize;
-  /** Sequence number of the last change that the thread has carried out. */
+  /** Sequence number of the last change that the thread has applied. */
   reached: number;
   /** Settles when the thread has answered every call so far. */
   answered: Promise<void>;
@@ -57,10 +57,10 @@ export function createLiveIndex({
   startThread = startIndexThread,
 }: LiveIndexDeps): VectorIndex {
   let serving: Follower | undefined;
-  /** Changes for the thread that is being filled, since its filling began. */
+  /** Changes since filling began, for the thread that is being filled. */
   let pending: Change[] | undefined;
   let following: Promise<Following> | undefined;
-  /** Sequence number of the last change that the catalogue told of. */
+  /** Sequence number of the last change that the catalogue has announced. */
   let latest = 0;
   let rebuilding: Promise<void> | undefined;
   let waiters: Array<{ sequence: number; wake: (at?: { sequence: number; contents: number }) => void }> = [];
@@ -92,7 +92,7 @@ export function createLiveIndex({
     return follower.answered;
   };
 
-  /** Wakes those who wait for what the serving thread has reached; all of them where none serves. */
+  /** Wakes the waiters whose sequence number the serving thread has reached; all of them where none serves. */
   const wakeWaiters = () => {
     if (waiters.length === 0) return;
     const at = serving && { sequence: serving.reached, contents: serving.size.keys };
@@ -102,7 +102,7 @@ export function createLiveIndex({
     for (const { wake } of woken) wake(at);
   };
 
-  /** Resolves once the serving thread has carried out a change, with what it has then; with undefined where none serves. */
+  /** Resolves once the serving thread has applied a change, with what it holds then; undefined where none serves. */
   const waitFor = (sequence: number) =>
     new Promise<{ sequence: number; contents: number } | undefined>((wake) => {
       waiters.push({ sequence, wake });
@@ -121,7 +121,7 @@ export function createLiveIndex({
     );
   };
 
-  /** Lets go of a serving thread that has died or lacks a change, and fills another. */
+  /** Gives up a serving thread that has died or failed to apply a change, and fills another. */
   const lose = (follower: Follower, reason: unknown): void => {
     if (follower !== serving) return;
     logger.error({ err: reason }, "an index thread ended unexpectedly");
@@ -193,7 +193,7 @@ export function createLiveIndex({
     return size;
   };
 
-  /** Takes a snapshot of the serving thread where there are changes; a failure leaves the one before. */
+  /** Takes a snapshot of the serving thread if there were changes; where that fails the previous one stays. */
   const save = (): Promise<void> => {
     const thread = serving?.thread;
     if (!thread || changes === 0) return Promise.resolve();
@@ -212,7 +212,7 @@ export function createLiveIndex({
     return saving;
   };
 
-  /** After changes: clears dead nodes away, takes a snapshot. */
+  /** After changes: rebuilds an index with too many dead nodes, or takes a snapshot. */
   const maintain = ({ keys, tombstones }: IndexSize): void => {
     if (closed || rebuilding) return;
     if (tombstones >= Math.max(TOMBSTONES, keys)) {

@@ -1,4 +1,4 @@
-// This side of the index thread.
+// The server's side of the index thread.
 import { AppError } from "../../../core/errors.ts";
 import { siblingModule } from "../../../core/paths.ts";
 import { startWorker } from "../../../core/processes.ts";
@@ -8,8 +8,8 @@ import type { IndexSize } from "./key-index.ts";
 import type { FoundKeys, IndexAnswer, IndexCall, IndexReply, IndexRequest, IndexWorkerData } from "./worker.ts";
 
 /**
- * An index in a thread of its own. Calls are carried out in the order in which they were made.
- * Where the thread has died they reject with AppError `index_unavailable`.
+ * An index in a thread of its own. Calls are carried out in order. Where the thread has died they reject with AppError
+ * `index_unavailable`.
  */
 export interface IndexThread {
   /** @param vectors [keys, D] row by row. Transferred to the thread: the array cannot be used after the call. */
@@ -21,7 +21,9 @@ export interface IndexThread {
   inspect(sample: number): Promise<IndexReport>;
   /** Writes a snapshot to a new file; see `HnswIndex.write`. */
   write(path: string): Promise<IndexSize>;
-  /** Replaces the index by a snapshot, whose vectors are dead nodes until they are added. Where it fails nothing changes. */
+  /**
+   * Replaces the index with a snapshot, whose vectors are dead nodes until they are added. A failure changes nothing.
+   */
   restore(path: string): Promise<IndexSize>;
   /** Ends the thread once the calls under way are answered. */
   close(): Promise<void>;
@@ -31,7 +33,7 @@ export interface IndexThread {
  * Starts a thread with an empty index.
  *
  * @param died Called once when the thread ends without {@link IndexThread.close}.
- * @param start What starts the worker; tests keep it to end it themselves.
+ * @param start Starts the worker; tests replace it to end the worker themselves.
  */
 export function startIndexThread(
   dimensions: number,
@@ -91,7 +93,7 @@ export function startIndexThread(
     restore: (path) => call({ op: "restore", path }),
     async close() {
       if (state === "dead") return;
-      // Ending a thread inside a call of the native index would abort the whole process: first it must have answered.
+      // Ending a thread inside a call of the native index would abort the whole process: it must answer first.
       const idle = call({ op: "remove", keys: [] }).catch(() => {});
       state = "closing";
       await idle;

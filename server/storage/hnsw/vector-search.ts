@@ -10,7 +10,7 @@ export interface HnswSearchDeps {
   /** Whose changes the indexes follow. */
   readonly catalogue: Catalogue;
   readonly logger: Logger;
-  /** What starts a thread; tests keep it to end it themselves. */
+  /** Starts the thread of an index; tests replace it to end the thread themselves. */
   readonly startThread?: typeof startIndexThread | undefined;
 }
 

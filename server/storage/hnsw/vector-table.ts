@@ -1,12 +1,12 @@
-// Distinct vectors and the keys that have them. Graph indexes break when they hold many identical vectors, so each
-// distinct vector is one node, named by a label 0, 1, 2, …, with a list of keys.
+// Distinct vectors and their keys. Graph indexes break when they hold many identical vectors, so each distinct vector
+// is one node with a label 0, 1, 2, … and a list of keys.
 import { dot, largest, type Neighbour } from "../../../core/vector.ts";
 import type { IndexSize, Match } from "./key-index.ts";
 
 /** What {@link VectorTable.add} did. */
 export interface AddedVector {
   readonly label: number;
-  /** `new`: a label that was never given; `revived`: one that had lost its last key; `known`: nothing for a graph to do. */
+  /** `new`: a new label; `revived`: one that had lost its last key; `known`: the graph has nothing to do. */
   readonly node: "new" | "revived" | "known";
 }
 
@@ -105,7 +105,7 @@ export function searchAmong(table: VectorTable, query: Float32Array, keys: Float
     .map(({ index, score }) => ({ key: keys[index]!, score: asScore(score) }));
 }
 
-/** An inner product of two vectors of unit norm as a cosine similarity: rounding takes it a little beyond 1. */
+/** The inner product of two vectors of unit norm as a cosine similarity: rounding may take it a little beyond 1. */
 const asScore = (product: number): number => Math.min(1, Math.max(-1, product));
 
 /** The keys of nodes (`index` is the label), best node first, `k` at most. */

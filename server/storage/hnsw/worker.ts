@@ -1,10 +1,10 @@
-// The thread that an index lives in: lists of calls come in, lists of answers with the same numbers go out.
+// The thread that an index lives in: lists of calls come in, lists of replies with the same ids go out.
 import { parentPort, workerData } from "node:worker_threads";
 import type { IndexReport } from "../ports.ts";
 import { createHnswIndex } from "./hnsw.ts";
 import type { IndexSize, Match } from "./key-index.ts";
 
-/** What the thread is asked. Vectors of several keys stand row by row in one array. */
+/** What the thread is asked. `vectors` is [keys, D], row by row. */
 export type IndexRequest =
   | { readonly op: "add"; readonly keys: readonly number[]; readonly vectors: Float32Array }
   | { readonly op: "remove"; readonly keys: readonly number[] }
@@ -21,13 +21,13 @@ export interface FoundKeys {
 
 export type IndexAnswer = IndexSize | FoundKeys | IndexReport;
 
-/** One call, by its number. */
+/** One call and its id. */
 export interface IndexCall {
   readonly id: number;
   readonly request: IndexRequest;
 }
 
-/** The call's number and its answer, or why there is none. */
+/** The id of a call and its answer, or why there is none. */
 export type IndexReply =
   | { readonly id: number; readonly answer: IndexAnswer }
   | { readonly id: number; readonly error: string };
@@ -80,5 +80,5 @@ function reply({ id, request }: IndexCall): IndexReply {
   }
 }
 
-// A message costs about as much as a search: calls come, and answers go, many in one.
+// A message costs about as much as a search, so each carries many calls or replies.
 parentPort!.on("message", (calls: readonly IndexCall[]) => parentPort!.postMessage(calls.map(reply)));

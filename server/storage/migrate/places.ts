@@ -1,12 +1,10 @@
 // Where a migration reads and writes: a data folder, or a database with a file store.
-import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { AppError } from "../../../core/errors.ts";
-import { openBlobFolder } from "../files/blob-folder.ts";
+import { checkIsDataFolder, DATABASE_FILE, encoderFiles, imageFiles, makeDataFolder } from "../data-folder.ts";
 import { openFiles } from "../open-shared.ts";
 import { openDatabase as openPostgres } from "../postgres/database.ts";
-import { DATABASE_FILE, lockDataFolder, openDatabase as openSqlite } from "../sqlite/database.ts";
+import { lockDataFolder, openDatabase as openSqlite } from "../sqlite/database.ts";
 import type { Place } from "./migrate.ts";
 import { checkUnused, createPostgresArchive } from "./postgres-archive.ts";
 import { createSqliteArchive } from "./sqlite-archive.ts";
@@ -43,18 +41,20 @@ export async function openPlace(
 }
 
 async function openDataFolder(folder: string, mustExist: boolean): Promise<Place> {
-  if (mustExist && !existsSync(join(folder, DATABASE_FILE))) {
-    throw new AppError("invalid_configuration", `Expected the data folder of a server at ${folder} but it is none.`);
-  }
-  await mkdir(folder, { recursive: true });
-  const unlock = lockDataFolder(join(folder, "lock"));
+  if (mustExist) checkIsDataFolder(folder);
+  else await makeDataFolder(folder);
+  const unlock = lockDataFolder(folder);
   try {
     const database = openSqlite(join(folder, DATABASE_FILE), { migrates: true });
+    const images = imageFiles(folder);
+    const models = encoderFiles(folder);
+    await images.prepare();
+    await models.prepare();
     return {
       name: resolve(folder),
       archive: createSqliteArchive(database),
-      images: await openBlobFolder(join(folder, "files"), { sharded: true, ending: "" }),
-      models: await openBlobFolder(join(folder, "models"), { sharded: false, ending: ".onnx" }),
+      images,
+      models,
       async close() {
         database.close();
         unlock();

@@ -33,6 +33,16 @@ export async function tallyOf(query: Query, encoder: number) {
   return row!;
 }
 
+/** How many of these contents have no embedding of the encoder. */
+export async function lackingAmong(query: Query, encoder: number, contents: Iterable<number>): Promise<number> {
+  const [row] = await query<{ count: number }>(
+    `SELECT count(*) FROM contents c WHERE number = ANY($2::bigint[])
+       AND NOT EXISTS (SELECT 1 FROM embeddings WHERE encoder = $1 AND content = c.number)`,
+    [encoder, [...contents]],
+  );
+  return row!.count;
+}
+
 /** Makes the embeddings of a catalogue. */
 export function createEmbeddings(database: Database, commit: Commit): Embeddings {
   const { query, transaction } = database;

@@ -2,10 +2,17 @@
 import { randomBytes } from "node:crypto";
 import { AppError } from "../../../core/errors.ts";
 import { checkReplaces } from "../../domain/generation.ts";
-import { hasEnded, RUNNING_STATES, type SwapRecord, type SwapReport, type SwapState } from "../../domain/swap.ts";
+import {
+  awaitsApproval,
+  hasEnded,
+  RUNNING_STATES,
+  type SwapOptions,
+  type SwapRecord,
+  type SwapState,
+} from "../../domain/swap.ts";
 import type { Course, SwapCatalogue } from "../ports.ts";
 import type { Database, Query } from "./database.ts";
-import { tallyOf } from "./embeddings.ts";
+import { lackingAmong, tallyOf } from "./embeddings.ts";
 import {
   addGeneration,
   generationInState,
@@ -25,6 +32,9 @@ interface SwapRow {
   replaces: number;
   state: SwapState;
   force: boolean;
+  skip_damaged: boolean;
+  review: boolean;
+  approved_at: Date | null;
   cancelled: boolean;
   report: string | null;
   error: string | null;
@@ -32,9 +42,22 @@ interface SwapRow {
   updated_at: Date;
 }
 
-function asRecord({ number: _, cancelled: __, report, error, created_at, updated_at, ...row }: SwapRow): SwapRecord {
+function asRecord(columns: SwapRow): SwapRecord {
+  const {
+    number: _,
+    cancelled: __,
+    skip_damaged,
+    approved_at,
+    report,
+    error,
+    created_at,
+    updated_at,
+    ...row
+  } = columns;
   return {
     ...row,
+    skipDamaged: skip_damaged,
+    ...(approved_at ? { approvedAt: approved_at.toISOString() } : {}),
     ...(report ? { report: JSON.parse(report) } : {}),
     ...(error ? { error: JSON.parse(error) } : {}),
     createdAt: created_at.toISOString(),
@@ -62,7 +85,7 @@ export function createSwapCatalogue({ query, transaction }: Database, reign: Rei
 
   const begin = (
     kind: SwapRecord["kind"],
-    force: boolean,
+    { force, skipDamaged = false, review = false }: SwapOptions,
     chooseGeneration: (inside: Query) => Promise<number | undefined>,
   ): Promise<SwapRecord> =>
     transaction(async (inside) => {
@@ -78,17 +101,21 @@ export function createSwapCatalogue({ query, transaction }: Database, reign: Rei
         throw new AppError("no_previous_generation", "No other generation has been active before this one.");
       }
       const [row] = await inside<SwapRow>(
-        `INSERT INTO swaps (id, kind, generation, replaces, force, state, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, 'loading', clock_timestamp(), clock_timestamp()) RETURNING *`,
-        [randomBytes(12).toString("base64url"), kind, generation, active.number, force],
+        `INSERT INTO swaps (id, kind, generation, replaces, force, skip_damaged, review, state, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'loading', clock_timestamp(), clock_timestamp()) RETURNING *`,
+        [randomBytes(12).toString("base64url"), kind, generation, active.number, force, skipDamaged, review],
       );
       return asRecord(row!);
     });
 
-  /** Runs `apply` in a commit on a swap that has not ended. */
-  const change = <T>(id: string, apply: (inside: Query, swap: SwapRow) => Promise<T>): Promise<T> =>
+  /** Runs `apply` in a commit on a swap that has not ended. What any server may do is not fenced by the reign. */
+  const change = <T>(
+    id: string,
+    apply: (inside: Query, swap: SwapRow) => Promise<T>,
+    { isFenced = true } = {},
+  ): Promise<T> =>
     transaction(async (inside) => {
-      await checkReign(inside, reign);
+      if (isFenced) await checkReign(inside, reign);
       const [swap] = await inside<SwapRow>("SELECT * FROM swaps WHERE id = $1 FOR UPDATE", [id]);
       if (swap && !hasEnded(swap)) return apply(inside, swap);
       throw new AppError("swap_finished", `Swap ${id} has ended: it is ${swap?.state ?? "unknown"}.`);
@@ -103,44 +130,51 @@ export function createSwapCatalogue({ query, transaction }: Database, reign: Rei
     async newest(limit) {
       return (await query<SwapRow>("SELECT * FROM swaps ORDER BY number DESC LIMIT $1", [limit])).map(asRecord);
     },
-    async threshold(generation) {
-      const rows = await query<{ generation: number; report: string }>(
-        `SELECT generation, report FROM swaps WHERE report IS NOT NULL AND (generation = $1 OR replaces = $1)
-         ORDER BY number DESC`,
-        [generation],
-      );
-      for (const row of rows) {
-        const { comparison } = JSON.parse(row.report) as SwapReport;
-        const scores = comparison?.scores?.[row.generation === generation ? "after" : "before"];
-        if (scores) return scores.threshold;
-      }
-      return undefined;
-    },
-    begin: (card, { force }) =>
-      begin("activate", force, async (inside) => {
+    begin: (card, options) =>
+      begin("activate", options, async (inside) => {
         checkReplaces(card, (await generationInState(inside, "active"))!);
         return (await addGeneration(inside, card, "candidate")).number;
       }),
     beginRollback: () =>
-      begin("rollback", false, async (inside) => (await generationInState(inside, "retired"))?.number),
+      begin(
+        "rollback",
+        { force: false, skipDamaged: true },
+        async (inside) => (await generationInState(inside, "retired"))?.number,
+      ),
     enter: (id, state) => change(id, async (inside) => void (await setState(inside, id, state))),
     report: (id, report) =>
       change(id, async (inside) => {
         await inside("UPDATE swaps SET report = $1 WHERE id = $2", [JSON.stringify(report), id]);
       }),
+    approve: (id) =>
+      change(
+        id,
+        async (inside, swap) => {
+          if (!awaitsApproval(asRecord(swap))) {
+            throw new AppError("not_in_review", `Swap ${id} is ${swap.state} and does not wait for approval.`);
+          }
+          const [row] = await inside<SwapRow>(
+            `UPDATE swaps SET approved_at = clock_timestamp(), updated_at = clock_timestamp() WHERE id = $1 RETURNING *`,
+            [id],
+          );
+          return asRecord(row!);
+        },
+        { isFenced: false },
+      ),
     end: (id, state, error) =>
       change(id, async (inside, { kind, generation }) => {
         await setState(inside, id, state);
         if (error) await inside("UPDATE swaps SET error = $1 WHERE id = $2", [JSON.stringify(error), id]);
         if (kind === "activate") await setGenerationState(inside, generation, "failed");
       }),
-    switchTo: (id) =>
+    switchTo: (id, without = new Set()) =>
       change(id, async (inside, { generation }) => {
         await lockGenerations(inside);
         const { encoder } = (await getGeneration(inside, generation))!;
         // Seen after the lock: every upload that the old generation was enough for is among the contents.
         const { contents, embedded } = await tallyOf(inside, encoder);
-        if (embedded < contents || (await serversWithout(inside, generation)).length > 0) return false;
+        const excused = without.size === 0 ? 0 : await lackingAmong(inside, encoder, without);
+        if (embedded + excused < contents || (await serversWithout(inside, generation)).length > 0) return false;
         await switchGenerations(inside, generation);
         await inside("UPDATE swaps SET state = 'retired', updated_at = clock_timestamp() WHERE state = 'active'");
         await setState(inside, id, "active");

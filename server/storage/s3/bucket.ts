@@ -1,6 +1,5 @@
 // Blobs in an S3-compatible store, as <prefix><folder>/ab/abcd…: bytes by their SHA-256, checked whenever they are read.
-import { createHash } from "node:crypto";
-import { type Readable, Transform } from "node:stream";
+import type { Readable } from "node:stream";
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -10,7 +9,7 @@ import {
   S3ServiceException,
 } from "@aws-sdk/client-s3";
 import { AppError } from "../../../core/errors.ts";
-import { sha256 as hashOf } from "../../../core/hash.ts";
+import { sha256 as hashOf, sha256OfStream } from "../../../core/hash.ts";
 import type { Blobs } from "../ports.ts";
 import { parseS3Location, type S3Location } from "./location.ts";
 
@@ -103,8 +102,14 @@ function createBlobs(client: S3Client, bucket: string, folder: string): Blobs {
       return bytes;
     },
     async open(sha256) {
+      // Read twice, so that nothing of a damaged object is ever sent on, and no object is held in memory.
       const body = await read(sha256);
-      return body?.compose(checked(sha256));
+      if (!body) return undefined;
+      const found = await sha256OfStream(body).catch((error) => {
+        throw asStorageError(error);
+      });
+      if (found !== sha256) throw damaged(sha256);
+      return read(sha256);
     },
     async remove(sha256) {
       await client.send(new DeleteObjectCommand(objectOf(sha256))).catch((error) => {
@@ -130,22 +135,8 @@ function createBlobs(client: S3Client, bucket: string, folder: string): Blobs {
   };
 }
 
-/** Passes bytes on and fails in place of their end where they are not those that were stored. */
-function checked(sha256: string): Transform {
-  const hash = createHash("sha256");
-  return new Transform({
-    transform(part, _encoding, done) {
-      hash.update(part);
-      done(null, part);
-    },
-    flush(done) {
-      done(hash.digest("hex") === sha256 ? null : damaged(sha256));
-    },
-  });
-}
-
 const damaged = (sha256: string) =>
-  new Error(`Expected the bytes of ${sha256} from the file store but received others: the object is damaged`);
+  new AppError("file_damaged", `The stored file ${sha256} is damaged: the file store gives other bytes.`);
 
 const statusOf = (error: unknown) => (error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined);
 

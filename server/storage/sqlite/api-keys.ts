@@ -5,7 +5,7 @@ import type { ApiKeyRecord, Role } from "../../domain/api-key.ts";
 import type { ApiKeys } from "../ports.ts";
 import type { SqliteDatabase } from "./database.ts";
 
-/** Makes the API keys of a database, which another process may be using meanwhile. */
+/** Makes the API keys of a database. Another process may be using it at the same time. */
 export function createApiKeys(database: SqliteDatabase): ApiKeys {
   const roleOf = database.prepare<[string], Role>("SELECT role FROM api_keys WHERE hash = ?").pluck();
   const all = database.prepare<[], ApiKeyRecord>(

@@ -3,7 +3,7 @@ import type { Change, Committed, Following } from "../ports.ts";
 import { asStorageError } from "../storage-error.ts";
 import type { SqliteDatabase } from "./database.ts";
 
-/** Notes what a commit changes about vectors, while it is applied. */
+/** Where a commit notes the vectors that it adds and removes. */
 export interface ChangeNotes {
   readonly added: Array<Change["added"][number]>;
   readonly removed: number[];
@@ -43,7 +43,7 @@ export function createCommitQueue(database: SqliteDatabase): CommitQueue {
     try {
       done = runTogether.immediate(commits);
     } catch (error) {
-      // Nothing of the group was written. Each alone: only the commit that fails is refused.
+      // Nothing of the group was written. Run one by one, only the commit that fails is refused.
       if (commits.length > 1) for (const commit of commits) run([commit]);
       else commits[0]!.reject(asStorageError(error));
       return;

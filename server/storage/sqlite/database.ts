@@ -1,11 +1,10 @@
 // The SQLite database: the truth about images, embeddings, generations and swaps.
+import { closeSync, openSync } from "node:fs";
+import { join } from "node:path";
 import Database from "better-sqlite3";
 import { AppError } from "../../../core/errors.ts";
 
 export type SqliteDatabase = Database.Database;
-
-/** Name of the database in a data folder. */
-export const DATABASE_FILE = "moco-search.db";
 
 // Each version of the database adds its statements to the one before. Numbers are never used again after a delete.
 const VERSIONS = [
@@ -78,7 +77,7 @@ const VERSIONS = [
     created_at TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
 `,
-  // A swap that goes on where the candidate finds less than the active model.
+  // Swaps that switch even where the candidate finds less than the active model.
   "ALTER TABLE swaps ADD COLUMN force INTEGER NOT NULL DEFAULT 0",
   // The number of the last commit that changed vectors. How many embeddings an encoder has, kept by triggers: counting
   // them at each switch would read the whole table, vectors included.
@@ -94,6 +93,13 @@ const VERSIONS = [
     UPDATE encoders SET embedded = embedded - 1 WHERE number = OLD.encoder;
   END;
 `,
+  // Swaps that go on without images whose files are missing or damaged.
+  "ALTER TABLE swaps ADD COLUMN skip_damaged INTEGER NOT NULL DEFAULT 0",
+  // Swaps that wait for approval.
+  `
+  ALTER TABLE swaps ADD COLUMN review INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE swaps ADD COLUMN approved_at TEXT;
+`,
 ];
 
 /**
@@ -103,18 +109,12 @@ const VERSIONS = [
  * @throws AppError `invalid_configuration` where a newer version of moco-search wrote the file.
  */
 export function openDatabase(path: string, { migrates = false } = {}): SqliteDatabase {
+  makePrivate(path);
   const database = new Database(path);
   database.pragma("journal_mode = WAL");
   database.pragma("synchronous = FULL");
   database.pragma("foreign_keys = ON");
-  const version = Number(database.pragma("user_version", { simple: true }));
-  if (version > VERSIONS.length) {
-    database.close();
-    throw new AppError(
-      "invalid_configuration",
-      `Expected a data folder of version ${VERSIONS.length} or older but ${path} has version ${version}. Use the moco-search that wrote it, or another data folder.`,
-    );
-  }
+  const version = checkVersion(database, path);
   const isHalf = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'migration'").get() !== undefined;
   if (isHalf && !migrates) {
     database.close();
@@ -123,6 +123,7 @@ export function openDatabase(path: string, { migrates = false } = {}): SqliteDat
       `The migration to ${path} has not ended. Run it again; what was copied stays.`,
     );
   }
+  if (version === VERSIONS.length) return database;
   database.transaction(() => {
     for (const statements of VERSIONS.slice(version)) database.exec(statements);
     database.pragma(`user_version = ${VERSIONS.length}`);
@@ -131,12 +132,34 @@ export function openDatabase(path: string, { migrates = false } = {}): SqliteDat
 }
 
 /**
+ * The version of a database.
+ *
+ * @throws AppError `invalid_configuration` where a newer version of moco-search wrote it; then it is closed.
+ */
+export function checkVersion(database: SqliteDatabase, path: string): number {
+  const version = Number(database.pragma("user_version", { simple: true }));
+  if (version <= VERSIONS.length) return version;
+  database.close();
+  throw new AppError(
+    "invalid_configuration",
+    `Expected a data folder of version ${VERSIONS.length} or older but ${path} has version ${version}. Use the moco-search that wrote it, or another data folder.`,
+  );
+}
+
+/** Creates the file, readable by its owner alone, if there is none. SQLite gives the files beside it the same mode. */
+function makePrivate(path: string): void {
+  closeSync(openSync(path, "a", 0o600));
+}
+
+/**
  * Takes the data folder for this process; the operating system frees it when the process ends, however it ends.
  *
  * @returns Frees the folder.
  * @throws AppError `invalid_configuration` where another server uses the folder.
  */
-export function lockDataFolder(path: string): () => void {
+export function lockDataFolder(folder: string): () => void {
+  const path = join(folder, "lock");
+  makePrivate(path);
   const lock = new Database(path, { timeout: 0 });
   try {
     lock.exec("BEGIN EXCLUSIVE");
@@ -145,7 +168,7 @@ export function lockDataFolder(path: string): () => void {
     if (error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY")) {
       throw new AppError(
         "invalid_configuration",
-        `Another server uses the data folder of ${path}. Stop it or choose another data folder.`,
+        `Another server uses the data folder ${folder}. Stop it or choose another data folder.`,
         { cause: error },
       );
     }

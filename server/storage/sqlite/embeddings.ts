@@ -13,7 +13,7 @@ interface ContentRow {
   embedded: number;
 }
 
-// Blobs come at any address, and a Float32Array needs a multiple of 4: hence the copy.
+// A blob may start at any offset but a Float32Array must start at a multiple of 4: hence the copy.
 const asVector = ({ buffer, byteOffset, byteLength }: Buffer) =>
   new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
 
@@ -34,6 +34,12 @@ export function createEmbeddingRows(database: SqliteDatabase) {
       "SELECT (SELECT count(*) FROM contents) - (SELECT embedded FROM encoders WHERE number = ?)",
     )
     .pluck();
+  const lackingAmong = database
+    .prepare<[string, number], number>(
+      `SELECT count(*) FROM contents WHERE number IN (SELECT value FROM json_each(?))
+         AND NOT EXISTS (SELECT 1 FROM embeddings WHERE encoder = ? AND content = contents.number)`,
+    )
+    .pluck();
   return {
     has: (encoder: number, content: number): boolean => exists.get(encoder, content) !== undefined,
     /** Returns false where the content is gone or has its embedding already. */
@@ -41,8 +47,11 @@ export function createEmbeddingRows(database: SqliteDatabase) {
       const blob = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
       return insert.run(encoder, blob, content).changes > 0;
     },
-    /** How many contents have no embedding of the encoder. */
-    lacking: (encoder: number): number => lacking.get(encoder)!,
+    /** How many contents have no embedding of the encoder; those in `without` do not count. */
+    lacking(encoder: number, without: ReadonlySet<number>): number {
+      const all = lacking.get(encoder)!;
+      return without.size === 0 ? all : all - lackingAmong.get(JSON.stringify([...without]), encoder)!;
+    },
   };
 }
 
@@ -95,7 +104,7 @@ export function createEmbeddings(
       });
       return { sequence };
     },
-    // No index is open for an encoder that is unused: this is no change to follow.
+    // Not noted as a change: no index is open for an unused encoder.
     async forgetUnused(limit) {
       const { value } = await commit(() => {
         let left = limit;

@@ -1,4 +1,4 @@
-// Generations: which encoder serves, which one served before, and the pointer between them.
+// Generations: which encoder serves, which one served before, and the switch between them.
 import { type ModelCard, modelCardSchema } from "../../../core/model-card.ts";
 import { encoderKey, type GenerationRecord, type GenerationState } from "../../domain/generation.ts";
 import type { GenerationCatalogue } from "../ports.ts";
@@ -19,7 +19,7 @@ const asRecord = (row: GenerationRow): GenerationRecord => ({
 
 export type GenerationRows = ReturnType<typeof createGenerationRows>;
 
-/** Statements over generations and encoders. Those that write are for use inside a commit. */
+/** Statements over generations and encoders. Call those that write inside a commit. */
 export function createGenerationRows(database: SqliteDatabase) {
   const COLUMNS = "number, encoder, card, state";
   const byNumber = database.prepare<[number], GenerationRow>(`SELECT ${COLUMNS} FROM generations WHERE number = ?`);
@@ -60,7 +60,7 @@ export function createGenerationRows(database: SqliteDatabase) {
     /** The active generation without its card, which takes time to parse. */
     active: (): { number: number; encoder: number } | undefined => active.get(),
     unusedEncoders: (): number[] => unusedEncoders.all(),
-    /** Writes a generation, and its encoder where no other has that one. */
+    /** Writes a generation, and its encoder where that is new. */
     add(card: ModelCard, state: GenerationState): GenerationRecord {
       const key = encoderKey(card);
       const number = encoder.get(key) ?? Number(insertEncoder.run(key).lastInsertRowid);
@@ -68,7 +68,7 @@ export function createGenerationRows(database: SqliteDatabase) {
       return get(Number(insert.run(number, JSON.stringify(card), state, now).lastInsertRowid))!;
     },
     setState: (number: number, state: GenerationState): void => void setState.run(state, number),
-    /** Moves the pointer: the active generation retires, the one that was retired is gone, `number` is active. */
+    /** The switch: the active generation becomes retired, the retired one gone, and `number` active. */
     switchTo(number: number): void {
       setGone.run(number);
       setState.run("candidate", number);

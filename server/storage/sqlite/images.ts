@@ -28,7 +28,7 @@ const SELECT_IMAGE = `
     (SELECT o.id FROM images o WHERE o.content = i.content ORDER BY o.number LIMIT 1) AS oldest
   FROM images i JOIN contents c ON c.number = i.content`;
 
-/** Hours that the key of an upload is remembered. */
+/** Hours that an upload's Idempotency-Key is remembered. */
 const KEY_HOURS = 24;
 /** Images whose metadata is read in one turn of the event loop. */
 const METADATA_PAGE = 1000;
@@ -176,7 +176,7 @@ export function createContents(database: SqliteDatabase): Contents {
   const ofSeveralImages = database
     .prepare<[], number>("SELECT content FROM images GROUP BY content HAVING count(*) > 1 ORDER BY content")
     .pluck();
-  // Multiplied by 2^32 over the golden ratio (Knuth), consecutive numbers scatter evenly: the same sample every time.
+  // Knuth's multiplicative hash (2^32 / golden ratio) scatters consecutive numbers evenly: the same sample every time.
   const sample = database
     .prepare<[number], number>("SELECT number FROM contents ORDER BY (number * 2654435769) % 4294967296 LIMIT ?")
     .pluck();

@@ -1,6 +1,6 @@
 /**
- * The rows of a query, read page by page; the event loop runs in between. Nothing is locked: each page sees the database
- * as it is then.
+ * Reads the rows of a query page by page; the event loop runs in between. Nothing is locked: each page sees the
+ * database as it is then.
  *
  * @param read Up to `size` rows beyond the row numbered `cursor`.
  * @param from The first cursor.

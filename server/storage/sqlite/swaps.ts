@@ -2,7 +2,13 @@
 import { randomBytes } from "node:crypto";
 import { AppError } from "../../../core/errors.ts";
 import { checkReplaces } from "../../domain/generation.ts";
-import { RUNNING_STATES, type SwapRecord, type SwapReport, type SwapState } from "../../domain/swap.ts";
+import {
+  awaitsApproval,
+  RUNNING_STATES,
+  type SwapOptions,
+  type SwapRecord,
+  type SwapState,
+} from "../../domain/swap.ts";
 import type { SwapCatalogue } from "../ports.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { SqliteDatabase } from "./database.ts";
@@ -17,16 +23,34 @@ interface SwapRow {
   replaces: number;
   state: SwapState;
   force: number;
+  skip_damaged: number;
+  review: number;
+  approved_at: string | null;
   report: string | null;
   error: string | null;
   created_at: string;
   updated_at: string;
 }
 
-function asRecord({ number: _, force, report, error, created_at, updated_at, ...row }: SwapRow): SwapRecord {
+function asRecord(columns: SwapRow): SwapRecord {
+  const {
+    number: _,
+    force,
+    skip_damaged,
+    review,
+    approved_at,
+    report,
+    error,
+    created_at,
+    updated_at,
+    ...row
+  } = columns;
   return {
     ...row,
     force: force === 1,
+    skipDamaged: skip_damaged === 1,
+    review: review === 1,
+    ...(approved_at ? { approvedAt: approved_at } : {}),
     ...(report ? { report: JSON.parse(report) } : {}),
     ...(error ? { error: JSON.parse(error) } : {}),
     createdAt: created_at,
@@ -45,26 +69,25 @@ export function createSwapCatalogue(
   const running = database.prepare<[], SwapRow>(`SELECT * FROM swaps WHERE ${isRunning}`);
   const newest = database.prepare<[number], SwapRow>("SELECT * FROM swaps ORDER BY number DESC LIMIT ?");
   const insert = database.prepare(
-    `INSERT INTO swaps (id, kind, generation, replaces, force, state, created_at, updated_at)
-     VALUES (@id, @kind, @generation, @replaces, @force, 'loading', @now, @now)`,
+    `INSERT INTO swaps (id, kind, generation, replaces, force, skip_damaged, review, state, created_at, updated_at)
+     VALUES (@id, @kind, @generation, @replaces, @force, @skipDamaged, @review, 'loading', @now, @now)`,
   );
   const setState = database.prepare<[string, string, string]>(
     "UPDATE swaps SET state = ?, updated_at = ? WHERE id = ?",
+  );
+  const setApproved = database.prepare<[string, string, string]>(
+    "UPDATE swaps SET approved_at = ?, updated_at = ? WHERE id = ?",
   );
   const setReport = database.prepare<[string, string]>("UPDATE swaps SET report = ? WHERE id = ?");
   const setError = database.prepare<[string, string]>("UPDATE swaps SET error = ? WHERE id = ?");
   const retireActive = database.prepare<[string]>(
     "UPDATE swaps SET state = 'retired', updated_at = ? WHERE state = 'active'",
   );
-  const reportsAbout = database.prepare<[number, number], { generation: number; report: string }>(
-    `SELECT generation, report FROM swaps WHERE report IS NOT NULL AND (generation = ? OR replaces = ?)
-     ORDER BY number DESC`,
-  );
   const now = () => new Date().toISOString();
 
   const begin = (
     kind: SwapRecord["kind"],
-    force: boolean,
+    { force, skipDamaged = false, review = false }: SwapOptions,
     chooseGeneration: () => number | undefined,
   ): Promise<SwapRecord> =>
     commit(() => {
@@ -79,7 +102,8 @@ export function createSwapCatalogue(
         throw new AppError("no_previous_generation", "No other generation has been active before this one.");
       }
       const id = randomBytes(12).toString("base64url");
-      insert.run({ id, kind, generation, replaces, force: Number(force), now: now() });
+      const flags = { force: Number(force), skipDamaged: Number(skipDamaged), review: Number(review) };
+      insert.run({ id, kind, generation, replaces, ...flags, now: now() });
       return asRecord(byId.get(id)!);
     }).then(({ value }) => value);
 
@@ -102,32 +126,33 @@ export function createSwapCatalogue(
       const row = running.get();
       return row && asRecord(row);
     },
-    async threshold(generation) {
-      for (const row of reportsAbout.all(generation, generation)) {
-        const { comparison } = JSON.parse(row.report) as SwapReport;
-        const scores = comparison?.scores?.[row.generation === generation ? "after" : "before"];
-        if (scores) return scores.threshold;
-      }
-      return undefined;
-    },
     newest: async (limit) => newest.all(limit).map(asRecord),
-    begin: (card, { force }) =>
-      begin("activate", force, () => {
+    begin: (card, options) =>
+      begin("activate", options, () => {
         checkReplaces(card, generations.inState("active")!);
         return generations.add(card, "candidate").number;
       }),
-    beginRollback: () => begin("rollback", false, () => generations.inState("retired")?.number),
+    beginRollback: () =>
+      begin("rollback", { force: false, skipDamaged: true }, () => generations.inState("retired")?.number),
     enter: (id, state) => change(id, () => void setState.run(state, now(), id)),
     report: (id, report) => change(id, () => void setReport.run(JSON.stringify(report), id)),
+    approve: (id) =>
+      change(id, (swap) => {
+        if (!awaitsApproval(asRecord(swap))) {
+          throw new AppError("not_in_review", `Swap ${id} is ${swap.state} and does not wait for approval.`);
+        }
+        setApproved.run(now(), now(), id);
+        return asRecord(byId.get(id)!);
+      }),
     end: (id, state, error) =>
       change(id, ({ kind, generation }) => {
         setState.run(state, now(), id);
         if (error) setError.run(JSON.stringify(error), id);
         if (kind === "activate") generations.setState(generation, "failed");
       }),
-    switchTo: (id) =>
+    switchTo: (id, without = new Set()) =>
       change(id, ({ generation }) => {
-        if (embeddings.lacking(generations.get(generation)!.encoder) > 0) return false;
+        if (embeddings.lacking(generations.get(generation)!.encoder, without) > 0) return false;
         generations.switchTo(generation);
         retireActive.run(now());
         setState.run("active", now(), id);

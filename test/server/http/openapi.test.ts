@@ -18,12 +18,15 @@ import { startTestServer, type TestServer } from "../../../support/test-server.t
 
 type Http = ReturnType<typeof request>;
 
-/** Statuses that come from limits and defects, not from what is asked: tested with the failing app below and in safety. */
+/**
+ * Statuses that come from limits and defects, not from what is asked: tested with the failing app below and in safety.
+ */
 const NOT_ASKED_FOR = new Set(["401", "403", "429", "500", "503", "507"]);
 
 describe("the OpenAPI document", () => {
   let server: TestServer;
   let file: Buffer;
+  let third: Buffer;
   let id: string;
   let swapId: string;
   let space: UploadSpace;
@@ -32,11 +35,15 @@ describe("the OpenAPI document", () => {
     server = await startTestServer({ maxImageBytes: 100_000 });
     space = await openUploadSpace(join(server.dataFolder, "uploads"), { maxOnDisk: 1e9 });
     file = await png(1);
+    third = await png(3);
     id = (await server.http.post("/v1/images").attach("image", file, "a").expect(201)).body.images[0].id;
     await server.http
       .post("/v1/images")
       .set("Idempotency-Key", "used")
       .attach("image", await png(2), "a");
+    const upload = server.http.post("/v1/images").set("Idempotency-Key", "deleted");
+    const { body } = await upload.attach("image", third, "a").expect(201);
+    await server.http.delete(`/v1/images/${body.images[0].id}`).expect(204);
     swapId = (await activate(server, "other")).id;
   });
   after(() => server.close());
@@ -59,6 +66,7 @@ describe("the OpenAPI document", () => {
       {
         ...images("/v1/images"),
         "201": (http) => http.post("/v1/images").attach("image", file, "a").attach("image", text, "b"),
+        "410": (http) => http.post("/v1/images").set("Idempotency-Key", "deleted").attach("image", third, "a"),
       },
     ],
     "get /v1/images": [
@@ -98,6 +106,18 @@ describe("the OpenAPI document", () => {
         "200": (http) => http.get(`/v1/images/${id}/content?size=32`),
         "400": (http) => http.get(`/v1/images/${id}/content?size=1`),
         "404": (http) => http.get("/v1/images/none/content"),
+      },
+    ],
+    "post /v1/search/image": [
+      responses.matchesSchema,
+      {
+        ...images("/v1/search/image"),
+        "200": (http) => http.post("/v1/search/image").field("k", "1").attach("image", file, "a"),
+        "404": (http) => http.post("/v1/search/image").field("positive", '["none"]').attach("image", file, "a"),
+        "410": (http) => {
+          const cursor = Buffer.from('{"generation":99,"offset":1}').toString("base64url");
+          return http.post("/v1/search/image").field("cursor", cursor).attach("image", file, "a");
+        },
       },
     ],
     "post /v1/search": [
@@ -147,6 +167,20 @@ describe("the OpenAPI document", () => {
       responses.swapStartedSchema,
       { "404": (http) => http.post("/v1/swaps/none/cancel"), "409": (http) => http.post(`/v1/swaps/${swapId}/cancel`) },
     ],
+    "post /v1/swaps/{id}/approve": [
+      responses.swapStartedSchema,
+      {
+        "404": (http) => http.post("/v1/swaps/none/approve"),
+        "409": (http) => http.post(`/v1/swaps/${swapId}/approve`),
+      },
+    ],
+    "post /v1/swaps/{id}/discard": [
+      responses.swapStartedSchema,
+      {
+        "404": (http) => http.post("/v1/swaps/none/discard"),
+        "409": (http) => http.post(`/v1/swaps/${swapId}/discard`),
+      },
+    ],
     "get /livez": [responses.healthSchema, { "200": (http) => http.get("/livez") }],
     "get /readyz": [responses.healthSchema, { "200": (http) => http.get("/readyz") }],
     "get /metrics": [undefined, { "200": (http) => http.get("/metrics") }],
@@ -159,6 +193,8 @@ describe("the OpenAPI document", () => {
     "get /v1/models/{name} 422",
     "post /v1/rollback 409",
     "post /v1/swaps/{id}/cancel 202",
+    "post /v1/swaps/{id}/approve 202",
+    "post /v1/swaps/{id}/discard 202",
   ]);
 
   const operations = Object.entries(openApiDocument().paths ?? {}).flatMap(([path, methods]) =>
@@ -173,6 +209,15 @@ describe("the OpenAPI document", () => {
     const { body } = await server.http.get("/openapi.json").expect(200);
     assert.deepEqual(body, JSON.parse(JSON.stringify(openApiDocument())));
     assert.equal(body.openapi, "3.1.0");
+    const named = Object.values(body.paths as Record<string, Record<string, { operationId: string; tags: string[] }>>);
+    const all = named.flatMap((methods) => Object.values(methods));
+    assert.equal(new Set(all.map(({ operationId }) => operationId)).size, all.length);
+    const tags = new Set(body.tags.map(({ name }: { name: string }) => name));
+    for (const operation of all)
+      assert.ok(
+        operation.tags.every((tag) => tags.has(tag)),
+        operation.operationId,
+      );
   });
 
   // Deletes come last.

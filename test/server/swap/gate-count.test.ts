@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Generation } from "../../../server/generation/generation.ts";
-import type { Catalogue } from "../../../server/storage/ports.ts";
+import type { Catalogue, Storage } from "../../../server/storage/ports.ts";
 import { examine } from "../../../server/swap/gate.ts";
 
 /** A catalogue that has three embeddings at sequence number 7, and an index that says where it is in turn. */
@@ -13,7 +13,8 @@ function examined(sizes: ReadonlyArray<{ sequence: number; contents: number }>) 
   };
   const candidate = { encoder: 1, card: { name: "new" }, index } as unknown as Generation;
   const catalogue = { embeddings: { tally } } as unknown as Catalogue;
-  return examine(candidate, undefined, catalogue, { allowedDrop: 0 });
+  const storage = { catalogue } as Storage;
+  return examine(candidate, undefined, storage, { goldenKey: "label", allowedDrop: 0 });
 }
 
 describe("the gate counts index and catalogue at one sequence number", () => {

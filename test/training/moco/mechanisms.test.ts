@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createRandom } from "../../../training/data/random.ts";
 import { compile, input, matmul, reshape, type Values } from "../../../training/graph/index.ts";
+import { distillationStep } from "../../../training/moco/distillation.ts";
 import type { Encoder } from "../../../training/moco/encode.ts";
 import { endToEndStep } from "../../../training/moco/end-to-end.ts";
 import { memoryBank, memoryBankStep } from "../../../training/moco/memory-bank.ts";
@@ -122,5 +123,33 @@ describe("moco/memory-bank", () => {
     const positives = new Float32Array(3);
     bank.take([2, 5, 9], positives);
     assert.deepEqual([...positives], [2, 5, 9]);
+  });
+});
+
+describe("moco/distillation", () => {
+  it("moves the student's similarities to the keys towards the teacher's; no gradient flows to those", async () => {
+    const [xq, w] = [numbers(B * F), numbers(F * D)];
+    const [positives, queue] = [noiseKeys(B, D, random), noiseKeys(K, D, random)];
+    const teacherT = 0.05;
+    const config = { B, K, T, teacherT, dim: D, bnGroups: 1 };
+    const step = distillationStep(f, images("xq"), config, optimizer);
+    const { loss, gradient, keys } = await run(step, { xq, positives, queue, "q.w": w });
+    const softmax = (scores: number[]) => {
+      const sum = scores.reduce((total, score) => total + Math.exp(score), 0);
+      return scores.map((score) => Math.exp(score) / sum);
+    };
+    const similarities = (x: number[], own: number[]) => [own, ...rowsOf(queue, D)].map((key) => dot(x, key));
+    const expected = (weights: Rows) => {
+      const teacher = rowsOf(positives, D);
+      return encode(rowsOf(xq, F), weights).reduce((sum, student, n) => {
+        const target = softmax(similarities(teacher[n]!, teacher[n]!).map((score) => score / teacherT));
+        const given = softmax(similarities(student, teacher[n]!).map((score) => score / T));
+        return sum - target.reduce((s, p, i) => s + p * Math.log(given[i]!), 0) / B;
+      }, 0);
+    };
+    assert.ok(Math.abs(loss[0]! - expected(rowsOf(w, D))) < 1e-5);
+    checkGradient(gradient, w, expected);
+    assert.ok([...step.next.keys()].every((name) => !name.startsWith("k.")));
+    assert.deepEqual([...keys], [...positives]);
   });
 });

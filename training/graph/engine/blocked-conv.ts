@@ -4,8 +4,8 @@ import { reshape } from "../ops/shape.ts";
 import { rewrite, withInputs } from "../rewrite.ts";
 import { apply, type Node, type Tensor } from "../tensor.ts";
 
-// onnxruntime uses these kernels on its own only where the weights are constant. Ours change at every step, so the graph names
-// the operators. The reordering operators know the machine's block size (8 or 16).
+// onnxruntime uses these kernels on its own only where the weights are constant. Ours change at every step, so the
+// graph names the operators. The reordering operators know the machine's block size (8 or 16).
 const DOMAIN = "com.microsoft.nchwc";
 /** A multiple of both block sizes. */
 const BLOCK = 16;
@@ -46,7 +46,10 @@ function blockedConv({ attributes, outputs }: Node, [x, weight, ...bias]: readon
 
 const toBlocks = (x: Tensor) => apply(`${DOMAIN}::ReorderInput`, [x], { shape: x.shape });
 
-/** [O, C, kH, kW] → [O/B, C/B, kH, kW, B of C, B of O]: C is blocked first, then O, with all other dimensions as one image. */
+/**
+ * [O, C, kH, kW] → [O/B, C/B, kH, kW, B of C, B of O]: C is blocked first, then O, with all other dimensions as one
+ * image.
+ */
 function blockedWeight(weight: Tensor, few: boolean): Tensor {
   const [o, c, kh, kw] = weight.shape as [number, number, number, number];
   const byInput = few ? weight : toBlocks(weight);

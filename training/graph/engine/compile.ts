@@ -41,8 +41,8 @@ export async function compile(
   const inputs = inputsOf(outputs);
   const onCpu = providers[0] === "cpu";
   const lowered = onCpu ? await lower(outputs, blocked) : outputs;
-  // onnxruntime reuses a tensor's memory for a later one of equal shape and holds it until then, from the forward to the
-  // backward pass. That doubles the peak memory of a training step, so shapes are hidden.
+  // onnxruntime reuses a tensor's memory for a later one of equal shape and holds it until then, from the forward to
+  // the backward pass. That doubles the peak memory of a training step, so shapes are hidden.
   const session = await InferenceSession.create(serialize(lowered, { openShapes: onCpu }), {
     executionProviders: [...providers],
     intraOpNumThreads: threads,

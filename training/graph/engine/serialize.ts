@@ -4,7 +4,7 @@ import { ONNX_TYPES } from "../ops/elementwise.ts";
 import { type Attribute, type Node, type Shape, type Tensor, topologicalOrder } from "../tensor.ts";
 
 /** Version of the ONNX operator set. */
-export const OPSET = 18;
+const OPSET = 18;
 
 /** Which dimensions of an input or output keep a name instead of a size: `{ pixels: { 0: "N" } }`. */
 export type SymbolicDims = Readonly<Record<string, Readonly<Record<number, string>>>>;
@@ -14,8 +14,10 @@ export interface SerializeOptions {
   /** Dimensions without a fixed size. No node may depend on their size: no reshape across them. */
   readonly symbolicDims?: SymbolicDims;
   /**
-   * Hides the shapes of reshapes from onnxruntime: their constants become inputs with a default, which could change at run
-   * time. @default false
+   * Hides the shapes of reshapes from onnxruntime: their constants become inputs with a default, which could change at
+   * run time.
+   *
+   * @default false
    */
   readonly openShapes?: boolean;
 }
@@ -23,8 +25,9 @@ export interface SerializeOptions {
 /**
  * Encodes what `outputs` need as an ONNX model.
  *
- * onnxruntime executes depth first and starts with the input of a node that was written last. Inputs are written in reverse, so
- * that what depends on images alone is computed first and transformed weights are not kept alive before they are used.
+ * onnxruntime executes depth first and starts with the input of a node that was written last. Inputs are written in
+ * reverse, so that what depends on images alone is computed first and transformed weights are not kept alive before
+ * they are used.
  *
  * @param outputs Output name → tensor. Inputs keep their names.
  */

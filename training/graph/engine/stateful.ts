@@ -1,5 +1,5 @@
-// State that a graph updates at every step without allocating: most of it is overwritten in place; parameters that the backward
-// pass still reads have two buffers, which swap roles.
+// State that a graph updates at every step without allocating: most of it is overwritten in place; parameters that the
+// backward pass still reads have two buffers, which swap roles.
 import {
   type CompiledGraph,
   type CompileOptions,

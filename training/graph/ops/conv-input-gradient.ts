@@ -5,7 +5,10 @@ import { convTranspose2d } from "./conv-transpose.ts";
 import { pad, reshape, slice, transpose } from "./shape.ts";
 import { fitsWinograd, winogradBeside, winogradInputGradient } from "./winograd.ts";
 
-/** The gradient with respect to x of `xShape` [N, C, H, W], of the weight and g [N, O, h, w]. The first form is the fastest on most machines. */
+/**
+ * The gradient with respect to x of `xShape` [N, C, H, W], of the weight and g [N, O, h, w]. The first form is the
+ * fastest on most machines.
+ */
 export function inputGradientForms(xShape: Shape, wShape: Shape, conv: ConvGeometry): Record<string, Form> {
   const [, , height, width] = xShape as [number, number, number, number];
   const [, , kh, kw] = wShape as [number, number, number, number];
@@ -21,7 +24,9 @@ export function inputGradientForms(xShape: Shape, wShape: Shape, conv: ConvGeome
   return kh * kw === 1 ? { transposed, phases: inPhases } : { phases: inPhases, transposed };
 }
 
-/** At stride 1 the input gradient is itself a convolution: of g with the weights flipped and their channels exchanged. */
+/**
+ * At stride 1 the input gradient is itself a convolution: of g with the weights flipped and their channels exchanged.
+ */
 function flippedConv(xShape: Shape, weight: Tensor, g: Tensor, { padding, groups }: ConvGeometry): Tensor {
   const [o, cPerGroup, kh, kw] = weight.shape as [number, number, number, number];
   const byGroup = reshape(weight, [groups, o / groups, cPerGroup, kh * kw]);
@@ -36,8 +41,9 @@ function flippedConv(xShape: Shape, weight: Tensor, g: Tensor, { padding, groups
 }
 
 /**
- * At stride s the pixels of each phase (row mod s, column mod s) depend on taps of their own, at stride 1. One convolution
- * computes all phases as channels, with missing taps as zeros; DepthToSpace then puts each pixel in its place.
+ * At stride s the pixels of each phase (row mod s, column mod s) depend on taps of their own, at stride 1. One
+ * convolution computes all phases as channels, with missing taps as zeros; DepthToSpace then puts each pixel in its
+ * place.
  */
 function phases(xShape: Shape, weight: Tensor, g: Tensor, { stride, padding }: ConvGeometry): Tensor {
   const [n, c, height, width] = xShape as [number, number, number, number];
@@ -66,8 +72,8 @@ function phases(xShape: Shape, weight: Tensor, g: Tensor, { stride, padding }: C
 }
 
 /**
- * Along one axis: pixel s·t + r takes g[t − u] times tap s·(u + ⌊(r + p)/s⌋) + (r + p) mod s, for every u where that tap exists.
- * Gives the tap of each phase r and each u, largest u first (`kernel`: none), and the padding of g.
+ * Along one axis: pixel s·t + r takes g[t − u] times tap s·(u + ⌊(r + p)/s⌋) + (r + p) mod s, for every u where that
+ * tap exists. Gives the tap of each phase r and each u, largest u first (`kernel`: none), and the padding of g.
  */
 function phaseTaps(kernel: number, stride: number, padding: number, size: number, gSize: number) {
   const tap = (r: number, u: number) => stride * (u + Math.floor((r + padding) / stride)) + ((r + padding) % stride);

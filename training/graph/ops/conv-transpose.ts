@@ -2,8 +2,8 @@
 import { apply, type Tensor } from "../tensor.ts";
 
 /**
- * g [N, O, h, w] with weight [O, C/groups, kH, kW] → [N, C, height, width], the gradient of conv2d's input of that size.
- * It has no gradient rule.
+ * g [N, O, h, w] with weight [O, C/groups, kH, kW] → [N, C, height, width], the gradient of conv2d's input of that
+ * size. It has no gradient rule.
  */
 export function convTranspose2d(
   g: Tensor,

@@ -48,7 +48,9 @@ function asConvolution(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, g
   return transpose(all, [1, 0, 2, 3]);
 }
 
-/** For each image the product of g [O, h·w] and the values that each tap reads [C·kH·kW, h·w]; then the sum over images. */
+/**
+ * For each image the product of g [O, h·w] and the values that each tap reads [C·kH·kW, h·w]; then the sum over images.
+ */
 function asProducts(x: Tensor, wShape: Shape, g: Tensor, { stride, padding, groups }: ConvGeometry): Tensor {
   const [n, c] = x.shape as [number, number];
   const [, o, h, w] = g.shape as [number, number, number, number];

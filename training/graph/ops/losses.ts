@@ -21,7 +21,12 @@ export function crossEntropyWithLabel0(logits: Tensor): Tensor {
   return reduceMean(sub(logSumExp(logits), slice(logits, 1, 0, 1)));
 }
 
-/** Mean softmax cross entropy of logits [B, N] against one-hot rows [B, N] → []. */
-export function crossEntropy(logits: Tensor, oneHot: Tensor): Tensor {
-  return reduceMean(sub(logSumExp(logits), reduceSum(mul(logits, oneHot), [1], { keepDims: true })));
+/** Softmax of each row of x [B, N] → [B, N], without overflow. */
+export function softmax(x: Tensor): Tensor {
+  return exp(sub(x, logSumExp(x)));
+}
+
+/** Mean softmax cross entropy of logits [B, N] against rows [B, N] that each sum to 1, such as one-hot ones → []. */
+export function crossEntropy(logits: Tensor, target: Tensor): Tensor {
+  return reduceMean(sub(logSumExp(logits), reduceSum(mul(logits, target), [1], { keepDims: true })));
 }

@@ -12,6 +12,6 @@ export function reduceMean(x: Tensor, axes?: readonly number[], { keepDims = fal
   return y;
 }
 
-/** Largest value over `axes`. It has no gradient rule: it keeps exponentials from overflowing, where its gradient cancels. */
+/** Largest value over `axes`. No gradient rule: it keeps exponentials from overflowing, and its gradient cancels. */
 export const reduceMax = (x: Tensor, axes: readonly number[], { keepDims = false } = {}): Tensor =>
   reduce("ReduceMax", x, axes, keepDims);

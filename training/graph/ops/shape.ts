@@ -64,7 +64,7 @@ export function pad(x: Tensor, before: readonly number[], after: readonly number
   });
 }
 
-/** Rows `indices` (int64 [M]) of `x` [N, …] → [M, …]. It has no gradient rule: keys are shuffled where no gradient flows. */
+/** Rows `indices` (int64 [M]) of `x` [N, …] → [M, …]. No gradient rule: keys are shuffled where no gradient flows. */
 export function gatherRows(x: Tensor, indices: Tensor): Tensor {
   return apply("Gather", [x, indices], { shape: [...indices.shape, ...x.shape.slice(1)], attributes: { axis: 0 } });
 }

@@ -1,6 +1,6 @@
-// Winograd's minimal filtering (Lavin and Gray, arXiv 1509.09308): a 3×3 convolution of stride 1 as products of values at six
-// points a side, with a quarter of the multiplications. Four output pixels a side make a tile. Every step is a Gemm that also
-// transposes into the layout of the next, so that nothing is copied in between.
+// Winograd's minimal filtering (Lavin and Gray, arXiv 1509.09308): a 3×3 convolution of stride 1 as products of values
+// at six points a side, with a quarter of the multiplications. Four output pixels a side make a tile. Every step is a
+// Gemm that also transposes into the layout of the next, so that nothing is copied in between.
 import { constant, type Form, type Shape, type Tensor } from "../tensor.ts";
 import { reduceSum } from "./broadcast.ts";
 import type { ConvGeometry } from "./conv-geometry.ts";
@@ -24,7 +24,9 @@ export const fitsWinograd = ([, , kh, kw]: Shape, { stride, padding, groups }: C
 /** From this many input and output channels on, it is the fastest form on most machines. */
 const MANY_CHANNELS = 128;
 
-/** Adds Winograd's form to `forms`: as the first where there are many channels, beside which its transforms cost little. */
+/**
+ * Adds Winograd's form to `forms`: as the first where there are many channels, beside which its transforms cost little.
+ */
 export function winogradBeside(
   forms: Readonly<Record<string, Form>>,
   winograd: Form,
@@ -108,8 +110,8 @@ const kronecker = (a: Matrix, b: Matrix): Matrix =>
   a.flatMap((rowA) => b.map((rowB) => rowA.flatMap((u) => rowB.map((v) => u * v))));
 
 /**
- * Toom and Cook's construction of y = Aᵀ[(G w) ⊙ (Bᵀ x)], which filters α values x with taps w: products of polynomials by
- * their values at points. Gives Bᵀ [α][α], G [α][taps] and Aᵀ [outputs][α].
+ * Toom and Cook's construction of y = Aᵀ[(G w) ⊙ (Bᵀ x)], which filters α values x with taps w: products of polynomials
+ * by their values at points. Gives Bᵀ [α][α], G [α][taps] and Aᵀ [outputs][α].
  */
 function toomCook(at: readonly number[], taps: number): Readonly<Record<"input" | "taps" | "output", Matrix>> {
   const outputs = at.length + 2 - taps;

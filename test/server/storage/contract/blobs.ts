@@ -2,19 +2,18 @@
 import assert from "node:assert/strict";
 import { buffer } from "node:stream/consumers";
 import { sha256 } from "../../../../core/hash.ts";
-import type { Blobs, Storage } from "../../../../server/storage/ports.ts";
-import type { OpenEmpty } from "./storages.ts";
+import type { Blobs } from "../../../../server/storage/ports.ts";
+import type { OpenEmpty, OpenedStorage } from "./storages.ts";
 
 export function describeBlobs(openEmpty: OpenEmpty, which: "images" | "models"): void {
   describe(`blobs: ${which}`, () => {
     let blobs: Blobs;
-    let close: () => Promise<void>;
+    let opened: OpenedStorage;
     beforeEach(async () => {
-      let storage: Storage;
-      ({ storage, close } = await openEmpty());
-      blobs = storage[which];
+      opened = await openEmpty();
+      blobs = opened.storage[which];
     });
-    afterEach(() => close());
+    afterEach(() => opened.close());
 
     const list = async () => {
       const all: string[] = [];
@@ -36,6 +35,19 @@ export function describeBlobs(openEmpty: OpenEmpty, which: "images" | "models"):
     it("takes the same bytes again", async () => {
       await Promise.all([blobs.put(sha256(some), some), blobs.put(sha256(some), some)]);
       assert.deepEqual(await list(), [sha256(some)]);
+    });
+
+    it("never gives other bytes than were put; putting them again repairs", async () => {
+      const hash = sha256(some);
+      await blobs.put(hash, some);
+      for (const bytes of [Buffer.from("some bytez"), Buffer.from("some"), Buffer.alloc(0)]) {
+        await opened.damage(which, hash, bytes);
+        await assert.rejects(async () => blobs.get(hash), { code: "file_damaged", message: new RegExp(hash) });
+        await assert.rejects(async () => blobs.open(hash), { code: "file_damaged", message: new RegExp(hash) });
+      }
+      await blobs.put(hash, some);
+      assert.deepEqual(Buffer.from((await blobs.get(hash))!), some);
+      assert.deepEqual(await buffer((await blobs.open(hash))!), some);
     });
 
     it("has nothing under a SHA-256 that was removed or never put; removing that is harmless", async () => {

@@ -334,9 +334,6 @@ export function describeCatalogue(openEmpty: OpenEmpty): void {
         assert.equal(await catalogue.swaps.running(), undefined);
         assert.equal((await catalogue.generations.inState("active"))?.number, generation);
         assert.equal((await catalogue.generations.inState("retired"))?.number, active.number);
-        assert.equal(await catalogue.swaps.threshold(generation), 0.8);
-        assert.equal(await catalogue.swaps.threshold(active.number), 0.4);
-        assert.equal(await catalogue.swaps.threshold(99), undefined);
 
         const back = await catalogue.swaps.beginRollback();
         assert.deepEqual([back.kind, back.generation, back.replaces], ["rollback", active.number, generation]);
@@ -366,6 +363,50 @@ export function describeCatalogue(openEmpty: OpenEmpty): void {
         assert.equal((await catalogue.swaps.running())?.id, id);
         await catalogue.embeddings.add(candidate, [{ content: two!.content, vector: vectorOf(2) }]);
         assert.equal(await catalogue.swaps.switchTo(id), true);
+      });
+
+      it("may switch without contents that are named, and without no others", async () => {
+        const { encoder } = await first();
+        const [one, two, three] = await addMany(3, encoder);
+        const { id, generation } = await catalogue.swaps.begin(cardOf({ seed: 2 }), { force: true });
+        const candidate = (await catalogue.generations.get(generation))!.encoder;
+        await catalogue.embeddings.add(candidate, [{ content: one!.content, vector: vectorOf(1) }]);
+        const without = new Set([one!.content, two!.content, 999]);
+        assert.equal(await catalogue.swaps.switchTo(id, without), false);
+        await catalogue.images.remove(three!.image.id);
+        assert.equal(await catalogue.swaps.switchTo(id, without), true);
+        assert.equal((await catalogue.generations.inState("active"))?.encoder, candidate);
+      });
+
+      it("keep whether damaged files are to be skipped; a rollback skips them", async () => {
+        await first();
+        for (const [seed, skipDamaged] of [true, false, undefined].entries()) {
+          const { id } = await catalogue.swaps.begin(cardOf({ seed: seed + 2 }), { force: false, skipDamaged });
+          assert.equal((await catalogue.swaps.get(id))?.skipDamaged, skipDamaged ?? false);
+          assert.equal(await catalogue.swaps.switchTo(id), true);
+        }
+        assert.equal((await catalogue.swaps.beginRollback()).skipDamaged, true);
+      });
+
+      it("wait for approval where that is wanted, and only when ready", async () => {
+        await first();
+        const { id, review, approvedAt } = await catalogue.swaps.begin(cardOf({ seed: 2 }), {
+          force: false,
+          review: true,
+        });
+        assert.deepEqual([review, approvedAt], [true, undefined]);
+        await assert.rejects(catalogue.swaps.approve(id), { code: "not_in_review" });
+        await catalogue.swaps.enter(id, "ready");
+        const approved = await catalogue.swaps.approve(id);
+        assert.ok(Date.parse(approved.approvedAt!) <= Date.now());
+        assert.deepEqual(await catalogue.swaps.get(id), approved);
+        await assert.rejects(catalogue.swaps.approve(id), { code: "not_in_review" });
+        await catalogue.swaps.end(id, "cancelled");
+        await assert.rejects(catalogue.swaps.approve(id), { code: "swap_finished" });
+        const other = await catalogue.swaps.begin(cardOf({ seed: 2 }), { force: false });
+        assert.equal(other.review, false);
+        await catalogue.swaps.enter(other.id, "ready");
+        await assert.rejects(catalogue.swaps.approve(other.id), { code: "not_in_review" });
       });
 
       it("end without a switch, once", async () => {

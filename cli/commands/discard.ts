@@ -1,0 +1,20 @@
+// moco-search discard: ends a swap that waits for approval.
+import { Command } from "commander";
+import { createClient, type ServerFlags, serverOptions } from "../client.ts";
+import { swapInReview } from "../follow-swap.ts";
+
+/** `moco-search discard`. */
+export const command = new Command("discard")
+  .description("Discards the swap that waits for approval on a running server: the model before goes on.")
+  .argument("[swap]", "id of the swap (default: the one that waits)")
+  .option("--json", "print the swap as one line of JSON")
+  .addHelpText("after", "\nExample:\n  $ moco-search discard");
+for (const option of serverOptions()) command.addOption(option);
+command.action(async (id: string | undefined, { server, key, json }: ServerFlags & { json?: true }) => {
+  const client = createClient(server, key);
+  const discarded = await client.discard(await swapInReview(client, id));
+  for await (const swap of client.follow(discarded.id)) {
+    if (swap.state !== "cancelled") continue;
+    console.log(json ? JSON.stringify(swap) : `"${swap.model.name}" is discarded; the model before goes on.`);
+  }
+});
