@@ -3,7 +3,6 @@
 import { createHash } from "node:crypto";
 import pMap from "p-map";
 import { AppError } from "../../../core/errors.ts";
-import { sha256 as hashOf } from "../../../core/hash.ts";
 import type { Blobs } from "../ports.ts";
 import { type Archive, type Row, TABLES, type Table } from "./tables.ts";
 
@@ -95,12 +94,12 @@ async function copyFiles(from: Place, to: Place, onProgress: (what: string, done
     if (!has.has(hash)) {
       const bytes = await source.get(hash);
       if (!bytes && !isNeeded) return;
-      if (!bytes || hashOf(bytes) !== hash) throw damaged(from.name, hash, bytes ? "is damaged" : "is missing");
+      if (!bytes) throw incomplete(from.name, hash, "is missing");
       await target.put(hash, bytes);
       totals.copied++;
     }
-    const back = await target.get(hash);
-    if (!back || hashOf(back) !== hash) throw damaged(to.name, hash, "did not arrive whole");
+    const back = await target.get(hash); // checks its SHA-256
+    if (!back) throw incomplete(to.name, hash, "did not arrive");
     totals.bytes += back.length;
     onProgress("files", ++totals.files);
   };
@@ -126,7 +125,7 @@ async function listed(blobs: Blobs): Promise<ReadonlySet<string>> {
   return all;
 }
 
-const damaged = (name: string, hash: string, how: string) =>
+const incomplete = (name: string, hash: string, how: string) =>
   new AppError(
     "invalid_configuration",
     `The file ${hash} in ${name} ${how}. Mend it, or delete its image, and migrate again: what was copied stays.`,

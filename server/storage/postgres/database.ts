@@ -37,7 +37,9 @@ export interface Database {
 const CONNECTIONS = 16;
 /** An answer that takes longer does not come: the network is gone. A search in a hundred million vectors takes less. */
 const QUERY_MS = 30_000;
-const CONNECT_MS = 5000;
+const CONNECT_MS = 10_000;
+/** A statement waits so long for a connection that others use. */
+const QUEUE_MS = 30_000;
 /** Tries of a transaction that met a deadlock. */
 const TRIES = 5;
 
@@ -62,7 +64,7 @@ export async function openDatabase(url: string, { migrates = false } = {}): Prom
     keepAlive: true,
     types,
   };
-  const pool = new pg.Pool({ ...options, max: CONNECTIONS });
+  const pool = new pg.Pool({ ...options, max: CONNECTIONS, connectionTimeoutMillis: QUEUE_MS });
   // A connection that is lost while nobody uses it; the next query opens another one.
   pool.on("error", () => {});
   const database = createDatabase(
@@ -70,6 +72,7 @@ export async function openDatabase(url: string, { migrates = false } = {}): Prom
     (patient) => new pg.Client(patient ? { ...options, query_timeout: 0 } : options),
   );
   try {
+    (await database.connect()).release(); // says sooner than the pool that nothing answers
     await updateTables(database, { migrates });
   } catch (error) {
     await pool.end();

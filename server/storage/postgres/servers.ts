@@ -1,7 +1,7 @@
 // The servers of a database. Times are the database's: clocks of servers may differ.
 import type { ServerRecord } from "../../domain/server.ts";
 import type { Servers } from "../ports.ts";
-import type { Connection, Database } from "./database.ts";
+import type { Connection, Database, Query } from "./database.ts";
 import { LEASE_SECONDS, type Reign } from "./reign.ts";
 import { runningSwap } from "./swaps.ts";
 
@@ -23,7 +23,7 @@ const isHeard = `heard_at > clock_timestamp() - ${LEASE_SECONDS} * interval '1 s
 /** Makes the registry of a database. `reign` is set when this server leads. */
 export function createServers(database: Database, reign: Reign): Servers & { close(): void } {
   const { query } = database;
-  /** Where this server leads, or asks to. */
+  /** Its own, so that signs of life do not wait for a connection that requests use; the lead lasts as long as it. */
   let connection: Connection | undefined;
   let leads = false;
 
@@ -33,21 +33,32 @@ export function createServers(database: Database, reign: Reign): Servers & { clo
     leads = false;
   };
 
+  const onOwn = async <T>(action: (query: Query) => Promise<T>): Promise<T> => {
+    try {
+      connection ??= await database.connect();
+      return await action(connection.query);
+    } catch (error) {
+      disconnect();
+      throw error;
+    }
+  };
+
   return {
     leaseSeconds: LEASE_SECONDS,
-    async beat({ id, url, ready, generations }) {
-      await query(
-        `INSERT INTO servers VALUES ($1, $2, clock_timestamp(), clock_timestamp(), $3, $4)
+    beat: ({ id, url, ready, generations }) =>
+      onOwn(async (query) => {
+        await query(
+          `INSERT INTO servers VALUES ($1, $2, clock_timestamp(), clock_timestamp(), $3, $4)
          ON CONFLICT (id) DO UPDATE
          SET url = excluded.url, heard_at = excluded.heard_at, ready = excluded.ready, generations = excluded.generations`,
-        [id, url, ready, generations],
-      );
-      const [row] = await query<{ active: number | null; retired: number | null }>(
-        `SELECT (SELECT number FROM generations WHERE state = 'active') AS active,
+          [id, url, ready, generations],
+        );
+        const [row] = await query<{ active: number | null; retired: number | null }>(
+          `SELECT (SELECT number FROM generations WHERE state = 'active') AS active,
            (SELECT number FROM generations WHERE state = 'retired') AS retired`,
-      );
-      return { active: row!.active ?? undefined, retired: row!.retired ?? undefined, swap: await runningSwap(query) };
-    },
+        );
+        return { active: row!.active ?? undefined, retired: row!.retired ?? undefined, swap: await runningSwap(query) };
+      }),
     async list() {
       const rows = await query<ServerRow>(
         `SELECT id, url, started_at, heard_at, ready AND ${isHeard} AS ready, generations,
@@ -65,27 +76,20 @@ export function createServers(database: Database, reign: Reign): Servers & { clo
     async leave(id) {
       await query(`DELETE FROM servers WHERE id = $1 OR heard_at < clock_timestamp() - interval '1 day'`, [id]);
     },
-    async lead(id) {
-      try {
-        connection ??= await database.connect();
-        const [lock] = await connection.query<{ taken: boolean }>("SELECT pg_try_advisory_lock($1) AS taken", [
-          LEADER_LOCK,
-        ]);
+    lead: (id) =>
+      onOwn(async (query) => {
+        const [lock] = await query<{ taken: boolean }>("SELECT pg_try_advisory_lock($1) AS taken", [LEADER_LOCK]);
         if (!lock!.taken) return false;
         // Where this server is cut off the database gives the lead to another one.
-        await connection.query(`SET idle_session_timeout = '${LEASE_SECONDS}s'`);
-        const [row] = await connection.query<{ epoch: number }>(
+        await query(`SET idle_session_timeout = '${LEASE_SECONDS}s'`);
+        const [row] = await query<{ epoch: number }>(
           "UPDATE leadership SET epoch = epoch + 1, server = $1 RETURNING epoch",
           [id],
         );
         reign.epoch = row!.epoch;
         leads = true;
         return true;
-      } catch (error) {
-        disconnect();
-        throw error;
-      }
-    },
+      }),
     async renew() {
       if (!leads || !connection) return false;
       try {
