@@ -137,6 +137,7 @@ describe("the OpenAPI document", () => {
       { "200": (http) => http.get("/v1/duplicates?threshold=0"), "400": (http) => http.get("/v1/duplicates?limit=x") },
     ],
     "get /v1/map": [responses.mapSchema, { "200": (http) => http.get("/v1/map") }],
+    "get /v1/servers": [responses.serverListSchema, { "200": (http) => http.get("/v1/servers") }],
     "get /v1/models": [responses.modelListSchema, { "200": (http) => http.get("/v1/models") }],
     "get /v1/models/{name}": [
       responses.modelSchema,
