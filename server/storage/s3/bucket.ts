@@ -59,7 +59,6 @@ export async function openBucket(text: string): Promise<Bucket> {
 
 /** Writes, reads and removes a small object: rights are known before anything depends on them. */
 async function checkBucket(client: S3Client, { bucket, prefix }: S3Location): Promise<void> {
-  await client.send(new ListObjectsCommand({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }));
   const bytes = Buffer.from(`moco-search ${process.pid} ${Date.now()}`);
   const probe = createBlobs(client, bucket, `${prefix}probes/`);
   await probe.put(hashOf(bytes), bytes);
