@@ -88,6 +88,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "find groups of near and exact duplicates on a running server",
     load: () => import("./commands/duplicates.ts"),
   },
+  migrate: {
+    summary: "move everything between a data folder and PostgreSQL",
+    load: () => import("./commands/migrate.ts"),
+  },
   backup: {
     summary: "copy everything that is stored, also while the server runs",
     load: () => import("./commands/backup.ts"),

@@ -11,6 +11,8 @@ export interface Findings {
     wrongEmbeddings: number;
     /** Acknowledged changes of metadata that are not there. */
     lostChanges: number;
+    /** Answers of an old generation to requests that began after an answer of a newer one had come. */
+    wentBackInTime: number;
   };
   /** Notes a finding. */
   found(what: Exclude<keyof Findings["counts"], "requests">, words: string): void;
@@ -33,6 +35,7 @@ export function createFindings(tell: (words: string) => void): Findings {
     resurrectedImages: 0,
     wrongEmbeddings: 0,
     lostChanges: 0,
+    wentBackInTime: 0,
   };
   const outages: Array<{ from: number; to: number }> = [];
   const found: Findings["found"] = (what, words) => {

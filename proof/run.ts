@@ -59,6 +59,7 @@ export interface Outcome {
   readonly resurrectedImages: number;
   readonly wrongEmbeddings: number;
   readonly lostChanges: number;
+  readonly wentBackInTime: number;
   /** Of searches by image, under the same load. */
   readonly p99Ms: { readonly idle: number; readonly duringSwap: number };
   /** From the request to the switch, under load. */
@@ -166,7 +167,7 @@ export async function runProof(options: ProofOptions): Promise<Outcome> {
  * Writes models as a training does. Each time the model is another one to the server, which must embed every image
  * again, while its embeddings are the same to seven digits.
  */
-function publisher(modelsFolder: string): (model: Model) => Promise<void> {
+export function publisher(modelsFolder: string): (model: Model) => Promise<void> {
   let version = 0;
   return async (model) => {
     version++;

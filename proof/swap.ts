@@ -70,7 +70,8 @@ function holds({
   resurrectedImages,
   wrongEmbeddings,
   lostChanges,
+  wentBackInTime,
 }: Outcome): boolean {
   const wrong = failedOutsideKills + mixedGenerationAnswers + lostImages + resurrectedImages + wrongEmbeddings;
-  return wrong + lostChanges === 0;
+  return wrong + lostChanges + wentBackInTime === 0;
 }

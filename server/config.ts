@@ -18,68 +18,81 @@ const flag = z.union([
 ]);
 
 /** Every option with its default. */
-export const configSchema = z.strictObject({
-  /** Folder of everything that is stored. */
-  data: path.default("./data"),
-  /** Folder of the models. Those that come with the package need not be in it. */
-  models: path.default(MODELS_FOLDER),
-  /** The model that a new data folder starts with; "default" if none is named. Later models have to be activated. */
-  model: modelNameSchema.optional(),
-  /** Address to listen on. */
-  host: z.string().min(1, "expected an address").default("127.0.0.1"),
-  /** 0 takes a free port. */
-  port: number
-    .int("expected a whole number")
-    .min(0, "expected 0 to 65535")
-    .max(65535, "expected 0 to 65535")
-    .default(3000),
-  /** Where the encoder computes. `auto`: on the platform's accelerator if it can be used, otherwise on the CPU. */
-  device: z.enum(["auto", ...DEVICES]).default("cpu"),
-  /** Threads of one encoder run. */
-  threads: count.default(() => cpus().length),
-  /** Largest batch of one encoder run. */
-  maxBatch: count.refine((n) => Number.isInteger(Math.log2(n)), "expected a power of two").default(32),
-  /** Images that may wait for the encoder before more are refused with 503. */
-  maxWaiting: count.default(1024),
-  /** Bytes of one image file. */
-  maxImageBytes: count.default(32 * MEGABYTE),
-  /** Bytes of all image files of one request. */
-  maxRequestBytes: count.default(256 * MEGABYTE),
-  /** Image files in one request. */
-  maxImages: count.default(256),
-  /** Demands API keys on loopback too, for use behind a reverse proxy. On other addresses they are always demanded. */
-  requireKeys: flag.default(false),
-  /**
-   * Metadata key that says which images belong together: a new model must find them about as well as the active one.
-   */
-  goldenKey: z.string().min(1, "expected a key").default("label"),
-  /** How much the mean average precision on those images may drop in a swap, 0..1. */
-  allowedDrop: number.min(0, "expected 0 to 1").max(1, "expected 0 to 1").default(0.02),
-  /** Whether swaps wait for approval before the switch, if the request that begins one does not say. */
-  review: flag.default(false),
-  /** Activates each model that appears in the models folder. */
-  autoActivate: flag.default(false),
-  /** Requests a minute from one client where API keys are demanded; 0 for no limit. */
-  rateLimit: number.int("expected a whole number").min(0, "expected 0 or more").default(6000),
-  /** Number of trusted reverse proxies in front (X-Forwarded-For). */
-  trustProxies: number.int("expected a whole number").min(0, "expected 0 or more").default(0),
-  /** Seconds within which a client must have sent its whole request. */
-  requestSeconds: number.gt(0, "expected more than 0").default(300),
-  /** Seconds within which a client must read some of its answer before it is cut off. */
-  readSeconds: number.gt(0, "expected more than 0").default(30),
-  /** Seconds within which the encoder of a model must be open. */
-  openSeconds: number.gt(0, "expected more than 0").default(60),
-  /** Seconds after which an encoder run counts as hung and its process is restarted. */
-  runSeconds: number.gt(0, "expected more than 0").default(60),
-  /** Seconds that a large image may take to decode. */
-  decodeSeconds: number.gt(0, "expected more than 0").default(60),
-  /** Bytes of memory from which the process of an encoder is ended. */
-  maxEncoderBytes: count.default(768 * MEGABYTE),
-  /** Seconds that requests under way get when the server stops. */
-  drainSeconds: number.min(0, "expected 0 or more").default(10),
-  /** Least severity that is logged, as JSON lines on stderr. */
-  logLevel: z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("warn"),
-});
+export const configSchema = z
+  .strictObject({
+    /** Folder of everything that is stored. */
+    data: path.default("./data"),
+    /** PostgreSQL in place of the data folder, shared by any number of servers: postgres://user:password@host:5432/name. */
+    database: z.string().min(1, "expected postgres://user:password@host:5432/name").optional(),
+    /** Where the files are that belong to `database`: s3://bucket/prefix, or file:/path of a disk that all servers share. */
+    files: z
+      .string()
+      .regex(/^(s3|file):/, "expected s3://bucket/prefix or file:/path")
+      .optional(),
+    /** Folder of the models. Those that come with the package need not be in it. */
+    models: path.default(MODELS_FOLDER),
+    /** The model that a new data folder starts with; "default" if none is named. Later models have to be activated. */
+    model: modelNameSchema.optional(),
+    /** Address to listen on. */
+    host: z.string().min(1, "expected an address").default("127.0.0.1"),
+    /** 0 takes a free port. */
+    port: number
+      .int("expected a whole number")
+      .min(0, "expected 0 to 65535")
+      .max(65535, "expected 0 to 65535")
+      .default(3000),
+    /** Where the encoder computes. `auto`: on the platform's accelerator if it can be used, otherwise on the CPU. */
+    device: z.enum(["auto", ...DEVICES]).default("cpu"),
+    /** Threads of one encoder run. */
+    threads: count.default(() => cpus().length),
+    /** Largest batch of one encoder run. */
+    maxBatch: count.refine((n) => Number.isInteger(Math.log2(n)), "expected a power of two").default(32),
+    /** Images that may wait for the encoder before more are refused with 503. */
+    maxWaiting: count.default(1024),
+    /** Bytes of one image file. */
+    maxImageBytes: count.default(32 * MEGABYTE),
+    /** Bytes of all image files of one request. */
+    maxRequestBytes: count.default(256 * MEGABYTE),
+    /** Image files in one request. */
+    maxImages: count.default(256),
+    /** Demands API keys on loopback too, for use behind a reverse proxy. On other addresses they are always demanded. */
+    requireKeys: flag.default(false),
+    /**
+     * Metadata key that says which images belong together: a new model must find them about as well as the active one.
+     */
+    goldenKey: z.string().min(1, "expected a key").default("label"),
+    /** How much the mean average precision on those images may drop in a swap, 0..1. */
+    allowedDrop: number.min(0, "expected 0 to 1").max(1, "expected 0 to 1").default(0.02),
+    /** Whether swaps wait for approval before the switch, if the request that begins one does not say. */
+    review: flag.default(false),
+    /** Activates each model that appears in the models folder. */
+    autoActivate: flag.default(false),
+    /** Requests a minute from one client where API keys are demanded; 0 for no limit. */
+    rateLimit: number.int("expected a whole number").min(0, "expected 0 or more").default(6000),
+    /** Number of trusted reverse proxies in front (X-Forwarded-For). */
+    trustProxies: number.int("expected a whole number").min(0, "expected 0 or more").default(0),
+    /** Seconds within which a client must have sent its whole request. */
+    requestSeconds: number.gt(0, "expected more than 0").default(300),
+    /** Seconds within which a client must read some of its answer before it is cut off. */
+    readSeconds: number.gt(0, "expected more than 0").default(30),
+    /** Seconds within which the encoder of a model must be open. */
+    openSeconds: number.gt(0, "expected more than 0").default(60),
+    /** Seconds after which an encoder run counts as hung and its process is restarted. */
+    runSeconds: number.gt(0, "expected more than 0").default(60),
+    /** Seconds that a large image may take to decode. */
+    decodeSeconds: number.gt(0, "expected more than 0").default(60),
+    /** Bytes of memory from which the process of an encoder is ended. */
+    maxEncoderBytes: count.default(768 * MEGABYTE),
+    /** Seconds that requests under way get when the server stops. */
+    drainSeconds: number.min(0, "expected 0 or more").default(10),
+    /** Least severity that is logged, as JSON lines on stderr. */
+    logLevel: z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("warn"),
+  })
+  .refine(({ database, files }) => (database === undefined) === (files === undefined), {
+    message:
+      "expected both or neither: --database postgres://user:password@host:5432/name says where records are and --files s3://bucket/prefix, or file:/path, where their files are",
+    path: ["files"],
+  });
 
 export type Config = z.infer<typeof configSchema>;
 /** Options of `start`: any part of {@link Config}. */

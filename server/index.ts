@@ -8,5 +8,5 @@ export { createServer, type MountableServer, type RunningServer, start } from ".
 export { backUp, restore } from "./storage/backup.ts";
 export { check, type Damage } from "./storage/check.ts";
 export type { CopyReport } from "./storage/copy-data.ts";
-export { openApiKeys } from "./storage/open.ts";
+export { openApiKeys, openSharedApiKeys } from "./storage/open.ts";
 export type { ApiKeys } from "./storage/ports.ts";

@@ -6,12 +6,14 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { AppError, hasErrno } from "../core/errors.ts";
 import { readModel, readOnnx } from "../core/model-folder.ts";
+import { createMember, type Member } from "./cluster/member.ts";
 import { createCollection } from "./collection/collection.ts";
 import { createCollectionMap } from "./collection/map/collection-map.ts";
 import { type Config, type Options, parseConfig } from "./config.ts";
 import { createDecoder } from "./decoding/decoder.ts";
 import type { Access } from "./domain/api-key.ts";
 import { encoderKey, type GenerationRecord } from "./domain/generation.ts";
+import type { ServerRecord } from "./domain/server.ts";
 import { openGeneration } from "./generation/generation.ts";
 import { createGenerations, type Generations } from "./generation/generations.ts";
 import { isLoopback } from "./http/access.ts";
@@ -24,6 +26,7 @@ import { createModelCatalogue } from "./models/catalogue.ts";
 import { createThreshold } from "./models/threshold.ts";
 import { type ModelWatcher, watchModels } from "./models/watcher.ts";
 import { openStorage } from "./storage/open.ts";
+import type { openSharedStorage as OpenSharedStorage } from "./storage/open-shared.ts";
 import type { Storage } from "./storage/ports.ts";
 import { createSwaps } from "./swap/swaps.ts";
 
@@ -40,7 +43,11 @@ export interface RunningServer {
 /** Most bytes of answers that wait for clients to read them. */
 const MAX_UNREAD_BYTES = 128 * 1024 * 1024;
 
-const PARTS = { openStorage, createGenerations, openGeneration };
+/** Its drivers are loaded only where it is asked for. */
+const openSharedStorage: typeof OpenSharedStorage = async (places, logger) =>
+  (await import("./storage/open-shared.ts")).openSharedStorage(places, logger);
+
+const PARTS = { openStorage, openSharedStorage, createGenerations, openGeneration };
 
 /** What a server is made of, for tests that put a faulty part in. */
 export type Parts = typeof PARTS;
@@ -53,10 +60,11 @@ export type Parts = typeof PARTS;
  */
 export async function start(options: Options = {}, replaced: Partial<Parts> = {}): Promise<RunningServer> {
   const config = parseConfig(options);
-  const assembled = await assemble(config, demandsKeys(config) ? "keys" : "this machine", replaced);
+  const url = () => addressOf(server);
+  const assembled = await assemble(config, { access: demandsKeys(config) ? "keys" : "this machine", url }, replaced);
   // Node cuts off clients that send too slowly, and looks for them once a second.
   const connections = createConnections({ readSeconds: config.readSeconds, maxUnreadBytes: MAX_UNREAD_BYTES });
-  const server = createHttpServer({ connectionsCheckingInterval: 1000 }, connections.oneAtATime(assembled.app));
+  const server: Server = createHttpServer({ connectionsCheckingInterval: 1000 }, connections.oneAtATime(assembled.app));
   connections.guard(server);
   server.requestTimeout = config.requestSeconds * 1000;
   server.headersTimeout = Math.min(config.requestSeconds, 20) * 1000;
@@ -71,8 +79,7 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
     await close();
     throw error;
   }
-  const { address, family, port } = server.address() as AddressInfo;
-  return { url: `http://${family === "IPv6" ? `[${address}]` : address}:${port}`, model, close };
+  return { url: addressOf(server), model, close };
 }
 
 /** A server without a port of its own. */
@@ -98,7 +105,7 @@ export async function createServer({
   ...options
 }: Options & { readonly access?: Access } = {}): Promise<MountableServer> {
   const config = parseConfig(options);
-  const assembled = await assemble(config, access);
+  const assembled = await assemble(config, { access, url: () => "" });
   try {
     if (access === "keys" && !(await assembled.hasKeys())) throw keysMissing({ ...config, requireKeys: true });
     return { app: assembled.app, model: await assembled.open(), close: assembled.close };
@@ -118,11 +125,15 @@ interface Assembled {
   close(drained?: () => Promise<void>): Promise<void>;
 }
 
-async function assemble(config: Config, access: Access, replaced: Partial<Parts> = {}): Promise<Assembled> {
+async function assemble(
+  config: Config,
+  { access, url }: { readonly access: Access; readonly url: () => string },
+  replaced: Partial<Parts> = {},
+): Promise<Assembled> {
   const parts = { ...PARTS, ...replaced };
   const stopping = new AbortController();
   const logger = createLogger(config.logLevel);
-  const storage = await parts.openStorage(config.data, logger);
+  const storage = await openConfigured(config, logger, parts);
   const { catalogue } = storage;
   const space = await openUploadSpace(join(config.data, "uploads"), { maxOnDisk: 4 * config.maxRequestBytes });
   const generations = parts.createGenerations();
@@ -132,7 +143,8 @@ async function assemble(config: Config, access: Access, replaced: Partial<Parts>
     images: catalogue.images.count,
     contents: catalogue.contents.count,
     waiting: () => generations.serving?.waitingImages ?? 0,
-    ready: () => !stopping.signal.aborted && notReadyReason(generations) === undefined,
+    ready: () => !stopping.signal.aborted && notReadyReason(generations, member) === undefined,
+    servers: async () => (await listServers()).filter(({ ready }) => ready).length,
   });
   /** Aborted when nobody waits for an embedding any more. */
   const ending = new AbortController();
@@ -142,6 +154,15 @@ async function assemble(config: Config, access: Access, replaced: Partial<Parts>
       metrics,
       signal: AbortSignal.any([signal, ending.signal]),
     });
+  const member = storage.servers && createMember({ storage, servers: storage.servers, generations, open, url, logger });
+  const startedAt = new Date().toISOString();
+  const listServers = async (): Promise<readonly ServerRecord[]> => {
+    if (member) return member.list();
+    const isReady = notReadyReason(generations) === undefined;
+    const open = generations.open().map(({ number }) => number);
+    const heardAt = new Date().toISOString();
+    return [{ id: "alone", url: url(), startedAt, heardAt, ready: isReady, leads: true, generations: open }];
+  };
   const swaps = createSwaps({
     storage,
     generations,
@@ -150,11 +171,12 @@ async function assemble(config: Config, access: Access, replaced: Partial<Parts>
     gate: config,
     review: config.review,
     open,
+    cluster: member,
     logger,
   });
   let watcher: ModelWatcher | undefined;
   const app = createApp({
-    collection: createCollection({ storage, generations, decoder }),
+    collection: createCollection({ storage, generations, decoder, cluster: member }),
     readMap: createCollectionMap({ storage, generations }),
     models: createModelCatalogue(config.models, {
       generations,
@@ -163,7 +185,9 @@ async function assemble(config: Config, access: Access, replaced: Partial<Parts>
       appearedAt: (card) => watcher?.appearedAt(card),
     }),
     swaps,
-    notReadyReason: () => (stopping.signal.aborted ? "The server is stopping." : notReadyReason(generations)),
+    notReadyReason: () => (stopping.signal.aborted ? "The server is stopping." : notReadyReason(generations, member)),
+    cutOffReason: member?.cutOffReason,
+    listServers,
     stopping: stopping.signal,
     metrics,
     limits: { ...config, space },
@@ -180,8 +204,10 @@ async function assemble(config: Config, access: Access, replaced: Partial<Parts>
       const generation = await open(await firstGeneration(storage, config, logger));
       generations.setCandidate(generation); // so that it is closed on failure
       await Promise.all([generation.warm(), generation.index.fill()]);
+      await generation.index.optimise();
       generations.switchTo(generation);
-      await swaps.resume();
+      if (member) await member.start(swaps);
+      else await swaps.resume();
       watcher = watchModels(config.models, { swaps, logger }, config);
       const model = generations.active().card.name;
       logger.info({ model }, "ready");
@@ -193,21 +219,36 @@ async function assemble(config: Config, access: Access, replaced: Partial<Parts>
       await drained?.();
       await Promise.all([swaps.close(), watcher?.close()]);
       ending.abort();
+      await member?.close();
       await Promise.all([generations.closeAll(), decoder.close()]);
       await storage.close();
     },
   };
 }
 
+/** Where a server listens; empty before it does. */
+function addressOf(server: Server): string {
+  const address = server.address() as AddressInfo | null;
+  if (!address) return "";
+  const { family, port } = address;
+  return `http://${family === "IPv6" ? `[${address.address}]` : address.address}:${port}`;
+}
+
+/** The data folder, or what several servers share. */
+function openConfigured({ data, database, files }: Config, logger: Logger, parts: Parts): Promise<Storage> {
+  if (database === undefined || files === undefined) return parts.openStorage(data, logger);
+  return parts.openSharedStorage({ database, files }, logger);
+}
+
 const demandsKeys = ({ host, requireKeys }: Config) => requireKeys || !isLoopback(host);
 
-const keysMissing = ({ host, data }: Config) => {
+const keysMissing = ({ host, data, database }: Config) => {
   const why = isLoopback(host)
     ? "API keys are demanded (requireKeys)"
     : `Others can reach ${host}, so API keys are demanded`;
   return new AppError(
     "invalid_configuration",
-    `${why}, and there is none. Make one first: moco-search keys create --role admin --data ${data}`,
+    `${why}, and there is none. Make one first: moco-search keys create --role admin ${database === undefined ? `--data ${data}` : "--database …"}`,
   );
 };
 
@@ -234,12 +275,12 @@ async function warnOfOther({ card }: GenerationRecord, models: string, model: st
   );
 }
 
-function notReadyReason(generations: Generations): string | undefined {
+function notReadyReason(generations: Generations, member?: Member): string | undefined {
   const active = generations.serving;
   if (!active) return "The model is being loaded.";
   if (active.pid === undefined) return "The encoder is being started again.";
   if (!active.index.isServing) return "The index is being built.";
-  return undefined;
+  return member?.outReason();
 }
 
 async function listen(server: Server, { port, host }: Config): Promise<void> {

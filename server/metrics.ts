@@ -23,6 +23,8 @@ export interface Gauges {
   /** Images that are being decoded, queued or embedded. */
   readonly waiting: () => number;
   readonly ready: () => boolean;
+  /** Servers of the storage that answer. */
+  readonly servers: () => Promise<number>;
 }
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -66,6 +68,7 @@ export function createMetrics(gauges: Gauges): Metrics {
   gauge("images", "Stored images.", gauges.images);
   gauge("index_size", "Distinct contents, each with a place in the index.", gauges.contents);
   gauge("waiting_images", "Images on their way to an embedding.", gauges.waiting);
+  gauge("servers", "Servers of the storage that answer.", gauges.servers);
   gauge("ready", "1 where the server can search and embed.", () => Number(gauges.ready()));
   return {
     request: (method, route, status, seconds) => requests.observe({ method, route, status }, seconds),

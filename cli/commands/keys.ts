@@ -2,21 +2,28 @@
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { AppError } from "../../core/errors.ts";
-import { type ApiKeys, openApiKeys, ROLES, type Role } from "../../server/index.ts";
+import { type ApiKeys, openApiKeys, openSharedApiKeys, ROLES, type Role } from "../../server/index.ts";
 import { dataOption } from "../data-option.ts";
 
 interface Flags {
   readonly data: string;
+  readonly database?: string;
   readonly json?: true;
 }
 
-/** Runs `action` with the keys of a data folder, which is created only where `isNew`. */
-async function withKeys<T>({ data }: Flags, action: (keys: ApiKeys) => Promise<T>, isNew = false): Promise<T> {
-  const { keys, close } = await openApiKeys(data, { create: isNew });
+const databaseOption = () =>
+  new Option("--database <url>", "the servers' PostgreSQL, in place of a data folder").env("MOCO_SEARCH_DATABASE");
+
+/** Runs `action` with the keys of a folder or a database; only the first key may make a folder. */
+async function withKeys<T>(flags: Flags, action: (keys: ApiKeys) => Promise<T>, isNew = false): Promise<T> {
+  const { keys, close } =
+    flags.database === undefined
+      ? await openApiKeys(flags.data, { create: isNew })
+      : await openSharedApiKeys(flags.database);
   try {
     return await action(keys);
   } finally {
-    close();
+    await close();
   }
 }
 
@@ -31,11 +38,13 @@ command
   .addOption(new Option("--role <role>", "what it allows").choices(ROLES).makeOptionMandatory())
   .option("--name <name>", "what you call it", "")
   .addOption(dataOption())
+  .addOption(databaseOption())
   .option("--json", "print the key as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search keys create --role admin")
   .action(async (flags: Flags & { role: Role; name: string }) => {
     const made = await withKeys(flags, (keys) => keys.create(flags.role, flags.name), true);
-    console.error(`A key of the data in ${resolve(flags.data)}. Keep it: it is not stored and cannot be shown again.`);
+    const place = flags.database === undefined ? `data in ${resolve(flags.data)}` : "database";
+    console.error(`A key of the ${place}. Keep it: it is not stored and cannot be shown again.`);
     console.log(flags.json ? JSON.stringify(made) : made.key);
   });
 
@@ -43,6 +52,7 @@ command
   .command("list")
   .summary("list the keys, without what is secret")
   .addOption(dataOption())
+  .addOption(databaseOption())
   .option("--json", "print the list as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search keys list")
   .action(async (flags: Flags) => {
@@ -57,6 +67,7 @@ command
   .summary("refuse a key from now on")
   .argument("<id>", "the key's id, as listed")
   .addOption(dataOption())
+  .addOption(databaseOption())
   .option("--json", "print the outcome as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search keys revoke 1f2e3d4c5b6a")
   .action(async (id: string, flags: Flags) => {

@@ -16,6 +16,8 @@ export const command = new Command("serve")
   )
   .option("--config <file>", "options as JSON or YAML, such as maxBatch: 16 (default: what MOCO_SEARCH_CONFIG names)")
   .option("--data <folder>", "folder of everything that is stored (default: ./data)")
+  .option("--database <url>", "PostgreSQL that several servers share, in place of the data folder: postgres://…")
+  .option("--files <place>", "where the files are that belong to --database: s3://bucket/prefix or file:/path")
   .option("--models <folder>", "folder that models are taken from (default: ./models)")
   .option("--model <name>", "model that a new data folder starts with (default: default)")
   .option("--host <address>", "address to listen on (default: 127.0.0.1)")
@@ -35,16 +37,23 @@ export const command = new Command("serve")
   .action(async ({ json, config: path = process.env.MOCO_SEARCH_CONFIG, ...flags }: Flags) => {
     const file = path ? { path, values: await readSettings(path, "options of the server") } : undefined;
     const config = parseConfig(flags, process.env, file);
-    if (!json) console.log(`Loading the model; data is in ${config.data} …`);
+    const place = config.database === undefined ? config.data : nameOf(config.database);
+    if (!json) console.log(`Loading the model; data is in ${place} …`);
     const server = await start(config);
     const stopped = stopSignal(); // set up first: whoever reads the next line may send a signal at once
-    if (json)
-      console.log(JSON.stringify({ url: server.url, model: server.model, data: config.data, pid: process.pid }));
+    if (json) console.log(JSON.stringify({ url: server.url, model: server.model, data: place, pid: process.pid }));
     else console.log(welcome(server.url, server.model));
     await stopped;
     if (!json) console.log("Finishing requests under way …");
     await server.close();
   });
+
+/** A database's address without its password. */
+function nameOf(database: string): string {
+  if (!URL.canParse(database)) return "a database";
+  const { protocol, host, pathname } = new URL(database);
+  return `${protocol}//${host}${pathname}`;
+}
 
 function welcome(url: string, model: string): string {
   return `moco-search is ready at ${url} with the model "${model}".

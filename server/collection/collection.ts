@@ -77,10 +77,19 @@ export interface CollectionDeps {
   readonly storage: Pick<Storage, "catalogue" | "images">;
   readonly generations: Generations;
   readonly decoder: Decoder;
+  /** Where several servers share the storage: which generation answers is the storage's to say. */
+  readonly cluster?:
+    | {
+        /** Lets the generation answer that is active by the storage. */
+        refresh(): Promise<void>;
+        /** Resolves once another generation than this answers here. */
+        catchUp(from: number): Promise<void>;
+      }
+    | undefined;
 }
 
 /** Makes the collection of a storage. */
-export function createCollection({ storage, generations, decoder }: CollectionDeps): Collection {
+export function createCollection({ storage, generations, decoder, cluster }: CollectionDeps): Collection {
   const { catalogue } = storage;
   const writer = createImageWriter({ storage, generations, decoder });
 
@@ -114,9 +123,36 @@ export function createCollection({ storage, generations, decoder }: CollectionDe
     return { images };
   };
 
+  /** Pins a request to the generation that is active when it begins. */
+  const use: Generations["use"] = async (action) => {
+    await cluster?.refresh();
+    return generations.use(action);
+  };
+
+  /** {@link search} in the generation that is active by the transaction that searches. */
+  const searchPinned: Collection["search"] = async (query, { generation: expected, ...options }) => {
+    for (;;) {
+      const { number } = generations.active();
+      try {
+        return await generations.use(async (generation) => {
+          if (expected !== undefined && expected !== generation.number) {
+            throw new AppError(
+              "cursor_expired",
+              `The cursor is of generation ${expected} but ${generation.number} answers now. Search again from the start.`,
+            );
+          }
+          return { ...answeredBy(generation), ...(await search(query, options, { generation, storage, decoder })) };
+        });
+      } catch (error) {
+        if (!cluster || !(error instanceof AppError && error.code === "generation_replaced")) throw error;
+        await cluster.catchUp(number);
+      }
+    }
+  };
+
   return {
     embed: (images) =>
-      generations.use(async (generation) => {
+      use(async (generation) => {
         const embeddings = await Promise.all(
           images.map((image) => image.use((bytes) => generation.embed(createPreparer(decoder, bytes)))),
         );
@@ -134,18 +170,9 @@ export function createCollection({ storage, generations, decoder }: CollectionDe
         if (!(await writer.remove(id))) throwNotFound(id);
       }),
     changeMetadata: async (id, change) => (await catalogue.images.changeMetadata(id, change)) ?? throwNotFound(id),
-    search: (query, { generation: expected, ...options }) =>
-      generations.use(async (generation) => {
-        if (expected !== undefined && expected !== generation.number) {
-          throw new AppError(
-            "cursor_expired",
-            `The cursor is of generation ${expected} but ${generation.number} answers now. Search again from the start.`,
-          );
-        }
-        return { ...answeredBy(generation), ...(await search(query, options, { generation, storage, decoder })) };
-      }),
+    search: searchPinned,
     duplicates: (threshold) =>
-      generations.use(async (generation) => ({
+      use(async (generation) => ({
         ...answeredBy(generation),
         groups: await findDuplicates(threshold, { generation, storage }),
       })),

@@ -66,6 +66,7 @@ export function createGenerations(): Generations {
       wake();
     },
     switchTo(generation) {
+      if (generation === active) return;
       previous = active;
       active = generation;
       candidate = undefined;

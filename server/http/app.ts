@@ -8,6 +8,7 @@ import { AppError } from "../../core/errors.ts";
 import type { Collection } from "../collection/collection.ts";
 import type { ReadMap } from "../collection/map/collection-map.ts";
 import type { Access } from "../domain/api-key.ts";
+import type { ServerRecord } from "../domain/server.ts";
 import type { Metrics } from "../metrics.ts";
 import type { ModelCatalogue } from "../models/catalogue.ts";
 import type { Swaps } from "../swap/swaps.ts";
@@ -31,6 +32,10 @@ export interface AppDeps {
   readonly models: ModelCatalogue;
   readonly swaps: Swaps;
   readonly notReadyReason: NotReadyReason;
+  /** Why nothing of /v1 can be answered, where this server has lost touch with the others. */
+  readonly cutOffReason?: NotReadyReason | undefined;
+  /** The servers that share the storage; this one alone where it is its own. */
+  readonly listServers: () => Promise<readonly ServerRecord[]>;
   /** Aborted when the server stops: streams end. */
   readonly stopping: AbortSignal;
   readonly metrics: Metrics;
@@ -52,6 +57,8 @@ export function createApp({
   models,
   swaps,
   notReadyReason,
+  cutOffReason = () => undefined,
+  listServers,
   stopping,
   metrics,
   limits,
@@ -74,6 +81,11 @@ export function createApp({
   app.use(measure(metrics));
   app.use(secureHeaders);
   if (safety.rateLimit > 0) app.use(limitRate(safety.rateLimit));
+  app.use("/v1", (_request, _response, next) => {
+    const reason = cutOffReason();
+    if (reason) throw new AppError("storage_unavailable", reason);
+    next();
+  });
   app.use(checkAccess(safety.access, safety.apiKeys));
   app.use(healthRoutes(notReadyReason));
   app.use(searchRoutes(collection, limits));
@@ -82,6 +94,12 @@ export function createApp({
   app.use(imageRoutes(collection, limits));
   app.use(modelRoutes(models, swaps, stopping));
   app.use(mapRoutes(readMap));
+  app
+    .route("/v1/servers")
+    .get(async (_request, response) => {
+      response.json({ servers: await listServers() });
+    })
+    .all(onlyMethods("GET"));
   app
     .route("/openapi.json")
     .get((_request, response) => {

@@ -15,7 +15,14 @@ const id = { id: z.string().max(64) };
 const name = { name: z.string().max(64) };
 
 /** Failures that any request may meet. */
-const ALWAYS: ErrorCode[] = ["invalid_request", "unauthorized", "forbidden", "rate_limited", "internal"];
+const ALWAYS: ErrorCode[] = [
+  "invalid_request",
+  "unauthorized",
+  "forbidden",
+  "rate_limited",
+  "storage_unavailable",
+  "internal",
+];
 const UPLOAD: ErrorCode[] = [
   "missing_image",
   "empty_image",
@@ -44,6 +51,7 @@ const SEARCH: ErrorCode[] = [
   "image_not_found",
   "file_damaged",
   "index_unavailable",
+  "generation_replaced",
   "cursor_expired",
 ];
 
@@ -284,6 +292,9 @@ const paths: ZodOpenApiPathsObject = {
       { requestParams: { path: z.object(id) } },
     ),
   },
+  "/v1/servers": {
+    get: operation("listServers", "List the servers of the storage", ["200", json(responses.serverListSchema)]),
+  },
   "/livez": { get: operation("isAlive", "The process answers", ["200", json(responses.healthSchema)]) },
   "/readyz": {
     get: operation("isReady", "The server can search and embed", ["200", json(responses.healthSchema)], ["not_ready"]),
@@ -302,7 +313,7 @@ const TAGS = {
 /** The tag of an address, by its first part. */
 function tagOf(path: string): keyof typeof TAGS {
   const [, first] = /^\/v1\/(\w+)/.exec(path) ?? [];
-  if (first === undefined) return "server";
+  if (first === undefined || first === "servers") return "server";
   if (first === "images" || first === "embeddings") return first;
   return /^(models|rollback|swaps)$/.test(first) ? "models" : "search";
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ERRORS, type ErrorCode } from "../../core/errors.ts";
 import { answeredBySchema } from "../domain/generation.ts";
 import { imageMatchSchema, imageSchema, metadataSchema } from "../domain/image.ts";
+import { serverSchema } from "../domain/server.ts";
 import { swapSchema } from "../domain/swap.ts";
 
 export { modelListSchema, modelSchema } from "../domain/model.ts";
@@ -51,6 +52,8 @@ export const mapSchema = answeredBySchema.extend({
   stored: z.int(),
   points: z.array(z.strictObject({ id: z.string(), x: z.number(), y: z.number(), metadata: metadataSchema })),
 });
+
+export const serverListSchema = z.strictObject({ servers: z.array(serverSchema) });
 
 export const swapListSchema = z.strictObject({ swaps: z.array(swapSchema) });
 

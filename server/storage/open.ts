@@ -115,7 +115,7 @@ async function setUnknownAside(
 export async function openApiKeys(
   folder: string,
   { create }: { create: boolean },
-): Promise<{ keys: ApiKeys; close(): void }> {
+): Promise<{ keys: ApiKeys; close(): void | Promise<void> }> {
   if (create) await makeDataFolder(folder);
   else checkIsDataFolder(folder);
   try {
@@ -126,4 +126,14 @@ export async function openApiKeys(
   } catch (error) {
     throw asFolderFailure(error, folder);
   }
+}
+
+/** The API keys of a database that servers may be using meanwhile. Errors as `openSharedStorage`. */
+export async function openSharedApiKeys(url: string): Promise<{ keys: ApiKeys; close(): Promise<void> }> {
+  const [{ openDatabase }, { createApiKeys }] = await Promise.all([
+    import("./postgres/database.ts"),
+    import("./postgres/api-keys.ts"),
+  ]);
+  const database = await openDatabase(url);
+  return { keys: createApiKeys(database), close: () => database.close() };
 }

@@ -10,6 +10,7 @@ import type { Content, Embedding, Found } from "../domain/content.ts";
 import type { Filter } from "../domain/filter.ts";
 import type { GenerationRecord } from "../domain/generation.ts";
 import type { Image, ImageMatch, Metadata, NewImage, UploadKey } from "../domain/image.ts";
+import type { ServerRecord } from "../domain/server.ts";
 import type { SwapError, SwapOptions, SwapRecord, SwapReport, SwapState } from "../domain/swap.ts";
 
 /** A storage backend, open. */
@@ -20,6 +21,8 @@ export interface Storage {
   readonly images: Blobs;
   /** The ONNX files of the generations' encoders. */
   readonly models: Blobs;
+  /** The servers that share the storage; undefined where it is one server's own. */
+  readonly servers?: Servers;
   /** Does not wait for writes under way: end them first. */
   close(): Promise<void>;
 }
@@ -159,7 +162,10 @@ export interface Embeddings {
 
   /** Adds embeddings of an encoder. Contents that are gone or have their embedding already are skipped. */
   add(encoder: number, embeddings: readonly Embedding[]): Promise<Committed>;
-  /** Deletes up to `limit` embeddings of encoders that no generation uses any more; returns how many. */
+  /**
+   * Deletes embeddings of encoders that no generation in use has; returns how many. Up to `limit` of them, where deleting
+   * many at once would hold up others.
+   */
   forgetUnused(limit: number): Promise<number>;
 }
 
@@ -253,10 +259,15 @@ export interface VectorIndex {
   readonly isServing: boolean;
   /** Fills the index with all that is stored; it serves from then on. */
   fill(): Promise<void>;
+  /** Builds what is built faster over all vectors at once: called when many have come, before searches do. */
+  optimise(): Promise<void>;
   /** Resolves once every change up to `sequence` can be found; at once where it does not serve. */
   reached(sequence: number): Promise<void>;
   /**
    * The images nearest to a vector of unit norm, best first. With a filter the result is exact where few images fit.
+   *
+   * @throws AppError `generation_replaced`, by a backend that several servers share, where another generation is active by the
+   *   transaction that searched.
    */
   search(query: Float32Array, wanted: Wanted): Promise<ImageMatch[]>;
   /** The `k` nearest contents, best first. */
@@ -274,4 +285,33 @@ export interface IndexReport {
   readonly recallAt10: number;
   /** 1 − ‖mean vector‖² over the distinct vectors: 0 where all are the same, towards 1 where they point everywhere. */
   readonly spread: number;
+}
+
+/** The servers that share a storage: who is there, who runs swaps, and what all of them must follow. */
+export interface Servers {
+  /** Says what this server is and has, and asks what it must follow. Who has not said so for `leaseSeconds` is out. */
+  beat(self: Pick<ServerRecord, "id" | "url" | "ready" | "generations">): Promise<Course>;
+  /** Every server that has been heard of in the last hour, the oldest first. */
+  list(): Promise<ServerRecord[]>;
+  leave(id: string): Promise<void>;
+  /**
+   * Makes this server the one that runs swaps; false where another one is that. It lasts until `renew` fails, and what was
+   * begun in it cannot be committed once another server has taken over.
+   */
+  lead(id: string): Promise<boolean>;
+  /** False where this server is not the one any more. */
+  renew(): Promise<boolean>;
+  /** Asks the server that runs a swap to cancel it. */
+  cancel(swap: string): Promise<void>;
+  readonly leaseSeconds: number;
+}
+
+/** What every server must follow. */
+export interface Course {
+  /** Number of the generation that answers. */
+  readonly active: number | undefined;
+  /** Number of the one before it. */
+  readonly retired: number | undefined;
+  /** The swap that runs, and whether somebody wants it cancelled. */
+  readonly swap: (SwapRecord & { readonly cancelled: boolean }) | undefined;
 }

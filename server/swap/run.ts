@@ -27,7 +27,19 @@ export interface SwapDeps {
   readonly review: boolean;
   /** Opens a generation; once the signal is aborted its encoder is killed. */
   readonly open: (record: GenerationRecord, signal: AbortSignal) => Promise<Generation>;
+  /** The other servers of the storage, where it has several. */
+  readonly cluster?: SwapCluster | undefined;
   readonly logger: Logger;
+}
+
+/** What a swap asks of servers that share the storage. */
+export interface SwapCluster {
+  /** True where this server runs swaps. */
+  readonly leads: boolean;
+  /** Resolves once every server that answers has the generation open. */
+  haveOpened(generation: Generation, signal: AbortSignal): Promise<void>;
+  /** Asks the server that runs a swap to cancel it. */
+  cancel(swap: string): Promise<void>;
 }
 
 /** How a swap is followed and stopped while it runs. */
@@ -65,7 +77,8 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
 
   await enter("loading");
   const record = (await catalogue.generations.get(swap.generation))!;
-  const kept = generations.previous?.number === record.number ? generations.previous : undefined;
+  // The one before, which a rollback goes back to, or what was opened to follow another server's swap.
+  const kept = generations.open().find(({ number }) => number === record.number);
   const candidate = kept ?? (await load(record, deps, signal));
   try {
     await enter("warming");
@@ -78,6 +91,7 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
     for (let refusals = 0; ; refusals++) {
       if (refusals === REFUSALS) throw neverCaughtUp(candidate);
       const skipped = await backfill(candidate, storage, { signal, onProgress, skipDamaged: swap.skipDamaged });
+      await candidate.index.optimise();
       await enter("verifying");
       const replaced = swap.kind === "activate" ? generations.active() : undefined;
       const { report, worse } = await examine(candidate, replaced, deps, deps.gate);
@@ -91,6 +105,7 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
         await approval(swap.id, catalogue, signal);
         await candidate.warm(); // still alive, perhaps days later
       }
+      await deps.cluster?.haveOpened(candidate, signal);
       signal.throwIfAborted();
       onSwitching(true);
       if (await catalogue.swaps.switchTo(swap.id, skipped)) break;

@@ -1,9 +1,10 @@
 // Swaps as users see them: begin, follow, cancel, roll back. One at a time.
 import { AppError } from "../../core/errors.ts";
-import { readModel } from "../../core/model-folder.ts";
+import { readModel, readOnnx } from "../../core/model-folder.ts";
 import { type GenerationRecord, namedModel } from "../domain/generation.ts";
 import {
   awaitsApproval,
+  hasEnded,
   type Progress,
   type SwapError,
   type SwapOptions,
@@ -37,7 +38,7 @@ export interface Swaps {
   /** The swap that runs. */
   running(): Promise<SwapView | undefined>;
   /**
-   * Cancels a swap, whatever it does; it is `cancelled` when this returns.
+   * Cancels a swap, whatever it does; it is `cancelled` when this returns, or, where another server runs it, soon after.
    *
    * @throws AppError `swap_not_found`, or `swap_finished` where it has ended.
    */
@@ -50,8 +51,12 @@ export interface Swaps {
   approve(id: string): Promise<SwapView>;
   /** Ends a swap that waits for approval as `cancelled`. Errors as {@link Swaps.approve}. */
   discard(id: string): Promise<SwapView>;
-  /** Continues the swap that a stop or a crash interrupted. */
+  /** The id of the swap that runs on this server. */
+  readonly runningHere: string | undefined;
+  /** Continues the swap that a stop, a crash or another server has left. */
   resume(): Promise<void>;
+  /** Stops the swap that runs here; the server that runs swaps now continues it. */
+  halt(): Promise<void>;
   /** Resolves when no swap runs. */
   settled(): Promise<void>;
   /** Stops a running swap; the next start continues it. */
@@ -74,8 +79,8 @@ interface CurrentSwap {
 
 /** Makes the swaps of a server. */
 export function createSwaps(deps: SwapDeps): Swaps {
-  const { generations, modelsFolder, logger } = deps;
-  const { catalogue } = deps.storage;
+  const { generations, modelsFolder, cluster, logger } = deps;
+  const { catalogue, models } = deps.storage;
   let closed = false;
   let tidying: Promise<void> = Promise.resolve();
   let current: CurrentSwap | undefined;
@@ -118,6 +123,10 @@ export function createSwaps(deps: SwapDeps): Swaps {
 
   const fail = async (swap: SwapRecord, reason: unknown): Promise<void> => {
     if (reason === STOPPED) return;
+    if (reason instanceof AppError && reason.code === "storage_unavailable") {
+      logger.warn({ err: reason, swap: swap.id }, "swap: interrupted; it goes on when the storage is there again");
+      return;
+    }
     try {
       await catalogue.swaps.end(swap.id, "failed", asReport(reason));
     } catch (error) {
@@ -137,12 +146,16 @@ export function createSwaps(deps: SwapDeps): Swaps {
       throw new AppError("swap_in_progress", `Swap ${current.id} is running. Wait until it has ended, or cancel it.`);
     }
     const swap = await add();
-    if (!closed) run(swap);
+    if (!closed && !current && (cluster?.leads ?? true)) run(swap);
     return view(swap);
   };
 
   const cancel = async (id: string): Promise<SwapView> => {
-    await get(id);
+    const swap = await get(id);
+    if (cluster && !cluster.leads && !hasEnded(swap)) {
+      await cluster.cancel(id); // the server that runs swaps ends it
+      return swap;
+    }
     await catalogue.swaps.end(id, "cancelled"); // on disk first, so that no start goes on with it
     if (current?.id === id) current.abort.abort(CANCELLED);
     logger.info({ swap: id }, "swap: cancelled");
@@ -152,7 +165,10 @@ export function createSwaps(deps: SwapDeps): Swaps {
   return {
     async begin(name, { force = false, skipDamaged = false, review = deps.review } = {}) {
       generations.active();
-      const { card } = await readModel(modelsFolder, name);
+      const model = await readModel(modelsFolder, name);
+      const { card } = model;
+      // The server that runs the swap may not have it in its own models folder.
+      if (cluster) await models.put(card.sha256, await readOnnx(model));
       return begin(() => catalogue.swaps.begin(card, { force, skipDamaged, review }));
     },
     rollback: () => begin(() => catalogue.swaps.beginRollback()),
@@ -173,9 +189,16 @@ export function createSwaps(deps: SwapDeps): Swaps {
       if (awaitsApproval(swap)) return cancel(id);
       throw new AppError("not_in_review", `Swap ${id} is ${swap.state} and does not wait for approval.`);
     },
+    get runningHere() {
+      return current?.id;
+    },
     async resume() {
       const swap = await catalogue.swaps.running();
-      if (swap) run(swap);
+      if (swap && !current && !closed) run(swap);
+    },
+    async halt() {
+      current?.abort.abort(STOPPED);
+      await current?.ended;
     },
     settled: () => current?.ended ?? Promise.resolve(),
     async close() {

@@ -28,6 +28,7 @@ export function createMemoryVectors(catalogue: Catalogue): VectorSearch {
         async fill() {
           isServing = true;
         },
+        async optimise() {},
         async reached() {},
         async search(query, { limit, minScore, leftOut, filter }) {
           const found = (await ranked(query)).filter(({ score }) => score >= minScore);

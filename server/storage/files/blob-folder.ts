@@ -13,6 +13,8 @@ export interface BlobLayout {
   readonly sharded: boolean;
   /** Ending of the names, such as ".onnx". */
   readonly ending: string;
+  /** Other servers write into it too: what is half-written may be theirs. @default false */
+  readonly shared?: boolean;
 }
 
 /** A folder of blobs. */
@@ -28,7 +30,7 @@ export interface BlobFolder extends Blobs {
 }
 
 /** Makes the blobs of a folder. {@link BlobFolder.prepare} or the first blob creates it. */
-export function createBlobFolder(folder: string, { sharded, ending }: BlobLayout): BlobFolder {
+export function createBlobFolder(folder: string, { sharded, ending, shared }: BlobLayout): BlobFolder {
   const shards = sharded ? Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0")) : [""];
   const lostAndFound = join(folder, "lost+found");
   const shardOf = (sha256: string) => (sharded ? sha256.slice(0, 2) : "");
@@ -48,6 +50,7 @@ export function createBlobFolder(folder: string, { sharded, ending }: BlobLayout
       await mkdir(folder, { recursive: true, mode: 0o700 });
       for (const shard of shards) {
         await mkdir(join(folder, shard), { recursive: true });
+        if (shared) continue;
         for (const name of await filesOf(shard)) if (halfWritten.test(name)) await rm(join(folder, shard, name));
       }
       await sync(folder);

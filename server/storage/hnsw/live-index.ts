@@ -251,6 +251,7 @@ export function createLiveIndex({
       return serving !== undefined;
     },
     fill: () => rebuild(),
+    async optimise() {}, // the graph takes vectors one by one
     async reached(sequence) {
       await waitFor(sequence);
     },

@@ -105,9 +105,10 @@ const VERSIONS = [
 /**
  * Opens or creates the database file; commits are on disk when they return.
  *
+ * @param options.migrates Opens one that a migration has not finished filling.
  * @throws AppError `invalid_configuration` where a newer version of moco-search wrote the file.
  */
-export function openDatabase(path: string): SqliteDatabase {
+export function openDatabase(path: string, { migrates = false } = {}): SqliteDatabase {
   makePrivate(path);
   const database = new Database(path);
   try {
@@ -115,6 +116,13 @@ export function openDatabase(path: string): SqliteDatabase {
     database.pragma("synchronous = FULL");
     database.pragma("foreign_keys = ON");
     const version = checkVersion(database, path);
+    const isHalf = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'migration'").get() !== undefined;
+    if (isHalf && !migrates) {
+      throw new AppError(
+        "invalid_configuration",
+        `The migration to ${path} has not ended. Run it again; what was copied stays.`,
+      );
+    }
     if (version < VERSIONS.length) upgrade(database, version); // else nothing is written: the disk may be full
     return database;
   } catch (error) {

@@ -137,6 +137,7 @@ describe("the OpenAPI document", () => {
       { "200": (http) => http.get("/v1/duplicates?threshold=0"), "400": (http) => http.get("/v1/duplicates?limit=x") },
     ],
     "get /v1/map": [responses.mapSchema, { "200": (http) => http.get("/v1/map") }],
+    "get /v1/servers": [responses.serverListSchema, { "200": (http) => http.get("/v1/servers") }],
     "get /v1/models": [responses.modelListSchema, { "200": (http) => http.get("/v1/models") }],
     "get /v1/models/{name}": [
       responses.modelSchema,
@@ -271,6 +272,7 @@ function failingApp(code: ErrorCode, space: UploadSpace): Express {
     models: failing as AppDeps["models"],
     swaps: failing as AppDeps["swaps"],
     notReadyReason: () => undefined,
+    listServers: fail,
     stopping: new AbortController().signal,
     metrics: createMetrics({
       generation: () => 1,
@@ -278,6 +280,7 @@ function failingApp(code: ErrorCode, space: UploadSpace): Express {
       contents: async () => 0,
       waiting: () => 0,
       ready: () => true,
+      servers: async () => 1,
     }),
     limits: { ...parseConfig({}), space },
     access: "this machine",

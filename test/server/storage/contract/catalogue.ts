@@ -72,8 +72,8 @@ export function describeCatalogue(openEmpty: OpenEmpty): void {
       });
 
       it("are listed newest first, from a number on, in batches", async () => {
-        const added = await addMany(7, (await first()).encoder);
-        const ids = added.map(({ image }) => image.id).reverse();
+        const ids: string[] = [];
+        for (let n = 0; n < 7; n++) ids.unshift((await add(newImage(n))).image.id);
         const batches: number[] = [];
         for await (const batch of catalogue.images.list({ batch: 3 })) batches.push(batch.length);
         assert.deepEqual(batches, [3, 3, 1]);
@@ -210,7 +210,7 @@ export function describeCatalogue(openEmpty: OpenEmpty): void {
         assert.deepEqual([contents, embedded], [5, 1]);
       });
 
-      it("of encoders that nothing uses are forgotten, a little at a time", async () => {
+      it("of encoders that nothing uses are forgotten", async () => {
         const { encoder } = await first();
         const added = await addMany(3, encoder);
         const { id, generation } = await catalogue.swaps.begin(cardOf({ seed: 2 }), { force: false });
@@ -223,11 +223,9 @@ export function describeCatalogue(openEmpty: OpenEmpty): void {
         await catalogue.swaps.end(id, "failed");
         assert.deepEqual(await catalogue.generations.unusedEncoders(), [candidate]);
         const { sequence } = await catalogue.embeddings.tally(encoder);
-        assert.deepEqual(
-          [await catalogue.embeddings.forgetUnused(2), await catalogue.embeddings.forgetUnused(2)],
-          [2, 1],
-        );
-        assert.equal(await catalogue.embeddings.forgetUnused(2), 0);
+        let forgotten = 0;
+        for (let some = 1; some > 0; forgotten += some) some = await catalogue.embeddings.forgetUnused(2);
+        assert.equal(forgotten, 3);
         assert.equal((await catalogue.embeddings.tally(candidate)).embedded, 0);
         const { sequence: after, embedded } = await catalogue.embeddings.tally(encoder);
         assert.deepEqual([after, embedded], [sequence, 3]);
@@ -277,6 +275,7 @@ export function describeCatalogue(openEmpty: OpenEmpty): void {
         });
         while (!done) {
           const { sequence, embedded } = await catalogue.embeddings.tally(encoder);
+          while (!sizes.has(sequence)) await new Promise(setImmediate); // another server's commit is told a moment later
           assert.equal(sizes.get(sequence), embedded);
           await new Promise(setImmediate);
         }

@@ -1,0 +1,2 @@
+export { migrate } from "./migrate.ts";
+export { openPlace, parsePlaces } from "./places.ts";

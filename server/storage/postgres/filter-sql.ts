@@ -1,0 +1,93 @@
+// Filters as SQL over the column `fields`. `matchesFilter` says what a filter means; this says the same in jsonb, to the last
+// corner: a property test compares the two.
+//
+// jsonb cannot hold every string that JSON can (U+0000 and lone surrogates), and PostgreSQL orders text by code point where
+// JavaScript orders it by UTF-16 code unit. Both are mended by writing strings so that code points are ordered as the units
+// were; ordinary text stays as it is.
+import type { Filter } from "../../domain/filter.ts";
+import type { Metadata } from "../../domain/image.ts";
+
+type Condition = Extract<Filter, { field: string }>;
+
+/** The JSON of metadata for the column `fields`. */
+export const asFields = (metadata: Metadata): string => JSON.stringify(ordered(metadata));
+
+/**
+ * Text whose code points are ordered as the UTF-16 units of `text`, without those that jsonb refuses. Units from 0xD800 on
+ * become code points from 0x1D800 on; 0 and 1 become pairs that begin with 1.
+ */
+export const orderedText = (text: string): string =>
+  text.replace(/[^ -\ud7ff]/g, (unit) => {
+    const code = unit.charCodeAt(0);
+    if (code < 2) return `\u0001${String.fromCharCode(code + 1)}`;
+    return code < 0xd800 ? unit : String.fromCodePoint(0x10000 + code);
+  });
+
+function ordered(value: unknown): unknown {
+  if (typeof value === "string") return orderedText(value);
+  if (Array.isArray(value)) return value.map(ordered);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [orderedText(key), ordered(inner)]));
+}
+
+/** Collects the values of a statement: `parameter` gives a value's place, such as $3. */
+export type Parameter = (value: unknown) => string;
+
+/** The condition on `fields`, an expression of the type jsonb, that holds where `matchesFilter` does. */
+export function filterSql(filter: Filter, fields: string, parameter: Parameter): string {
+  if ("and" in filter) return joined(filter.and, " AND ", fields, parameter);
+  if ("or" in filter) return joined(filter.or, " OR ", fields, parameter);
+  if ("not" in filter) return `NOT ${filterSql(filter.not, fields, parameter)}`;
+  const { field, exists, ...tests } = filter;
+  const value = valueAt(field, fields, parameter);
+  const conditions = [
+    ...(exists === undefined ? [] : [`${value} IS ${exists ? "NOT NULL" : "NULL"}`]),
+    ...(Object.keys(tests).length === 0 ? [] : [anyPasses(value, tests, parameter)]),
+  ];
+  return `(${conditions.join(" AND ")})`;
+}
+
+const joined = (filters: readonly Filter[], by: string, fields: string, parameter: Parameter) =>
+  `(${filters.map((one) => filterSql(one, fields, parameter)).join(by)})`;
+
+/** The value of a field, a list's own values where it is one: one of them must pass all tests. */
+function anyPasses(value: string, tests: Omit<Condition, "field" | "exists">, parameter: Parameter): string {
+  const { eq, in: list, gt, gte, lt, lte } = tests;
+  const json = (one: unknown) => `${parameter(JSON.stringify(ordered(one)))}::jsonb`;
+  const compare = (limit: string | number | undefined, operator: string) => {
+    if (limit === undefined) return [];
+    return typeof limit === "number"
+      ? [`jsonb_typeof(one) = 'number' AND one ${operator} ${json(limit)}`]
+      : [`jsonb_typeof(one) = 'string' AND (one #>> '{}') COLLATE "C" ${operator} ${parameter(orderedText(limit))}`];
+  };
+  const conditions = [
+    ...(eq === undefined ? [] : [`one = ${json(eq)}`]),
+    ...(list === undefined ? [] : [`one = ANY (ARRAY[${list.map(json).join()}])`]),
+    ...compare(gt, ">"),
+    ...compare(gte, ">="),
+    ...compare(lt, "<"),
+    ...compare(lte, "<="),
+  ];
+  return `EXISTS (
+    SELECT FROM (SELECT ${value} AS value OFFSET 0) v,
+      jsonb_array_elements(CASE jsonb_typeof(value) WHEN 'array' THEN value ELSE jsonb_build_array(value) END) AS e (one)
+    WHERE value IS NOT NULL AND ${conditions.join(" AND ")})`;
+}
+
+/** A key that is there as it is goes before a path. */
+function valueAt(field: string, fields: string, parameter: Parameter): string {
+  const whole = parameter(orderedText(field));
+  const path = field.split(".").reduce((value, key) => step(value, key, parameter), fields);
+  return `CASE WHEN ${fields} ? ${whole}::text THEN ${fields} -> ${whole}::text ELSE ${path} END`;
+}
+
+/** Lists have places and a length, as in JavaScript. */
+function step(value: string, key: string, parameter: Parameter): string {
+  const inObject = `WHEN 'object' THEN (${value}) -> ${parameter(orderedText(key))}::text`;
+  const inList = /^(0|[1-9]\d{0,8})$/.test(key)
+    ? `WHEN 'array' THEN (${value}) -> ${key}`
+    : key === "length"
+      ? `WHEN 'array' THEN to_jsonb(jsonb_array_length(${value}))`
+      : "";
+  return `(CASE jsonb_typeof(${value}) ${inObject} ${inList} END)`;
+}

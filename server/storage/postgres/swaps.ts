@@ -1,0 +1,184 @@
+// Swaps: each step of a swap is on disk before the next begins.
+import { randomBytes } from "node:crypto";
+import { AppError } from "../../../core/errors.ts";
+import { checkReplaces } from "../../domain/generation.ts";
+import {
+  awaitsApproval,
+  hasEnded,
+  RUNNING_STATES,
+  type SwapOptions,
+  type SwapRecord,
+  type SwapState,
+} from "../../domain/swap.ts";
+import type { Course, SwapCatalogue } from "../ports.ts";
+import type { Database, Query } from "./database.ts";
+import { lackingAmong, tallyOf } from "./embeddings.ts";
+import {
+  addGeneration,
+  generationInState,
+  getGeneration,
+  lockGenerations,
+  lockSwaps,
+  setGenerationState,
+  switchGenerations,
+} from "./generations.ts";
+import { checkReign, type Reign, serversWithout } from "./reign.ts";
+
+interface SwapRow {
+  number: number;
+  id: string;
+  kind: SwapRecord["kind"];
+  generation: number;
+  replaces: number;
+  state: SwapState;
+  force: boolean;
+  skip_damaged: boolean;
+  review: boolean;
+  approved_at: Date | null;
+  cancelled: boolean;
+  report: string | null;
+  error: string | null;
+  created_at: Date;
+  updated_at: Date;
+}
+
+function asRecord(columns: SwapRow): SwapRecord {
+  const {
+    number: _,
+    cancelled: __,
+    skip_damaged,
+    approved_at,
+    report,
+    error,
+    created_at,
+    updated_at,
+    ...row
+  } = columns;
+  return {
+    ...row,
+    skipDamaged: skip_damaged,
+    ...(approved_at ? { approvedAt: approved_at.toISOString() } : {}),
+    ...(report ? { report: JSON.parse(report) } : {}),
+    ...(error ? { error: JSON.parse(error) } : {}),
+    createdAt: created_at.toISOString(),
+    updatedAt: updated_at.toISOString(),
+  };
+}
+
+const IS_RUNNING = `state IN (${RUNNING_STATES.map((state) => `'${state}'`).join(", ")})`;
+
+const setState = (query: Query, id: string, state: SwapState) =>
+  query("UPDATE swaps SET state = $1, updated_at = clock_timestamp() WHERE id = $2", [state, id]);
+
+/** The swap that runs, and whether somebody wants it cancelled. */
+export async function runningSwap(query: Query): Promise<Course["swap"]> {
+  const [row] = await query<SwapRow>(`SELECT * FROM swaps WHERE ${IS_RUNNING}`);
+  return row && { ...asRecord(row), cancelled: row.cancelled };
+}
+
+/** Makes the swaps of a catalogue. Commits about a swap are this server's in its `reign`. */
+export function createSwapCatalogue({ query, transaction }: Database, reign: Reign): SwapCatalogue {
+  const running = async (inside: Query): Promise<SwapRecord | undefined> => {
+    const [row] = await inside<SwapRow>(`SELECT * FROM swaps WHERE ${IS_RUNNING}`);
+    return row && asRecord(row);
+  };
+
+  const begin = (
+    kind: SwapRecord["kind"],
+    { force, skipDamaged = false, review = false }: SwapOptions,
+    chooseGeneration: (inside: Query) => Promise<number | undefined>,
+  ): Promise<SwapRecord> =>
+    transaction(async (inside) => {
+      await lockSwaps(inside);
+      const other = await running(inside);
+      if (other) {
+        throw new AppError("swap_in_progress", `Swap ${other.id} is running. Wait until it has ended, or cancel it.`);
+      }
+      const active = await generationInState(inside, "active");
+      if (!active) throw new AppError("not_ready", "No model has been active yet. Try again later.");
+      const generation = await chooseGeneration(inside);
+      if (generation === undefined) {
+        throw new AppError("no_previous_generation", "No other generation has been active before this one.");
+      }
+      const [row] = await inside<SwapRow>(
+        `INSERT INTO swaps (id, kind, generation, replaces, force, skip_damaged, review, state, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'loading', clock_timestamp(), clock_timestamp()) RETURNING *`,
+        [randomBytes(12).toString("base64url"), kind, generation, active.number, force, skipDamaged, review],
+      );
+      return asRecord(row!);
+    });
+
+  /** Runs `apply` in a commit on a swap that has not ended. What any server may do is not fenced by the reign. */
+  const change = <T>(
+    id: string,
+    apply: (inside: Query, swap: SwapRow) => Promise<T>,
+    { isFenced = true } = {},
+  ): Promise<T> =>
+    transaction(async (inside) => {
+      if (isFenced) await checkReign(inside, reign);
+      const [swap] = await inside<SwapRow>("SELECT * FROM swaps WHERE id = $1 FOR UPDATE", [id]);
+      if (swap && !hasEnded(swap)) return apply(inside, swap);
+      throw new AppError("swap_finished", `Swap ${id} has ended: it is ${swap?.state ?? "unknown"}.`);
+    });
+
+  return {
+    async get(id) {
+      const [row] = await query<SwapRow>("SELECT * FROM swaps WHERE id = $1", [id]);
+      return row && asRecord(row);
+    },
+    running: () => running(query),
+    async newest(limit) {
+      return (await query<SwapRow>("SELECT * FROM swaps ORDER BY number DESC LIMIT $1", [limit])).map(asRecord);
+    },
+    begin: (card, options) =>
+      begin("activate", options, async (inside) => {
+        checkReplaces(card, (await generationInState(inside, "active"))!);
+        return (await addGeneration(inside, card, "candidate")).number;
+      }),
+    beginRollback: () =>
+      begin(
+        "rollback",
+        { force: false, skipDamaged: true },
+        async (inside) => (await generationInState(inside, "retired"))?.number,
+      ),
+    enter: (id, state) => change(id, async (inside) => void (await setState(inside, id, state))),
+    report: (id, report) =>
+      change(id, async (inside) => {
+        await inside("UPDATE swaps SET report = $1 WHERE id = $2", [JSON.stringify(report), id]);
+      }),
+    approve: (id) =>
+      change(
+        id,
+        async (inside, swap) => {
+          if (!awaitsApproval(asRecord(swap))) {
+            throw new AppError("not_in_review", `Swap ${id} is ${swap.state} and does not wait for approval.`);
+          }
+          const [row] = await inside<SwapRow>(
+            `UPDATE swaps SET approved_at = clock_timestamp(), updated_at = clock_timestamp() WHERE id = $1 RETURNING *`,
+            [id],
+          );
+          return asRecord(row!);
+        },
+        { isFenced: false },
+      ),
+    end: (id, state, error) =>
+      change(id, async (inside, { kind, generation }) => {
+        await setState(inside, id, state);
+        if (error) await inside("UPDATE swaps SET error = $1 WHERE id = $2", [JSON.stringify(error), id]);
+        if (kind === "activate") await setGenerationState(inside, generation, "failed");
+      }),
+    switchTo: (id, without = new Set()) =>
+      change(id, async (inside, { generation }) => {
+        await lockGenerations(inside);
+        const { encoder } = (await getGeneration(inside, generation))!;
+        // Seen after the lock: every upload that the old generation was enough for is among the contents.
+        const { contents, embedded } = await tallyOf(inside, encoder);
+        const excused = without.size === 0 ? 0 : await lackingAmong(inside, encoder, without);
+        if (embedded + excused < contents || (await serversWithout(inside, generation)).length > 0) return false;
+        await switchGenerations(inside, generation);
+        await inside("UPDATE swaps SET state = 'retired', updated_at = clock_timestamp() WHERE state = 'active'");
+        await setState(inside, id, "active");
+        return true;
+      }),
+  };
+}

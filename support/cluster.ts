@@ -1,0 +1,63 @@
+// Real servers that share a PostgreSQL database and a file store, in this process.
+import { join } from "node:path";
+import request from "supertest";
+import { type Options, type RunningServer, start } from "../server/index.ts";
+import { openSharedStorage } from "../server/storage/open-shared.ts";
+import { createDatabase } from "./postgres.ts";
+import { S3_KEYS, startS3Server } from "./s3-server.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+import { writeTinyModel } from "./tiny-model.ts";
+
+export interface ClusterServer {
+  readonly url: string;
+  readonly http: ReturnType<typeof request>;
+  close(): Promise<void>;
+}
+
+export interface Cluster {
+  readonly database: string;
+  readonly files: string;
+  readonly modelsFolder: string;
+  /** Starts one more server. */
+  startServer(options?: Options): Promise<ClusterServer>;
+  close(): Promise<void>;
+}
+
+/** Makes an empty storage and the tiny models `default` and `other`; no server is started yet. */
+export async function createCluster(): Promise<Cluster> {
+  Object.assign(process.env, S3_KEYS);
+  const { folder, remove } = await temporaryFolder();
+  const [database, s3] = await Promise.all([createDatabase(), startS3Server()]);
+  const modelsFolder = join(folder, "models");
+  await writeTinyModel(modelsFolder, "default", { seed: 1 });
+  await writeTinyModel(modelsFolder, "other", { seed: 2, dimensions: 24, size: 24 });
+  const servers: RunningServer[] = [];
+  return {
+    database: database.url,
+    files: s3.url,
+    modelsFolder,
+    async startServer(options = {}) {
+      const asked = {
+        database: database.url,
+        files: s3.url,
+        data: join(folder, `data-${servers.length}`),
+        models: modelsFolder,
+        port: 0,
+        threads: 1,
+        maxBatch: 8,
+        logLevel: process.env.MOCO_SEARCH_TEST_LOG === "1" ? "info" : "silent",
+        ...options,
+      } as const;
+      // A module that tests import while they run is another one than what they import at first, with errors of its own.
+      const server = await start(asked, { openSharedStorage });
+      servers.push(server);
+      return { url: server.url, http: request(server.url), close: () => server.close() };
+    },
+    async close() {
+      for (const server of servers) await server.close();
+      await s3.close();
+      await database.remove();
+      await remove();
+    },
+  };
+}
