@@ -15,14 +15,7 @@ const id = { id: z.string().max(64) };
 const name = { name: z.string().max(64) };
 
 /** Failures that any request may meet. */
-const ALWAYS: ErrorCode[] = [
-  "invalid_request",
-  "unauthorized",
-  "forbidden",
-  "rate_limited",
-  "storage_unavailable",
-  "internal",
-];
+const ALWAYS: ErrorCode[] = ["unauthorized", "forbidden", "rate_limited", "storage_unavailable", "internal"];
 const UPLOAD: ErrorCode[] = [
   "missing_image",
   "empty_image",
@@ -82,7 +75,9 @@ function operation(
   rest: Pick<ZodOpenApiOperationObject, "requestParams" | "requestBody"> = {},
 ): ZodOpenApiOperationObject {
   const success = { description: summary, ...(content && { content }) };
-  return { operationId, summary, ...rest, responses: { [status]: success, ...problems(codes) } };
+  // A parameter of the path may be written in a way that cannot be read, such as %zz.
+  const all: readonly ErrorCode[] = rest.requestParams?.path ? ["invalid_request", ...codes] : codes;
+  return { operationId, summary, ...rest, responses: { [status]: success, ...problems(all) } };
 }
 
 /** A form with these fields and the field `image`: one file, or several. */

@@ -187,8 +187,13 @@ describe("the OpenAPI document", () => {
     "get /metrics": [undefined, { "200": (http) => http.get("/metrics") }],
   };
 
-  /** Codes that need a state of the server or a broken model: tests of swaps, models and image changes show them. */
+  /**
+   * Codes that need a state of the server or a broken model, which tests of swaps, models and image changes show, or an
+   * image that was decoded when it was stored and no longer is.
+   */
   const SHOWN_ELSEWHERE = new Set([
+    "get /v1/images/{id}/content 413",
+    "get /v1/images/{id}/content 422",
     "post /v1/models/{name}/activate 409",
     "post /v1/models/{name}/activate 422",
     "get /v1/models/{name} 422",
@@ -221,6 +226,13 @@ describe("the OpenAPI document", () => {
       );
   });
 
+  /** Asks an operation for a path that cannot be read. */
+  const unreadable = (name: string, status: string): ((http: Http) => Test) => {
+    const [method, path] = name.split(" ") as ["get" | "post" | "patch" | "delete", string];
+    if (status !== "400" || !path.includes("{")) assert.fail(`no request for ${name} ${status}`);
+    return (http) => http[method](path.replace(/\{\w+\}/, "%zz"));
+  };
+
   // Deletes come last.
   for (const { name, statuses } of operations.sort(
     (a, b) => +a.name.startsWith("delete") - +b.name.startsWith("delete"),
@@ -228,7 +240,7 @@ describe("the OpenAPI document", () => {
     for (const status of statuses.filter((one) => !NOT_ASKED_FOR.has(one) && !SHOWN_ELSEWHERE.has(`${name} ${one}`))) {
       it(`${name} answers ${status} as documented`, async () => {
         const [schema, byStatus] = requests[name] ?? assert.fail(`no request for ${name}`);
-        const ask = byStatus[status] ?? assert.fail(`no request for ${name} ${status}`);
+        const ask = byStatus[status] ?? unreadable(name, status);
         const answer = await ask(server.http);
         assert.equal(answer.status, Number(status), answer.text);
         if (status.startsWith("2")) schema?.parse(answer.body);
