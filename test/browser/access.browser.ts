@@ -116,7 +116,7 @@ describe("the page for everyone", function () {
     await page.locator(".wall img").first().waitFor();
     process.kill(generations[0]!.pid!, "SIGKILL");
     await pick(page, "Choose an image", test.samples[3]!);
-    await page.getByText("The encoder stopped and is being started again").first().waitFor();
+    await page.getByText("and is being started again").first().waitFor();
     const again = page.getByRole("button", { name: "Try again" });
     const tile = page.locator(".results .tile").first();
     for (let tries = 0; !(await tile.isVisible()); tries++) {
