@@ -42,7 +42,7 @@ const wrong = (outcome: Outcome) =>
   outcome.lostChanges;
 
 describe("proof of the swap", function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
 
   it("finds nothing wrong: swaps under traffic, and a kill -9 in some states", async () => {
     const some = ALL_KILLS.filter(({ state, target }) =>
