@@ -1,4 +1,5 @@
-// The proof for several servers: clients ask them in turn, through swaps, kills of each server and a crash of the database.
+// The proof for several servers: clients ask them in turn, through swaps, kills of each server and a crash of the
+// database.
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pMap from "p-map";

@@ -1,8 +1,8 @@
 // npm run proof:cluster -- [--json] [--servers n] [--swaps n] [--images n] [--no-faults]
 //
-// Several servers on one PostgreSQL and one S3: clients that ask any of them in turn, through swaps, kill -9 of the server that
-// runs the swap and of another one in each state, and a crash of the database; then the audit of every acknowledged operation.
-// Exit code 0 only where nothing was found.
+// Several servers on one PostgreSQL and one S3: clients that ask any of them in turn, through swaps, kill -9 of the
+// server that runs the swap and of another one in each state, and a crash of the database; then the audit of every
+// acknowledged operation. Exit code 0 only where nothing was found.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

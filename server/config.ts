@@ -22,9 +22,14 @@ export const configSchema = z
   .strictObject({
     /** Folder of everything that is stored. */
     data: path.default("./data"),
-    /** PostgreSQL in place of the data folder, shared by any number of servers: postgres://user:password@host:5432/name. */
+    /**
+     * PostgreSQL in place of the data folder, shared by any number of servers: postgres://user:password@host:5432/name.
+     */
     database: z.string().min(1, "expected postgres://user:password@host:5432/name").optional(),
-    /** Where the files are that belong to `database`: s3://bucket/prefix, or file:/path of a disk that all servers share. */
+    /**
+     * Where the files are that belong to `database`: s3://bucket/prefix, or file:/path of a disk that all servers
+     * share.
+     */
     files: z
       .string()
       .regex(/^(s3|file):/, "expected s3://bucket/prefix or file:/path")
@@ -55,7 +60,9 @@ export const configSchema = z
     maxRequestBytes: count.default(256 * MEGABYTE),
     /** Image files in one request. */
     maxImages: count.default(256),
-    /** Demands API keys on loopback too, for use behind a reverse proxy. On other addresses they are always demanded. */
+    /**
+     * Demands API keys on loopback too, for use behind a reverse proxy. On other addresses they are always demanded.
+     */
     requireKeys: flag.default(false),
     /**
      * Metadata key that says which images belong together: a new model must find them about as well as the active one.

@@ -1,5 +1,5 @@
-// moco-search/server: a server on a port (`start`), one to mount in an express application of your own (`createServer`),
-// and the keys, backups and checks of a data folder.
+// moco-search/server: a server on a port (`start`), one to mount in an express application of your own
+// (`createServer`), and the keys, backups and checks of a data folder.
 
 export { AppError, ERRORS, type ErrorCode } from "../core/errors.ts";
 export { type Config, type ConfigFile, type Options, parseConfig } from "./config.ts";

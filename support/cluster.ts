@@ -48,7 +48,8 @@ export async function createCluster(): Promise<Cluster> {
         logLevel: process.env.MOCO_SEARCH_TEST_LOG === "1" ? "info" : "silent",
         ...options,
       } as const;
-      // A module that tests import while they run is another one than what they import at first, with errors of its own.
+      // A module that tests import while they run is another one than what they import at first, with errors of its
+      // own.
       const server = await start(asked, { openSharedStorage });
       servers.push(server);
       return { url: server.url, http: request(server.url), close: () => server.close() };

@@ -1,5 +1,5 @@
-// A connection that can be cut: a relay between a client and a server on this machine. Cut, it says nothing, as a cable that
-// was pulled: no answer, no reset.
+// A connection that can be cut: a relay between a client and a server on this machine. Cut, it says nothing, as a cable
+// that was pulled: no answer, no reset.
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 

@@ -6,7 +6,10 @@ import { fileURLToPath } from "node:url";
 import { packageRoot, siblingModule } from "../core/paths.ts";
 import { loaderFlags } from "../core/processes.ts";
 
-/** `moco-search` with arguments, as a program and what it is given: the TypeScript source under tsx, or the compiled one. */
+/**
+ * `moco-search` with arguments, as a program and what it is given: the TypeScript source under tsx, or the compiled
+ * one.
+ */
 export function cliCommand(args: readonly string[]): [string, ...string[]] {
   const main = siblingModule(import.meta.url, "../cli/main");
   return [process.execPath, ...loaderFlags(main), fileURLToPath(main), ...args];

@@ -1,10 +1,11 @@
 // An S3 server for tests: s3rver, in this process, on a free port and in a temporary folder.
 //
-// What it answers otherwise than S3 does: it knows one pair of keys and no rights below that, so nothing is ever read-only. A wrong
-// secret passes: the signature of requests about a whole bucket comes out otherwise than the present client's (/moco where
-// that signs /moco/), so only the key's id is checked. The second version of listing
-// fails where there is more than a page, as it asks OpenSSL for a cipher that is gone. It takes objects of any size in one piece, has no quota, and stores the
-// trailing checksums of newer clients as bytes of the object, which the settings of server/storage/s3/bucket.ts avoid.
+// What it answers otherwise than S3 does: it knows one pair of keys and no rights below that, so nothing is ever
+// read-only. A wrong secret passes: the signature of requests about a whole bucket comes out otherwise than the present
+// client's (/moco where that signs /moco/), so only the key's id is checked. The second version of listing fails where
+// there is more than a page, as it asks OpenSSL for a cipher that is gone. It takes objects of any size in one piece,
+// has no quota, and stores the trailing checksums of newer clients as bytes of the object, which the settings of
+// server/storage/s3/bucket.ts avoid.
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";

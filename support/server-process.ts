@@ -12,7 +12,9 @@ export interface ServerProcess {
   stop(signal?: "SIGTERM" | "SIGKILL"): Promise<number | null>;
 }
 
-/** Starts the server on a free port, with data and models in `folder`; resolves when it is ready. `env` adds variables. */
+/**
+ * Starts the server on a free port, with data and models in `folder`; resolves when it is ready. `env` adds variables.
+ */
 export async function startServerProcess(
   folder: string,
   flags: readonly string[] = [],

@@ -6,8 +6,8 @@ import type { ServerProcess } from "./server-process.ts";
 /** What an attack cost. */
 export interface Cost {
   /**
-   * The longest that `/livez` waited, in seconds, less the time in which the server's main thread could have gone on but
-   * other work had the CPUs: a busy machine makes every server wait.
+   * The longest that `/livez` waited, in seconds, less the time in which the server's main thread could have gone on
+   * but other work had the CPUs: a busy machine makes every server wait.
    */
   readonly livezSeconds: number;
   /** The most memory that all processes took together, in bytes. */

@@ -14,7 +14,11 @@ export interface TinyModelOptions {
   readonly dimensions?: number;
   /** Width and height of the input, a multiple of 4. @default 16 */
   readonly size?: number;
-  /** The norm of its embeddings; an encoder must have 1. Nodes: what they make of it as their output "norm". @default 1 */
+  /**
+   * The norm of its embeddings; an encoder must have 1. Nodes: what they make of it as their output "norm".
+   *
+   * @default 1
+   */
   readonly norm?: number | readonly onnx.INodeProto[];
   /** Gives every image the same embedding. @default false */
   readonly collapsed?: boolean;

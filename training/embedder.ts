@@ -11,7 +11,8 @@ export interface Embedder {
    * Embeds image files, in their order. The thread is blocked while the encoder computes.
    *
    * @param files Their bytes: JPEG, PNG, WebP, AVIF, TIFF or GIF.
-   * @returns One vector for each file, `card.dimensions` long and of unit norm: their inner product is the cosine similarity.
+   * @returns One vector for each file, `card.dimensions` long and of unit norm: their inner product is the cosine
+   *   similarity.
    * @throws AppError such as `corrupt_image` or `unsupported_image_type`.
    */
   embed(files: readonly Uint8Array[]): Promise<Float32Array[]>;

@@ -1,5 +1,5 @@
-// What a server does that does not run the swap itself: it opens the candidate, helps with its backfill, and lets the generation
-// answer that is active by the catalogue.
+// What a server does that does not run the swap itself: it opens the candidate, helps with its backfill, and lets the
+// generation answer that is active by the catalogue.
 import type { Logger } from "pino";
 import type { GenerationRecord } from "../domain/generation.ts";
 import type { Generation } from "../generation/generation.ts";
@@ -11,7 +11,10 @@ import { backfill } from "../swap/backfill.ts";
 const OPEN_IN = ["backfilling", "verifying", "ready"];
 
 export interface Follower {
-  /** Follows the newest course, one step at a time. `runsHere`: the swap is run here, and opens and closes its own candidate. */
+  /**
+   * Follows the newest course, one step at a time. `runsHere`: the swap is run here, and opens and closes its own
+   * candidate.
+   */
   follow(course: Course, options: { readonly runsHere: boolean }): void;
   close(): Promise<void>;
 }

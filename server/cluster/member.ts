@@ -1,5 +1,5 @@
-// This server among those that share a storage: it says that it lives, follows what all of them must follow, and runs swaps
-// where it leads. Alone it is not: nothing of this is there for a data folder.
+// This server among those that share a storage: it says that it lives, follows what all of them must follow, and runs
+// swaps where it leads. Alone it is not: nothing of this is there for a data folder.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
@@ -39,7 +39,11 @@ export interface Member {
   list(): Promise<ServerRecord[]>;
   /** Looks which generation answers, and lets it answer here. */
   refresh(): Promise<void>;
-  /** Resolves once another generation than this answers here. @throws AppError `generation_replaced` where that takes long. */
+  /**
+   * Resolves once another generation than this answers here.
+   *
+   * @throws AppError `generation_replaced` where that takes long.
+   */
   catchUp(from: number): Promise<void>;
   /** Resolves once every server that answers has the generation open. */
   haveOpened(generation: Generation, signal: AbortSignal): Promise<void>;

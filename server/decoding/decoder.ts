@@ -1,5 +1,5 @@
-// Decodes images that come from outside. Cheap ones in the server's own threads; those that may cost seconds or hundreds
-// of megabytes in a process that is killed when one takes too long, and a bounded number of pixels at a time.
+// Decodes images that come from outside. Cheap ones in the server's own threads; those that may cost seconds or
+// hundreds of megabytes in a process that is killed when one takes too long, and a bounded number of pixels at a time.
 import type { Logger } from "pino";
 import { type ImageInfo, type ImageShape, type Region, sniffImageType } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";

@@ -56,8 +56,8 @@ export interface EncoderDeps {
 /**
  * Starts an encoder and returns once the model is open and checked.
  *
- * @throws AppError `invalid_model` or `device_unavailable` as `openEncoder`, `invalid_model` where it passes a limit, the
- *   signal's reason where it is aborted; nothing is left running then.
+ * @throws AppError `invalid_model` or `device_unavailable` as `openEncoder`, `invalid_model` where it passes a limit,
+ *   the signal's reason where it is aborted; nothing is left running then.
  */
 export async function startEncoder(
   { card, read }: ModelSource,

@@ -1,4 +1,5 @@
-// A child process of the server that is ended for a reason: it takes too long, too much memory, or is not wanted any more.
+// A child process of the server that is ended for a reason: it takes too long, too much memory, or is not wanted any
+// more.
 import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";

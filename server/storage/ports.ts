@@ -163,8 +163,8 @@ export interface Embeddings {
   /** Adds embeddings of an encoder. Contents that are gone or have their embedding already are skipped. */
   add(encoder: number, embeddings: readonly Embedding[]): Promise<Committed>;
   /**
-   * Deletes embeddings of encoders that no generation in use has; returns how many. Up to `limit` of them, where deleting
-   * many at once would hold up others.
+   * Deletes embeddings of encoders that no generation in use has; returns how many. Up to `limit` of them, where
+   * deleting many at once would hold up others.
    */
   forgetUnused(limit: number): Promise<number>;
 }
@@ -266,8 +266,8 @@ export interface VectorIndex {
   /**
    * The images nearest to a vector of unit norm, best first. With a filter the result is exact where few images fit.
    *
-   * @throws AppError `generation_replaced`, by a backend that several servers share, where another generation is active by the
-   *   transaction that searched.
+   * @throws AppError `generation_replaced`, by a backend that several servers share, where another generation is
+   *   active by the transaction that searched.
    */
   search(query: Float32Array, wanted: Wanted): Promise<ImageMatch[]>;
   /** The `k` nearest contents, best first. */
@@ -295,8 +295,8 @@ export interface Servers {
   list(): Promise<ServerRecord[]>;
   leave(id: string): Promise<void>;
   /**
-   * Makes this server the one that runs swaps; false where another one is that. It lasts until `renew` fails, and what was
-   * begun in it cannot be committed once another server has taken over.
+   * Makes this server the one that runs swaps; false where another one is that. It lasts until `renew` fails, and what
+   * was begun in it cannot be committed once another server has taken over.
    */
   lead(id: string): Promise<boolean>;
   /** False where this server is not the one any more. */

@@ -19,8 +19,8 @@ export interface Reserve {
 }
 
 /**
- * Bytes. SQLite writes about 4 MB of changes to its log before it carries them out, and the database may grow by as much
- * then.
+ * Bytes. SQLite writes about 4 MB of changes to its log before it carries them out, and the database may grow by as
+ * much then.
  */
 const RESERVE_BYTES = 8 * 1024 * 1024;
 

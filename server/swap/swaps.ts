@@ -38,7 +38,8 @@ export interface Swaps {
   /** The swap that runs. */
   running(): Promise<SwapView | undefined>;
   /**
-   * Cancels a swap, whatever it does; it is `cancelled` when this returns, or, where another server runs it, soon after.
+   * Cancels a swap, whatever it does; it is `cancelled` when this returns, or, where another server runs it, soon
+   * after.
    *
    * @throws AppError `swap_not_found`, or `swap_finished` where it has ended.
    */

@@ -1,6 +1,6 @@
-// kill -9 at random moments under uploads, deletes, searches and swaps: of the server, and as often of a process that it has
-// started. Every acknowledged upload must be there afterwards, no acknowledged delete undone, the index equal to the stored
-// embeddings, and no process left behind.
+// kill -9 at random moments under uploads, deletes, searches and swaps: of the server, and as often of a process that
+// it has started. Every acknowledged upload must be there afterwards, no acknowledged delete undone, the index equal to
+// the stored embeddings, and no process left behind.
 //
 //   npm run test:chaos                  100 kills
 //   MOCO_CHAOS_KILLS=3 npm run test:chaos

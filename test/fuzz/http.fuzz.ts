@@ -1,5 +1,5 @@
-// Random requests made of the OpenAPI document that the server itself answers. None may fail inside the server, and every
-// answer must be one that the document describes: its status, its content type and its body.
+// Random requests made of the OpenAPI document that the server itself answers. None may fail inside the server, and
+// every answer must be one that the document describes: its status, its content type and its body.
 //
 //   npm run test:fuzz                     20,000 requests
 //   MOCO_FUZZ_REQUESTS=500 npm run test:fuzz

@@ -1,5 +1,5 @@
-// Everything that is known to have hurt a server, and its siblings, against a real one. During each attack /livez must not
-// wait, memory stays bounded, and what a reader may send costs the server's main thread no more than a second.
+// Everything that is known to have hurt a server, and its siblings, against a real one. During each attack /livez must
+// not wait, memory stays bounded, and what a reader may send costs the server's main thread no more than a second.
 //
 //   npm run test:hostile
 //   MOCO_HOSTILE_ROUNDS=1 npm run test:hostile     each attack once instead of three times

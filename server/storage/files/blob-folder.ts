@@ -104,7 +104,10 @@ function check(found: string, expected: string): void {
   if (found !== expected) throw damaged(expected, `its bytes have the SHA-256 ${found}`);
 }
 
-/** `error` as AppError `file_damaged` if the disk cannot read the file or it is a folder; else as {@link asStorageError}. */
+/**
+ * `error` as AppError `file_damaged` if the disk cannot read the file or it is a folder; else as {@link
+ * asStorageError}.
+ */
 function asDamage(error: unknown, sha256: string): unknown {
   const isDamage = hasErrno(error, "EIO") || hasErrno(error, "EISDIR");
   return isDamage ? damaged(sha256, error.message, { cause: error }) : asStorageError(error);

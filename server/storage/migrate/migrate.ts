@@ -1,5 +1,5 @@
-// Moves everything that a storage has into another one: records, embeddings and files, as they are. It can be interrupted and
-// run again; nothing counts until both sides have been compared.
+// Moves everything that a storage has into another one: records, embeddings and files, as they are. It can be
+// interrupted and run again; nothing counts until both sides have been compared.
 import { createHash } from "node:crypto";
 import pMap from "p-map";
 import { AppError } from "../../../core/errors.ts";
@@ -32,7 +32,8 @@ const FILES = 8;
 /**
  * Copies everything from one place to another that is empty, or that the same migration has begun to fill.
  *
- * @throws AppError where a file is missing or damaged, or the two sides differ in the end; run it again once that is mended.
+ * @throws AppError where a file is missing or damaged, or the two sides differ in the end; run it again once that is
+ *   mended.
  */
 export async function migrate(
   from: Place,

@@ -1,8 +1,9 @@
-// When files are removed that several servers share. At once would be too early: another server may just be adding an image
-// of the same bytes, whose file it has found or has put already. So a file goes an hour after it may have been used last.
+// When files are removed that several servers share. At once would be too early: another server may just be adding an
+// image of the same bytes, whose file it has found or has put already. So a file goes an hour after it may have been
+// used last.
 //
-// The row of a file is written before its bytes are put, and when its last image has gone. Who removes the file holds the row
-// meanwhile, so that putting it again waits and then writes it anew.
+// The row of a file is written before its bytes are put, and when its last image has gone. Who removes the file holds
+// the row meanwhile, so that putting it again waits and then writes it anew.
 import type { Logger } from "pino";
 import type { Blobs } from "../ports.ts";
 import type { Database } from "./database.ts";

@@ -18,8 +18,8 @@ interface Follower {
 
 export interface Changes {
   /**
-   * See `Catalogue.follow`. An embedding that is gone by the time of telling is left out of what was added; its removal is told in
-   * its turn.
+   * See `Catalogue.follow`. An embedding that is gone by the time of telling is left out of what was added; its removal
+   * is told in its turn.
    */
   follow(listener: (change: Change) => void): Promise<Following>;
   /** Resolves once every follower here has been told of the change `sequence`; at once where nobody follows. */

@@ -17,8 +17,9 @@ export type Commit = <T>(
   apply: (query: Query, notes: CommitNotes) => Promise<T>,
 ) => Promise<Committed & { readonly value: T }>;
 
-// The row of moco_search is locked first and kept until the commit is durable: whoever waits for it gets the next number, and
-// counts of encoders change in the same order. It is the last statement, so that the lock is held for one wait for the disk.
+// The row of moco_search is locked first and kept until the commit is durable: whoever waits for it gets the next
+// number, and counts of encoders change in the same order. It is the last statement, so that the lock is held for one
+// wait for the disk.
 const NUMBER = `
   WITH commit AS (
     UPDATE moco_search SET sequence = sequence + $1, contents = contents + $2 RETURNING sequence

@@ -20,8 +20,8 @@ export interface Database {
   /** A statement of its own. */
   readonly query: Query;
   /**
-   * Runs `action` in one transaction (READ COMMITTED: each statement sees what is committed when it begins). It is run again
-   * where it met a deadlock, so it must do nothing else. Where it throws nothing is written.
+   * Runs `action` in one transaction (READ COMMITTED: each statement sees what is committed when it begins). It is run
+   * again where it met a deadlock, so it must do nothing else. Where it throws nothing is written.
    */
   transaction<T>(action: (query: Query) => Promise<T>): Promise<T>;
   /**
@@ -52,8 +52,8 @@ types.setTypeParser(BIGINT, Number);
  *
  * @param url postgres://user:password@host:port/database
  * @param options.migrates Opens one that a migration has not finished filling.
- * @throws AppError `invalid_configuration` that says what is wrong with the address, the rights, the extension `vector` or the
- *   version of the tables.
+ * @throws AppError `invalid_configuration` that says what is wrong with the address, the rights, the extension
+ *   `vector` or the version of the tables.
  */
 export async function openDatabase(url: string, { migrates = false } = {}): Promise<Database> {
   const options = {

@@ -1,9 +1,9 @@
-// Filters as SQL over the column `fields`. `matchesFilter` says what a filter means; this says the same in jsonb, to the last
-// corner: a property test compares the two.
+// Filters as SQL over the column `fields`. `matchesFilter` says what a filter means; this says the same in jsonb, to
+// the last corner: a property test compares the two.
 //
-// jsonb cannot hold every string that JSON can (U+0000 and lone surrogates), and PostgreSQL orders text by code point where
-// JavaScript orders it by UTF-16 code unit. Both are mended by writing strings so that code points are ordered as the units
-// were; ordinary text stays as it is.
+// jsonb cannot hold every string that JSON can (U+0000 and lone surrogates), and PostgreSQL orders text by code point
+// where JavaScript orders it by UTF-16 code unit. Both are mended by writing strings so that code points are ordered as
+// the units were; ordinary text stays as it is.
 import type { Filter } from "../../domain/filter.ts";
 import type { Metadata } from "../../domain/image.ts";
 
@@ -13,8 +13,8 @@ type Condition = Extract<Filter, { field: string }>;
 export const asFields = (metadata: Metadata): string => JSON.stringify(ordered(metadata));
 
 /**
- * Text whose code points are ordered as the UTF-16 units of `text`, without those that jsonb refuses. Units from 0xD800 on
- * become code points from 0x1D800 on; 0 and 1 become pairs that begin with 1.
+ * Text whose code points are ordered as the UTF-16 units of `text`, without those that jsonb refuses. Units from 0xD800
+ * on become code points from 0x1D800 on; 0 and 1 become pairs that begin with 1.
  */
 export const orderedText = (text: string): string =>
   text.replace(/[^ -\ud7ff]/g, (unit) => {

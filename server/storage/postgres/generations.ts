@@ -41,8 +41,8 @@ export async function generationInState(query: Query, state: GenerationState): P
 export const lockSwaps = (query: Query) => query("SELECT pg_advisory_xact_lock($1)", [SWAP_LOCK]);
 
 /**
- * The generations in use, which stay what they are until the transaction ends: a commit that has seen the active one ends before
- * the switch, or begins after it.
+ * The generations in use, which stay what they are until the transaction ends: a commit that has seen the active one
+ * ends before the switch, or begins after it.
  */
 export async function shareGenerations(query: Query): Promise<InUse[]> {
   for (;;) {
@@ -54,7 +54,9 @@ export async function shareGenerations(query: Query): Promise<InUse[]> {
   }
 }
 
-/** Writes a generation, and its encoder with the table of its embeddings where there is none. After {@link lockSwaps}. */
+/**
+ * Writes a generation, and its encoder with the table of its embeddings where there is none. After {@link lockSwaps}.
+ */
 export async function addGeneration(query: Query, card: ModelCard, state: GenerationState): Promise<GenerationRecord> {
   const key = encoderKey(card);
   const [known] = await query<{ number: number }>("SELECT number FROM encoders WHERE key = $1", [key]);
@@ -76,7 +78,9 @@ export const setGenerationState = (query: Query, number: number, state: Generati
 export const lockGenerations = (query: Query) =>
   query(`SELECT number FROM generations WHERE ${IN_USE} ORDER BY number FOR UPDATE`);
 
-/** Moves the pointer, after {@link lockGenerations}: the active generation retires, the one that was retired is gone. */
+/**
+ * Moves the pointer, after {@link lockGenerations}: the active generation retires, the one that was retired is gone.
+ */
 export async function switchGenerations(query: Query, number: number): Promise<void> {
   await query("UPDATE generations SET state = 'gone' WHERE state = 'retired' AND number <> $1", [number]);
   await setGenerationState(query, number, "candidate");

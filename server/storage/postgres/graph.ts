@@ -11,8 +11,8 @@ const BUILD_LOCK = 0x6d6f6372;
 const LOOK_MS = 500;
 
 /**
- * Builds the graph where there is none, or where a crash has left an unfinished one. Over all vectors at once it is built
- * many times faster than by adding each.
+ * Builds the graph where there is none, or where a crash has left an unfinished one. Over all vectors at once it is
+ * built many times faster than by adding each.
  */
 export async function buildGraph(
   database: Database,

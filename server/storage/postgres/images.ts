@@ -145,7 +145,8 @@ export function createImages({ query, transaction }: Database, commit: Commit): 
           if (!embedded || embedded.length === 0) return { lacking: (await getGeneration(inside, active.number))! };
         }
         const content = await holdOrAddContent(inside, image, notes);
-        // A server may hold a generation open whose embeddings are gone. In one order, so that no two commits wait for each other.
+        // A server may hold a generation open whose embeddings are gone. In one order, so that no two commits wait for
+        // each other.
         const encoders = [...vectors.keys()].filter((encoder) => inUse.some((one) => one.encoder === encoder));
         for (const encoder of encoders.sort((a, b) => a - b)) {
           await insertEmbeddings(inside, notes, encoder, [{ content, vector: vectors.get(encoder)! }]);

@@ -11,9 +11,9 @@ const LOOK_MS = 200;
 const LENDING_LOCK = 0x6d6f6371;
 
 /**
- * Contents without an embedding of the encoder, in ascending order; up to `batch` at a time, each lent to this caller alone.
- * Where others still have some on loan it waits, and takes over what they do not return in time. Ends when nothing is lacking
- * but what it has given out itself.
+ * Contents without an embedding of the encoder, in ascending order; up to `batch` at a time, each lent to this caller
+ * alone. Where others still have some on loan it waits, and takes over what they do not return in time. Ends when
+ * nothing is lacking but what it has given out itself.
  */
 export async function* lendLacking(
   { id: borrower, query, transaction }: Database,

@@ -1,5 +1,5 @@
-// Search with pgvector: in the table of a generation's embeddings, by its HNSW graph. The table is part of every commit, so
-// there is nothing to follow: what is committed is found.
+// Search with pgvector: in the table of a generation's embeddings, by its HNSW graph. The table is part of every
+// commit, so there is nothing to follow: what is committed is found.
 import { AppError } from "../../../core/errors.ts";
 import type { ImageMatch } from "../../domain/image.ts";
 import type { VectorIndex, VectorSearch, Wanted } from "../ports.ts";

@@ -1,4 +1,5 @@
-// Blobs in an S3-compatible store, as <prefix><folder>/ab/abcd…: bytes by their SHA-256, checked whenever they are read.
+// Blobs in an S3-compatible store, as <prefix><folder>/ab/abcd…: bytes by their SHA-256, checked whenever they are
+// read.
 import type { Readable } from "node:stream";
 import {
   DeleteObjectCommand,

@@ -12,8 +12,8 @@ export interface S3Location {
 }
 
 /**
- * Reads `s3://bucket/prefix?endpoint=https://host:port&region=name`. Keys are never part of it: they come from the environment
- * (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), a profile, or the machine's role.
+ * Reads `s3://bucket/prefix?endpoint=https://host:port&region=name`. Keys are never part of it: they come from the
+ * environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), a profile, or the machine's role.
  *
  * @throws AppError `invalid_configuration`.
  */
