@@ -1,6 +1,7 @@
 // Servers with one guard of the swap removed, to show that the proof notices.
+
+import type { Parts } from "../server/assemble.ts";
 import { createGenerations } from "../server/generation/generations.ts";
-import type { Parts } from "../server/main.ts";
 import type { Catalogue, Change } from "../server/storage/ports.ts";
 
 /**

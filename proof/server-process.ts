@@ -3,9 +3,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
 import { startWorker } from "../core/processes.ts";
+import type { Parts } from "../server/assemble.ts";
 import { openGeneration } from "../server/generation/generation.ts";
 import type { Options } from "../server/index.ts";
-import { type Parts, start } from "../server/main.ts";
+import { start } from "../server/main.ts";
 import { startIndexThread } from "../server/storage/hnsw/thread.ts";
 import { openStorage } from "../server/storage/open.ts";
 import type { Catalogue } from "../server/storage/ports.ts";
