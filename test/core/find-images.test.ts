@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describeLeftOut, findImages } from "../../core/find-images.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
@@ -49,5 +49,27 @@ describe("a walk over a folder of images", () => {
       "8 left out: 3 hidden, 1 .heic, 1 .cr2, 1 read already, 1 .mp4, 1 no extension",
     );
     assert.equal(describeLeftOut([]), "0 left out");
+  });
+
+  it("leaves out a folder that may not be read, and goes on; the named one must be readable", async () => {
+    const [locked, path] = [join(folder, "b/locked"), join(folder, "b/locked/1.png")];
+    await mkdir(locked);
+    await writeFile(path, "");
+    await chmod(folder, 0o755);
+    await chmod(locked, 0o000);
+    const isRoot = process.geteuid?.() === 0; // may read everything
+    if (isRoot) process.seteuid!(65534);
+    try {
+      const { files, leftOut } = findImages(join(folder, "b"));
+      assert.deepEqual(
+        files.map(({ name }) => name),
+        ["1.png", "2.JPG"],
+      );
+      assert.deepEqual(leftOut, [{ name: "locked/", reason: "may not be read" }]);
+      assert.throws(() => findImages(locked), { code: "EACCES" });
+    } finally {
+      if (isRoot) process.seteuid!(0);
+      await chmod(locked, 0o700);
+    }
   });
 });

@@ -162,3 +162,20 @@ export function parseTrainingConfig(value: unknown): TrainingConfig {
   const problems = parsed.error.issues.map((issue) => `  ${issue.path.join(".") || "config"}: ${issue.message}`);
   throw new AppError("invalid_configuration", `The training configuration is not valid:\n${problems.join("\n")}`);
 }
+
+/**
+ * Reads the configuration that stands in a file of weights or a checkpoint, as JSON.
+ *
+ * @throws AppError `invalid_checkpoint` where it is no JSON, `invalid_configuration` as {@link parseTrainingConfig}.
+ */
+export function readStoredConfig(json: string | undefined, path: string): TrainingConfig {
+  let value: unknown;
+  try {
+    value = JSON.parse(json ?? "null");
+  } catch (error) {
+    throw new AppError("invalid_checkpoint", `Expected ${path} to hold its configuration but that part is not whole.`, {
+      cause: error,
+    });
+  }
+  return parseTrainingConfig(value);
+}

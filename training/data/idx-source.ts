@@ -31,7 +31,7 @@ function labelsBeside(path: string): string | undefined {
 }
 
 async function* readImages(path: string, labelsPath: string | undefined, prefix: string): AsyncGenerator<SourceImage> {
-  const labels = labelsPath ? await readLabels(labelsPath) : undefined;
+  let labels: string[] | undefined;
   let index = 0;
   for await (const { count, shape, bytes } of readIdx(path)) {
     const [height, width, channels = 1] = shape;
@@ -41,12 +41,7 @@ async function* readImages(path: string, labelsPath: string | undefined, prefix:
         `Expected images of [height, width] or [height, width, 3] in ${path} but the items are [${shape.join(", ")}].`,
       );
     }
-    if (labels && labels.length !== count) {
-      throw new AppError(
-        "invalid_dataset",
-        `Expected ${count} labels in ${labelsPath}, one for each image of ${basename(path)}, but it has ${labels.length}.`,
-      );
-    }
+    if (labelsPath) labels ??= await readLabels(labelsPath, count, path);
     yield {
       name: prefix + String(index).padStart(6, "0"),
       label: labels?.[index],
@@ -60,16 +55,24 @@ async function* readImages(path: string, labelsPath: string | undefined, prefix:
   }
 }
 
-async function readLabels(path: string): Promise<string[]> {
+/** The labels of `count` images. Where there are more or fewer it is refused by the header, before they are read. */
+async function readLabels(path: string, count: number, imagesPath: string): Promise<string[]> {
   const labels: string[] = [];
-  for await (const { shape, bytes } of readIdx(path)) {
+  const wrong = (found: number) =>
+    new AppError(
+      "invalid_dataset",
+      `Expected ${count} labels in ${path}, one for each image of ${basename(imagesPath)}, but it has ${found}.`,
+    );
+  for await (const { count: found, shape, bytes } of readIdx(path)) {
     if (shape.length > 0) {
       throw new AppError(
         "invalid_dataset",
         `Expected one byte a label in ${path} but the items are [${shape.join(", ")}].`,
       );
     }
+    if (found !== count) throw wrong(found);
     labels.push(String(bytes[0]));
   }
+  if (labels.length === 0) throw wrong(0);
   return labels;
 }

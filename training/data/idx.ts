@@ -1,5 +1,6 @@
 // The idx format of MNIST and its kin: a big-endian header (two zero bytes, a type, the number of dimensions, the
 // dimensions as uint32), then the items one after another. http://yann.lecun.com/exdb/mnist/
+import { MAX_PIXELS } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
 import { readBytes } from "./source.ts";
 
@@ -12,6 +13,8 @@ export interface IdxItem {
 }
 
 const UNSIGNED_BYTE = 0x08;
+/** Most bytes of an item: those of the largest image, in colour. */
+const MAX_ITEM_BYTES = 3 * MAX_PIXELS;
 
 /** True for the name of an idx file: `…-ubyte`, `….idx` and the like, also with `.gz`. */
 export function isIdxName(name: string): boolean {
@@ -21,14 +24,19 @@ export function isIdxName(name: string): boolean {
 /**
  * Reads an idx file of unsigned bytes, item by item; gunzips where the name ends in `.gz`.
  *
- * @throws AppError `invalid_dataset` where the file is no idx file, or is shorter or longer than its header says.
+ * @throws AppError `invalid_dataset` where the file is no idx file, is shorter or longer than its header says, or has larger
+ *   items than images are; that is refused before it is read.
  */
 export async function* readIdx(path: string): AsyncGenerator<IdxItem> {
   let header: { count: number; shape: number[]; itemLength: number } | undefined;
-  let buffered: Buffer = Buffer.alloc(0);
+  let chunks: Buffer[] = [];
+  let length = 0;
   let given = 0;
   for await (const chunk of readBytes(path)) {
-    buffered = buffered.length > 0 ? Buffer.concat([buffered, chunk]) : chunk;
+    chunks.push(chunk);
+    length += chunk.length;
+    if (header && length < header.itemLength) continue; // joined once, however many chunks an item has
+    let buffered = chunks.length > 1 ? Buffer.concat(chunks) : chunk;
     if (!header) {
       const headerLength = buffered.length >= 4 ? 4 + 4 * buffered[3]! : Number.POSITIVE_INFINITY;
       if (buffered.length < headerLength) continue;
@@ -41,11 +49,13 @@ export async function* readIdx(path: string): AsyncGenerator<IdxItem> {
       yield { count, shape, bytes: new Uint8Array(buffered.subarray(i * itemLength, (i + 1) * itemLength)) };
     }
     given += whole;
-    buffered = buffered.subarray(whole * itemLength);
+    chunks = [buffered.subarray(whole * itemLength)];
+    length = chunks[0]!.length;
+    if (given === count && length > 0) break;
   }
-  if (!header || given !== header.count || buffered.length > 0) {
+  if (!header || given !== header.count || length > 0) {
     const expected = header ? `${header.count} items` : "a header";
-    const found = given === header?.count ? "more" : `${given} and ${buffered.length} bytes more`;
+    const found = given === header?.count ? "more" : `${given} and ${length} bytes more`;
     throw new AppError("invalid_dataset", `Expected ${expected} in ${path} but it has ${found}. Download it again.`);
   }
 }
@@ -58,6 +68,12 @@ function parseHeader(bytes: Buffer, path: string) {
     throw new AppError(
       "invalid_dataset",
       `Expected an idx file of unsigned bytes but ${path} begins with ${bytes.subarray(0, 4).toString("hex")}.`,
+    );
+  }
+  if (itemLength > MAX_ITEM_BYTES) {
+    throw new AppError(
+      "invalid_dataset",
+      `Expected images of at most ${MAX_PIXELS / 1e6} million pixels in ${path} but by its header they have ${shape.join("×")}. Download it again.`,
     );
   }
   return { count, shape, itemLength };

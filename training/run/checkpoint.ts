@@ -4,7 +4,7 @@ import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
 import { replaceFile } from "../../core/files.ts";
 import { type ParentModel, parentModelSchema } from "../../core/model-card.ts";
-import { parseTrainingConfig, type TrainingConfig } from "../config/schema.ts";
+import { readStoredConfig, type TrainingConfig } from "../config/schema.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../data/safetensors.ts";
 import { type Choices, choicesSchema } from "../graph/engine/tune.ts";
 import { type Collection, collectionSchema } from "./collection.ts";
@@ -76,7 +76,7 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
     );
   }
   return {
-    config: parseTrainingConfig(JSON.parse(metadata.config ?? "null")),
+    config: readStoredConfig(metadata.config, path),
     progress: parsePart(progressSchema, metadata.progress, path, "how far the run is"),
     images: parsePart(collectionSchema, metadata.images, path, "which images it is trained on"),
     parent: metadata.begunFrom

@@ -1,6 +1,6 @@
 // metrics.jsonl of a run: one JSON object a line, each with its `kind`, in the order of the steps.
 import { open, readFile } from "node:fs/promises";
-import { hasErrno } from "../../core/errors.ts";
+import { AppError, hasErrno } from "../../core/errors.ts";
 import { replaceFile } from "../../core/files.ts";
 import type { Health } from "../evaluate/monitor.ts";
 import type { EpochMetrics, Verdict } from "../evaluate/verdict.ts";
@@ -71,12 +71,30 @@ export async function openRunLog(path: string, step: number): Promise<RunLog> {
   };
 }
 
-/** The lines of a log; none where there is no file. A last line that a killed run cut short is left out. */
+/**
+ * The lines of a log; none where there is no file. A last line that a killed run cut short is left out.
+ *
+ * @throws AppError `invalid_checkpoint` where another line is no JSON.
+ */
 export async function readRunLog(path: string): Promise<LogLine[]> {
   const text = await readFile(path, "utf8").catch((error) => {
     if (hasErrno(error, "ENOENT")) return "";
     throw error;
   });
   const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-  return whole.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as LogLine]));
+  return whole.split("\n").flatMap((line, i) => (line === "" ? [] : [parseLine(line, `${path}:${i + 1}`)]));
+}
+
+function parseLine(line: string, place: string): LogLine {
+  try {
+    return JSON.parse(line) as LogLine;
+  } catch (error) {
+    throw new AppError(
+      "invalid_checkpoint",
+      `Expected a line of JSON at ${place} but it is damaged. Remove that line.`,
+      {
+        cause: error,
+      },
+    );
+  }
 }

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { AppError } from "../../core/errors.ts";
 import type { ParentModel } from "../../core/model-card.ts";
 import { type Model, WEIGHTS_FILE } from "../../core/model-folder.ts";
-import { parseTrainingConfig, type TrainingConfig } from "../config/schema.ts";
+import { readStoredConfig, type TrainingConfig } from "../config/schema.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../data/safetensors.ts";
 
 const FORMAT = "moco-search-weights";
@@ -32,7 +32,8 @@ export function encodeWeights(config: TrainingConfig, tensors: ReadonlyMap<strin
  *   another format or version.
  */
 export async function readWeights({ card, onnxPath }: Model): Promise<WarmStart> {
-  const file = await readFile(join(dirname(onnxPath), WEIGHTS_FILE)).catch((error) => {
+  const path = join(dirname(onnxPath), WEIGHTS_FILE);
+  const file = await readFile(path).catch((error) => {
     throw new AppError(
       "invalid_checkpoint",
       `Expected model "${card.name}" to have ${WEIGHTS_FILE} to begin from, as models that were trained here do, but it cannot be read.`,
@@ -50,7 +51,7 @@ export async function readWeights({ card, onnxPath }: Model): Promise<WarmStart>
   const { name, version, training } = card;
   const before = training?.begunFrom;
   return {
-    config: parseTrainingConfig(JSON.parse(metadata.config ?? "null")),
+    config: readStoredConfig(metadata.config, path),
     weights: tensors,
     parent: {
       name,

@@ -56,6 +56,42 @@ describe("readIdx", () => {
     }));
 });
 
+describe("readIdx of a small file that stands for a large one", () => {
+  const zeros = gzipSync(Buffer.alloc(64 * 2 ** 20));
+  /** A header, and 64 MB of zeros many times: gzip files may be put one after another. */
+  const bomb = (dimensions: number[], times: number) =>
+    Buffer.concat([gzipSync(idx(dimensions, [])), ...Array<Buffer>(times).fill(zeros)]);
+
+  it("refuses images of more than 50 million pixels by the header", () =>
+    withFolder(async (folder) => {
+      const began = performance.now();
+      for (const dimensions of [[1, 60_000, 60_000], [1, 8000, 8000, 3], Array(200).fill(2)]) {
+        await assert.rejects(read(folder, "a-ubyte.gz", bomb(dimensions, 100)), {
+          code: "invalid_dataset",
+          message: /at most 50 million pixels/,
+        });
+      }
+      assert.ok(performance.now() - began < 5000);
+    }));
+
+  it("refuses more than the header says at once, in the memory of one item", () =>
+    withFolder(async (folder) => {
+      const before = process.memoryUsage().rss;
+      await assert.rejects(read(folder, "a-ubyte.gz", bomb([1, 4], 100)), {
+        code: "invalid_dataset",
+        message: /1 items .* has more/,
+      });
+      const grownMb = (process.memoryUsage().rss - before) / 2 ** 20;
+      assert.ok(grownMb < 100, `memory grew by ${grownMb} MB`);
+    }));
+
+  it("joins the chunks of a large item once", () =>
+    withFolder(async (folder) => {
+      const [item] = await read(folder, "a-ubyte.gz", bomb([1, 64, 2 ** 20], 1));
+      assert.equal(item!.bytes.length, 64 * 2 ** 20);
+    }));
+});
+
 describe("isIdxName", () => {
   it("knows the names in use", () => {
     for (const name of ["train-images-idx3-ubyte", "t10k-labels-idx1-ubyte.gz", "train-images.idx3-ubyte", "a.idx"]) {

@@ -62,6 +62,7 @@ describe("checkpoint", () => {
     const broken = [
       ...['{"step":-1}', "{", "null"].map((progress) => ({ part: { progress }, says: /how far the run is/ })),
       ...['{"sources":[]}', "{"].map((images) => ({ part: { images }, says: /which images/ })),
+      ...["{", ""].map((config) => ({ part: { config }, says: /hold its configuration/ })),
       { part: { begunFrom: "{}" }, says: /which model it began from/ },
     ];
     for (const { part, says } of broken) {

@@ -56,4 +56,9 @@ describe("weights beside a model", () => {
       await assert.rejects(readWeights(model), says);
     }
   });
+
+  it("are refused where their configuration is not whole", async () => {
+    await rewrite({ config: "{" });
+    await assert.rejects(readWeights(model), { code: "invalid_checkpoint", message: /hold its configuration/ });
+  });
 });
