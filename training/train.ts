@@ -10,6 +10,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { AppError } from "../core/errors.ts";
 import { asWriteFailure, replaceFile } from "../core/files.ts";
+import { lockFolder } from "../core/folder-lock.ts";
 import type { Model } from "../core/model-folder.ts";
 import { type Budget, DEFAULT_BUDGETS } from "./config/recipes.ts";
 import { type ExportOptions, publish } from "./export/publish.ts";
@@ -73,8 +74,8 @@ export type TrainResult = { readonly checkpoint: string } & (
 /**
  * Trains an encoder and writes `models/<name>/`.
  *
- * @throws AppError `invalid_dataset`, `invalid_configuration`, `invalid_checkpoint`, `model_exists`, `storage_full`, or
- *   `invalid_model` where the loss is no longer a number or the export does not agree with the trained encoder.
+ * @throws AppError `invalid_dataset`, `invalid_configuration` (also where another training runs in `runFolder`),
+ *   `invalid_checkpoint`, `model_exists`, `storage_full`, or `invalid_model` where the loss is no longer a number or the export does not agree with the trained encoder.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const opened: Closeable[] = [];
@@ -99,6 +100,11 @@ async function run(options: TrainOptions, opened: Closeable[]): Promise<TrainRes
   const budget = options.budget ?? DEFAULT_BUDGETS[recipe];
   const checkpointPath = join(runFolder, CHECKPOINT_FILE);
 
+  await mkdir(runFolder, { recursive: true });
+  const lock = lockFolder(runFolder);
+  if ("heldBy" in lock) throw folderInUse(runFolder, lock.heldBy);
+  opened.push({ close: async () => lock.free() });
+
   // The images and the configuration
   const resumed = options.resume ? await loadCheckpoint(checkpointPath) : undefined;
   const { config, reasons, dataset } = await prepare(options, resumed?.config, (done, total) =>
@@ -109,7 +115,6 @@ async function run(options: TrainOptions, opened: Closeable[]): Promise<TrainRes
   if (resumed) checkSameCollection(resumed.images, images);
   if (config.teacher && config.teacher.sha256 !== options.teacher?.card.sha256) throw otherTeacher(config.teacher.name);
   const parent = resumed ? resumed.parent : options.init?.parent;
-  await mkdir(runFolder, { recursive: true });
   await replaceFile(join(runFolder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   onEvent({ kind: "starting", config, reasons, dataset });
 
@@ -179,6 +184,12 @@ async function run(options: TrainOptions, opened: Closeable[]): Promise<TrainRes
   const model = await publish({ ...options, ...trained, threads });
   return { model, metrics, checkpoint: checkpointPath };
 }
+
+const folderInUse = (folder: string, pid: number) =>
+  new AppError(
+    "invalid_configuration",
+    `Another training, process ${pid}, is running in ${folder}. Wait until it has ended or stop it (kill -INT ${pid} keeps a checkpoint), or choose another folder with --run.`,
+  );
 
 const otherTeacher = (name: string) =>
   new AppError(

@@ -267,6 +267,29 @@ describe("train", () => {
     );
   });
 
+  it("has its run's folder for itself: another is refused and changes nothing, a killed one's folder is free", async () => {
+    const module = siblingModule(import.meta.url, "../../support/training-process");
+    const child = startProcess(module, { args: [folder] });
+    const pid = child.pid!;
+    await once(child, "message"); // its first step is done
+    for (const resume of [false, true]) {
+      await rejects(
+        train(tinyTraining(folder, { resume })),
+        "invalid_configuration",
+        new RegExp(`process ${pid}, is running in .*run\\..*kill -INT ${pid}.*--run`),
+      );
+    }
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    let hasStarted = () => {};
+    const started = new Promise<void>((resolve) => (hasStarted = resolve));
+    const onEvent = ({ kind }: TrainEvent) => kind === "starting" && hasStarted();
+    const resumed = train(tinyTraining(folder, { resume: true, onEvent }));
+    await started;
+    await rejects(train(tinyTraining(folder)), "invalid_configuration", new RegExp(`process ${process.pid}`));
+    assert.equal((await resumed).metrics!.step, STEPS);
+  }).timeout(120_000);
+
   it("refuses to resume where there is no checkpoint", async () => {
     await rejects(train(tinyTraining(folder, { resume: true })), "invalid_checkpoint", /checkpoint\.safetensors/);
   });

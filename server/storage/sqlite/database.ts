@@ -1,8 +1,8 @@
 // The SQLite database: the truth about images, embeddings, generations and swaps.
 import { closeSync, openSync } from "node:fs";
-import { join } from "node:path";
 import Database from "better-sqlite3";
 import { AppError } from "../../../core/errors.ts";
+import { lockFolder } from "../../../core/folder-lock.ts";
 
 export type SqliteDatabase = Database.Database;
 
@@ -165,22 +165,10 @@ function makePrivate(path: string): void {
  * @throws AppError `invalid_configuration` where another server uses the folder.
  */
 export function lockDataFolder(folder: string): () => void {
-  const path = join(folder, "lock");
-  makePrivate(path);
-  const lock = new Database(path, { timeout: 0 });
-  try {
-    lock.pragma("journal_mode = MEMORY"); // a journal file would take room, which a full disk does not have
-    lock.exec("BEGIN EXCLUSIVE");
-  } catch (error) {
-    lock.close();
-    if (error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY")) {
-      throw new AppError(
-        "invalid_configuration",
-        `Another server uses the data folder ${folder}. Stop it or choose another data folder.`,
-        { cause: error },
-      );
-    }
-    throw error;
-  }
-  return () => lock.close();
+  const lock = lockFolder(folder);
+  if ("free" in lock) return lock.free;
+  throw new AppError(
+    "invalid_configuration",
+    `Another server uses the data folder ${folder}. Stop it or choose another data folder.`,
+  );
 }
