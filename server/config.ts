@@ -9,8 +9,14 @@ import { MODELS_FOLDER } from "../core/model-folder.ts";
 const MEGABYTE = 1024 * 1024;
 
 const path = z.string().min(1, "expected a path");
-const number = z.coerce.number("expected a number");
-const count = number.int("expected a whole number").min(1, "expected 1 or more");
+/** A number, or a text of one as flags and environment variables are; what is neither, such as a list, is refused. */
+const numeric = (number: z.ZodNumber) =>
+  z.union([z.number(), z.string().regex(/\S/).transform(Number)], "expected a number").pipe(number);
+const real = z.number("expected a number");
+const whole = real.int("expected a whole number");
+const count = numeric(whole.min(1, "expected 1 or more"));
+const notNegative = numeric(whole.min(0, "expected 0 or more"));
+const seconds = numeric(real.gt(0, "expected more than 0"));
 
 const flag = z.union([
   z.boolean(),
@@ -41,11 +47,7 @@ export const configSchema = z
     /** Address to listen on. */
     host: z.string().min(1, "expected an address").default("127.0.0.1"),
     /** 0 takes a free port. */
-    port: number
-      .int("expected a whole number")
-      .min(0, "expected 0 to 65535")
-      .max(65535, "expected 0 to 65535")
-      .default(3000),
+    port: numeric(whole.min(0, "expected 0 to 65535").max(65535, "expected 0 to 65535")).default(3000),
     /** Where the encoder computes. `auto`: on the platform's accelerator if it can be used, otherwise on the CPU. */
     device: z.enum(["auto", ...DEVICES]).default("cpu"),
     /** Threads of one encoder run. */
@@ -69,29 +71,29 @@ export const configSchema = z
      */
     goldenKey: z.string().min(1, "expected a key").default("label"),
     /** How much the mean average precision on those images may drop in a swap, 0..1. */
-    allowedDrop: number.min(0, "expected 0 to 1").max(1, "expected 0 to 1").default(0.02),
+    allowedDrop: numeric(real.min(0, "expected 0 to 1").max(1, "expected 0 to 1")).default(0.02),
     /** Whether swaps wait for approval before the switch, if the request that begins one does not say. */
     review: flag.default(false),
     /** Activates each model that appears in the models folder. */
     autoActivate: flag.default(false),
     /** Requests a minute from one client where API keys are demanded; 0 for no limit. */
-    rateLimit: number.int("expected a whole number").min(0, "expected 0 or more").default(6000),
+    rateLimit: notNegative.default(6000),
     /** Number of trusted reverse proxies in front (X-Forwarded-For). */
-    trustProxies: number.int("expected a whole number").min(0, "expected 0 or more").default(0),
+    trustProxies: notNegative.default(0),
     /** Seconds within which a client must have sent its whole request. */
-    requestSeconds: number.gt(0, "expected more than 0").default(300),
+    requestSeconds: seconds.default(300),
     /** Seconds within which a client must read some of its answer before it is cut off. */
-    readSeconds: number.gt(0, "expected more than 0").default(30),
+    readSeconds: seconds.default(30),
     /** Seconds within which the encoder of a model must be open. */
-    openSeconds: number.gt(0, "expected more than 0").default(60),
+    openSeconds: seconds.default(60),
     /** Seconds after which an encoder run counts as hung and its process is restarted. */
-    runSeconds: number.gt(0, "expected more than 0").default(60),
+    runSeconds: seconds.default(60),
     /** Seconds that a large image may take to decode. */
-    decodeSeconds: number.gt(0, "expected more than 0").default(60),
+    decodeSeconds: seconds.default(60),
     /** Bytes of memory from which the process of an encoder is ended. */
     maxEncoderBytes: count.default(768 * MEGABYTE),
     /** Seconds that requests under way get when the server stops. */
-    drainSeconds: number.min(0, "expected 0 or more").default(10),
+    drainSeconds: numeric(real.min(0, "expected 0 or more")).default(10),
     /** Least severity that is logged, as JSON lines on stderr. */
     logLevel: z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("warn"),
   })

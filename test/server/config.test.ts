@@ -39,4 +39,29 @@ describe("parseConfig", () => {
       [3, "127.0.0.2", 8, true, "./data"],
     );
   });
+
+  it("takes only numbers for numbers, and only texts for texts", () => {
+    assert.deepEqual(
+      [parseConfig({ port: 0, allowedDrop: 0.5 }).allowedDrop, parseConfig({ port: " 80 " }).port],
+      [0.5, 80],
+    );
+    const values = {
+      port: [3000],
+      threads: { count: 2 },
+      maxBatch: [[8]],
+      drainSeconds: [],
+      data: ["a"],
+      goldenKey: 3,
+    };
+    assert.throws(
+      () => parseConfig({ rateLimit: true, readSeconds: new Date(), maxWaiting: " " }, {}, { path: "a.yaml", values }),
+      ({ message }: Error) =>
+        ["port", "threads", "maxBatch", "drainSeconds"].every((name) =>
+          message.includes(`a.yaml: ${name}: expected a number`),
+        ) &&
+        ["rateLimit", "readSeconds", "maxWaiting"].every((name) => message.includes(` ${name}: expected a number`)) &&
+        /a\.yaml: data: /.test(message) &&
+        !/goldenKey/.test(message),
+    );
+  });
 });
