@@ -58,7 +58,9 @@ export async function swapInReview(client: Client, id: string | undefined): Prom
 function describe({ contents, recallAt10, comparison, skipped, warnings = [] }: SwapReport): string {
   const lines = [`${contents} images; the index finds ${percent(recallAt10)} of the 10 nearest.`];
   if (skipped) {
-    lines.push(`${skipped.contents} left out, as their files are missing or damaged: ${skipped.images.join(", ")}.`);
+    lines.push(
+      `${skipped.contents} left out, as their files are missing, damaged or cannot be decoded: ${skipped.images.join(", ")}.`,
+    );
   }
   if (!comparison) return lines.join("\n");
   const { neighbours, scores, retrieval, views } = comparison;

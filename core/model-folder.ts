@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError, hasErrno } from "./errors.ts";
 import { replaceFile, sync, temporaryName, writeDurably } from "./files.ts";
-import { sha256 } from "./hash.ts";
+import { sha256, sha256InSteps } from "./hash.ts";
 import { type KeptEvaluation, type ModelCard, modelCardSchema, modelNameSchema } from "./model-card.ts";
 import { packageRoot } from "./paths.ts";
 import { readRegularFile } from "./regular-file.ts";
@@ -121,13 +121,16 @@ export async function readOnnx(model: Model): Promise<Buffer> {
   const bytes = await readRegularFile(model.onnxPath, MAX_ONNX_BYTES).catch((error) => {
     throw new AppError("invalid_model", `Model "${model.card.name}" has no readable encoder.onnx.`, { cause: error });
   });
-  checkSha256(bytes, model.card);
+  checkHash(await sha256InSteps(bytes), model.card);
   return bytes;
 }
 
 /** @throws AppError `invalid_model` where the bytes are not those of the encoder that the card describes. */
 export function checkSha256(onnx: Uint8Array, card: ModelCard): void {
-  const actual = sha256(onnx);
+  checkHash(sha256(onnx), card);
+}
+
+function checkHash(actual: string, card: ModelCard): void {
   if (actual === card.sha256) return;
   throw new AppError(
     "invalid_model",

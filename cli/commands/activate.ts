@@ -10,7 +10,10 @@ export const command = new Command("activate")
   )
   .argument("<model>", "name of a model in the server's models folder")
   .option("--force", "activate it where it finds less than the active model; a broken model stays refused")
-  .option("--skip-damaged", "go on without images whose stored files are missing or damaged, and list them")
+  .option(
+    "--skip-damaged",
+    "go on without images whose stored files are missing, damaged or cannot be decoded, and list them",
+  )
   .option("--review", "wait before the switch, with the comparison shown, until you approve or discard")
   .option("--no-review", "switch without waiting, also where the server's default is to wait")
   .option("--json", "print the swap's end as one line of JSON")

@@ -8,6 +8,9 @@ import { type Child, startChild } from "../processes/child.ts";
 import { fromPlainError } from "../processes/plain-error.ts";
 import type { EncoderOptions, FromEncoder, ToEncoder } from "./messages.ts";
 
+/** The answer to a batch. */
+type Embedded = Extract<FromEncoder, { readonly embeddings: Float32Array }>;
+
 /** An encoder in a process of its own. */
 export interface EncoderClient {
   /** Process id; undefined while the process is being started again. */
@@ -18,8 +21,11 @@ export interface EncoderClient {
    * @throws AppError `encoder_unavailable` where the process dies meanwhile or is being started again.
    */
   run(pixels: Uint8Array, count: number): Promise<Float32Array>;
-  /** Decodes and embeds the bytes of image files: [files, D]. Errors as {@link EncoderClient.run}, and of decoding. */
-  embedFiles(files: readonly Uint8Array[]): Promise<Float32Array>;
+  /**
+   * Decodes and embeds the bytes of image files: for each its embedding [D], or why it cannot be decoded. Errors as
+   * {@link EncoderClient.run}.
+   */
+  embedFiles(files: readonly Uint8Array[]): Promise<Array<Float32Array | Error>>;
   /** Ends the process once the runs under way are answered. */
   close(): Promise<void>;
 }
@@ -64,7 +70,7 @@ export async function startEncoder(
   { openSeconds, runSeconds, maxEncoderBytes, ...options }: EncoderOptions & EncoderLimits,
   { logger, signal }: EncoderDeps,
 ): Promise<EncoderClient> {
-  const calls = createPendingCalls<Float32Array>();
+  const calls = createPendingCalls<Embedded>();
   const watchdogs = new Set<NodeJS.Timeout>();
   /** The process, from its start to its end. */
   let child: Child<ToEncoder> | undefined;
@@ -105,10 +111,11 @@ export async function startEncoder(
           } else if ("refused" in message) started.kill(fromPlainError(message.refused));
           else if ("alive" in message) for (const watchdog of watchdogs) watchdog.refresh();
           else if ("error" in message) calls.reject(message.id, fromPlainError(message.error));
-          else calls.resolve(message.id, message.embeddings);
+          else calls.resolve(message.id, message);
         },
         maxMemory: maxEncoderBytes,
         tooMuchMemory,
+        input: onnx,
         background: options.background,
       });
       child = started;
@@ -126,7 +133,7 @@ export async function startEncoder(
         if (Date.now() - startedAt > HEALTHY_MS) retryMs = FIRST_RETRY_MS;
         openAgain();
       });
-      started.send({ open: { card, onnx }, options });
+      started.send({ open: card, bytes: onnx.length, options });
     });
   };
 
@@ -143,7 +150,7 @@ export async function startEncoder(
     }, retryMs);
   };
 
-  const ask = (message: (id: number) => ToEncoder): Promise<Float32Array> => {
+  const ask = (message: (id: number) => ToEncoder): Promise<Embedded> => {
     if (!child || !isOpen) return Promise.reject(unavailable());
     const { id, answer } = calls.open();
     const asked = child;
@@ -176,8 +183,15 @@ export async function startEncoder(
     get pid() {
       return isOpen ? child?.pid : undefined;
     },
-    run: (pixels, count) => ask((id) => ({ id, pixels, count })),
-    embedFiles: (files) => ask((id) => ({ id, files })),
+    run: async (pixels, count) => (await ask((id) => ({ id, pixels, count }))).embeddings,
+    async embedFiles(files) {
+      const { embeddings, undecodable = [] } = await ask((id) => ({ id, files }));
+      const embedded: Array<Float32Array | Error> = files.map((_, i) =>
+        embeddings.slice(i * card.dimensions, (i + 1) * card.dimensions),
+      );
+      for (const { file, error } of undecodable) embedded[file] = fromPlainError(error);
+      return embedded;
+    },
     async close() {
       closing = true;
       await calls.drained();

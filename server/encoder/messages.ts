@@ -1,6 +1,6 @@
 // What the server and an encoder process say to each other.
 import type { Device } from "../../core/device.ts";
-import type { LoadedModel } from "../../core/model-folder.ts";
+import type { ModelCard } from "../../core/model-card.ts";
 import type { PlainError } from "../processes/plain-error.ts";
 
 /** How an encoder computes. */
@@ -13,11 +13,20 @@ export interface EncoderOptions {
   readonly background?: boolean;
 }
 
-/** To the encoder: first `open`, then batches of prepared pixels ([count, H, W, 3]) or of the bytes of image files. */
+/**
+ * To the encoder: first `open`, while so many `bytes` of encoder.onnx come through its standard input, then batches of
+ * prepared pixels ([count, H, W, 3]) or of the bytes of image files.
+ */
 export type ToEncoder =
-  | { readonly open: LoadedModel; readonly options: EncoderOptions }
+  | { readonly open: ModelCard; readonly bytes: number; readonly options: EncoderOptions }
   | { readonly id: number; readonly pixels: Uint8Array; readonly count: number }
   | { readonly id: number; readonly files: readonly Uint8Array[] };
+
+/** A file of a batch that cannot be decoded: its place, from 0, and why. Its embedding means nothing. */
+export interface Undecodable {
+  readonly file: number;
+  readonly error: PlainError;
+}
 
 /**
  * From the encoder: `ready` or `refused` once, then an answer to each batch: [count, D]. `alive` after each file, of
@@ -27,5 +36,5 @@ export type FromEncoder =
   | { readonly ready: true; readonly device: Device; readonly fellBack?: string }
   | { readonly refused: PlainError }
   | { readonly alive: true }
-  | { readonly id: number; readonly embeddings: Float32Array }
+  | { readonly id: number; readonly embeddings: Float32Array; readonly undecodable?: readonly Undecodable[] }
   | { readonly id: number; readonly error: PlainError };

@@ -9,7 +9,7 @@ import { sharesOf } from "../decoding/cost.ts";
 import { createShareQueue } from "../decoding/share-queue.ts";
 import { endWithParent } from "../processes/end-with-parent.ts";
 import { toPlainError } from "../processes/plain-error.ts";
-import type { EncoderOptions, FromEncoder, ToEncoder } from "./messages.ts";
+import type { EncoderOptions, FromEncoder, ToEncoder, Undecodable } from "./messages.ts";
 
 let session: Promise<EncoderSession> | undefined;
 
@@ -20,7 +20,7 @@ const send = (message: FromEncoder) => process.send!(message, undefined, {}, () 
 
 process.on("message", async (message: ToEncoder) => {
   if ("open" in message) {
-    const opened = openOn(message.open, message.options);
+    const opened = readInput(message.bytes).then((onnx) => openOn({ card: message.open, onnx }, message.options));
     session = opened.then(({ session }) => session);
     session.catch(() => {}); // reported below
     opened.then(
@@ -31,33 +31,46 @@ process.on("message", async (message: ToEncoder) => {
   }
   try {
     const opened = await session!;
-    const embeddings =
-      "files" in message ? await embedFiles(opened, message.files) : await opened.embed(message.pixels, message.count);
-    send({ id: message.id, embeddings });
+    if ("files" in message) send({ id: message.id, ...(await embedFiles(opened, message.files)) });
+    else send({ id: message.id, embeddings: await opened.embed(message.pixels, message.count) });
   } catch (error) {
     send({ id: message.id, error: toPlainError(error) });
   }
 });
 
+/** The first `length` bytes of the standard input. */
+async function readInput(length: number): Promise<Uint8Array> {
+  const bytes = Buffer.alloc(length);
+  let at = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) at += chunk.copy(bytes, at);
+  return bytes;
+}
+
 /** Files of a batch that are decoded at a time, where all together are not too large. */
 const DECODERS = 4;
 const shares = createShareQueue();
 
-/** Embeds image files: [files, D]. */
-async function embedFiles({ card, embed }: EncoderSession, files: readonly Uint8Array[]): Promise<Float32Array> {
+/** Embeds image files: [files, D], and which of them cannot be decoded. */
+async function embedFiles({ card, embed }: EncoderSession, files: readonly Uint8Array[]) {
   const { input } = card;
   const imageBytes = input.width * input.height * 3;
   const pixels = new Uint8Array(files.length * imageBytes);
+  const undecodable: Undecodable[] = [];
   const next = files.entries();
   const decode = async () => {
     for (const [i, file] of next) {
-      const info = await readImageInfo(file);
-      pixels.set(await shares.run(sharesOf(info), () => decodeForEncoder(file, input)), i * imageBytes);
+      try {
+        const info = await readImageInfo(file);
+        pixels.set(await shares.run(sharesOf(info), () => decodeForEncoder(file, input)), i * imageBytes);
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        undecodable.push({ file: i, error: toPlainError(error) });
+      }
       send({ alive: true });
     }
   };
   await Promise.all(Array.from({ length: DECODERS }, decode));
-  return embed(pixels, files.length);
+  return { embeddings: await embed(pixels, files.length), undecodable };
 }
 
 const ACCELERATORS: Partial<Record<NodeJS.Platform, Device>> = { linux: "cuda", darwin: "coreml", win32: "dml" };

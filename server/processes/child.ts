@@ -23,6 +23,8 @@ export interface ChildOptions<FromChild> {
   readonly maxMemory: number;
   /** The reason then. */
   readonly tooMuchMemory: unknown;
+  /** What it reads from its standard input: large bytes, for which a message would take long. @default nothing */
+  readonly input?: Uint8Array | undefined;
   /** Gives way to all other work of the machine. @default false */
   readonly background?: boolean | undefined;
 }
@@ -33,9 +35,14 @@ const MEMORY_MS = 50;
 /** Starts `module`, which must call `endWithParent` first. */
 export function startChild<ToChild extends object, FromChild>(
   module: URL,
-  { onMessage, maxMemory, tooMuchMemory, background = false }: ChildOptions<FromChild>,
+  { onMessage, maxMemory, tooMuchMemory, input, background = false }: ChildOptions<FromChild>,
 ): Child<ToChild> {
-  const child: ChildProcess = startProcess(module, { args: [String(process.pid)] });
+  const child: ChildProcess = startProcess(module, {
+    args: [String(process.pid)],
+    stdio: [input ? "pipe" : "inherit", "inherit", "inherit", "ipc"],
+  });
+  child.stdin?.on("error", () => {}); // it ended before it had read all
+  child.stdin?.end(input);
   // Before the process starts threads, which inherit its priority. It can be lowered, but not raised again without
   // privileges, which is why a background encoder never becomes the one that serves.
   if (background && child.pid) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);

@@ -7,7 +7,7 @@ import type { Progress } from "../domain/swap.ts";
 import { hasUnitNorm } from "../encoder/batcher.ts";
 import type { BackgroundEncoder, Generation } from "../generation/generation.ts";
 import type { Storage } from "../storage/ports.ts";
-import { damagedFiles } from "./damaged-files.ts";
+import { type DamagedContent, damagedFiles } from "./damaged-files.ts";
 
 /** Contents of one transaction. */
 const BATCH = 32;
@@ -37,10 +37,10 @@ type BackfillStorage = Pick<Storage, "catalogue" | "images">;
  * Stores the candidate's embedding of every content that lacks it. New images are embedded with the candidate as they
  * are uploaded (dual write); those for which that failed lack it too.
  *
- * @param options.skipDamaged Goes on without contents whose stored files are missing or damaged.
+ * @param options.skipDamaged Goes on without contents whose stored files are missing, damaged or cannot be decoded.
  * @returns Numbers of the contents that were skipped.
  * @throws the signal's reason when it is aborted; AppError where an image cannot be embedded, `file_damaged` where one
- *   cannot be read and `skipDamaged` is false.
+ *   cannot be read or decoded and `skipDamaged` is false.
  */
 export async function backfill(
   candidate: Generation,
@@ -52,7 +52,7 @@ export async function backfill(
   let encoder: Promise<BackgroundEncoder> | undefined;
   let embeddedHere = 0;
   const skipped = new Set<number>();
-  const onDamaged = async (contents: readonly Content[]) => {
+  const onDamaged = async (contents: readonly DamagedContent[]) => {
     if (!skipDamaged) throw await damagedFiles(contents, candidate.card, storage.catalogue);
     for (const { number } of contents) skipped.add(number);
   };
@@ -94,14 +94,14 @@ interface EmbedDeps {
   readonly encoder: BackgroundEncoder;
   readonly storage: BackfillStorage;
   readonly signal: AbortSignal;
-  /** Called with stored contents whose files are missing or damaged. */
-  readonly onDamaged: (contents: readonly Content[]) => Promise<void>;
+  /** Called with stored contents whose files are missing, damaged or cannot be decoded. */
+  readonly onDamaged: (contents: readonly DamagedContent[]) => Promise<void>;
 }
 
 async function embedAndStore(contents: readonly Content[], candidate: Generation, deps: EmbedDeps): Promise<void> {
   const embeddings: Embedding[] = [];
   for (const some of messages(contents)) {
-    embeddings.push(...(await embedContents(some, candidate.card.dimensions, deps)));
+    embeddings.push(...(await embedContents(some, deps)));
   }
   const { sequence } = await deps.storage.catalogue.embeddings.add(candidate.encoder, embeddings);
   await candidate.index.reached(sequence); // backpressure: read no faster than the index takes it
@@ -138,10 +138,9 @@ async function readFiles(contents: readonly Content[], { catalogue, images }: Ba
   return { there, damaged };
 }
 
-/** Embeddings of those of the contents that are still stored. */
+/** Embeddings of those of the contents that are still stored and can be decoded. */
 async function embedContents(
   contents: readonly Content[],
-  dimensions: number,
   { encoder, storage, signal, onDamaged }: EmbedDeps,
 ): Promise<Embedding[]> {
   for (let attempt = 0; ; attempt++) {
@@ -149,16 +148,21 @@ async function embedContents(
     if (damaged.length > 0) await onDamaged(damaged);
     if (there.length === 0) return [];
     try {
-      const rows = await encoder.embedFiles(there.map(({ file }) => file));
-      return there.map(({ number, sha256 }, i) => {
-        const vector = rows.slice(i * dimensions, (i + 1) * dimensions);
-        if (hasUnitNorm(vector)) return { content: number, vector };
-        throw new AppError("no_embedding", `The model gives no usable embedding for the stored image ${sha256}.`);
-      });
+      const embedded = await encoder.embedFiles(there.map(({ file }) => file));
+      const undecodable: DamagedContent[] = [];
+      const embeddings: Embedding[] = [];
+      for (const [i, { number, sha256 }] of there.entries()) {
+        const vector = embedded[i]!;
+        if (vector instanceof Error) undecodable.push({ number, why: vector.message });
+        else if (hasUnitNorm(vector)) embeddings.push({ content: number, vector });
+        else throw new AppError("no_embedding", `The model gives no usable embedding for the stored image ${sha256}.`);
+      }
+      if (undecodable.length > 0) await onDamaged(undecodable);
+      return embeddings;
     } catch (error) {
       const mayRecover = error instanceof AppError && error.code === "encoder_unavailable";
       if (!mayRecover || attempt >= ENCODER_RETRIES) throw error;
-      await sleep(1000, undefined, { signal });
+      await sleep(1000, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   }
 }

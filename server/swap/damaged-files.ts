@@ -18,9 +18,14 @@ export async function reportOfSkipped(
   return { contents: skipped.size, images: (await imagesWith(skipped, catalogue)).slice(0, REPORTED) };
 }
 
-/** The error of a swap that cannot read these contents. */
+/** A content whose stored file is missing or damaged, or, as `why` says, cannot be decoded. */
+export interface DamagedContent extends Pick<Content, "number"> {
+  readonly why?: string;
+}
+
+/** The error of a swap that cannot read or decode these contents. */
 export async function damagedFiles(
-  contents: readonly Content[],
+  contents: readonly DamagedContent[],
   { name }: ModelCard,
   catalogue: Catalogue,
 ): Promise<AppError> {
@@ -29,10 +34,12 @@ export async function damagedFiles(
     catalogue,
   );
   const named = [...images.slice(0, NAMED), ...(images.length > NAMED ? ["…"] : [])].join(", ");
-  return new AppError(
-    "file_damaged",
-    `Model "${name}" was not activated: the stored files of these images are missing or damaged: ${named}. Send the same files again, or activate it without such images (--skip-damaged); moco-search check lists all of them.`,
-  );
+  const why = contents.find((content) => content.why !== undefined)?.why;
+  const problem =
+    why === undefined
+      ? `are missing or damaged: ${named}. Send the same files again, or activate it without such images (--skip-damaged); moco-search check lists all of them.`
+      : `cannot be decoded: ${named}. ${why} Delete them, or activate it without such images (--skip-damaged).`;
+  return new AppError("file_damaged", `Model "${name}" was not activated: the stored files of these images ${problem}`);
 }
 
 /** Ids of the images that have these contents. */

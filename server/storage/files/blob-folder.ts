@@ -1,11 +1,15 @@
 // Blobs as files, named by the SHA-256 of their bytes. Files with other names are left alone.
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { AppError, hasErrno } from "../../../core/errors.ts";
 import { replaceFile, sync } from "../../../core/files.ts";
-import { sha256, sha256OfStream } from "../../../core/hash.ts";
+import { sha256, sha256InSteps, sha256OfStream } from "../../../core/hash.ts";
 import type { Blobs } from "../ports.ts";
 import { asStorageError } from "../storage-error.ts";
+
+/** Files of up to this many bytes are read at once, and larger ones as they are sent. */
+const SMALL_FILE = 256 * 1024;
 
 /** Layout of the files. */
 export interface BlobLayout {
@@ -61,7 +65,7 @@ export function createBlobFolder(folder: string, { sharded, ending, shared }: Bl
     },
     async takeBack(hash) {
       const bytes = await readFile(join(lostAndFound, nameOf(hash))).catch(undefinedIfMissing);
-      if (!bytes || sha256(bytes) !== hash) return false;
+      if (!bytes || (await sha256InSteps(bytes)) !== hash) return false;
       await replaceFile(pathOf(hash), bytes);
       return true;
     },
@@ -74,13 +78,20 @@ export function createBlobFolder(folder: string, { sharded, ending, shared }: Bl
     },
     async get(hash) {
       const bytes = await readFile(pathOf(hash)).catch((error) => undefinedIfMissing(asDamage(error, hash)));
-      if (bytes) check(sha256(bytes), hash);
+      if (bytes) check(await sha256InSteps(bytes), hash);
       return bytes;
     },
     async open(hash) {
       const file = await open(pathOf(hash)).catch((error) => undefinedIfMissing(asDamage(error, hash)));
       if (!file) return undefined;
       try {
+        if ((await file.stat()).size <= SMALL_FILE) {
+          const bytes = await file.readFile();
+          check(sha256(bytes), hash);
+          await file.close();
+          return Readable.from([bytes]);
+        }
+        // Read twice, so that nothing of a damaged file is ever sent on, and no large one is held in memory.
         check(await sha256OfStream(file.createReadStream({ start: 0, autoClose: false })), hash);
       } catch (error) {
         await file.close();

@@ -10,7 +10,7 @@ import {
   S3ServiceException,
 } from "@aws-sdk/client-s3";
 import { AppError } from "../../../core/errors.ts";
-import { sha256 as hashOf, sha256OfStream } from "../../../core/hash.ts";
+import { sha256 as hashOf, sha256InSteps, sha256OfStream } from "../../../core/hash.ts";
 import type { Blobs } from "../ports.ts";
 import { parseS3Location, type S3Location } from "./location.ts";
 
@@ -98,7 +98,7 @@ function createBlobs(client: S3Client, bucket: string, folder: string): Blobs {
         throw asStorageError(error);
       }
       const bytes = Buffer.concat(parts);
-      if (hashOf(bytes) !== sha256) throw damaged(sha256);
+      if ((await sha256InSteps(bytes)) !== sha256) throw damaged(sha256);
       return bytes;
     },
     async open(sha256) {

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import Database from "better-sqlite3";
+import { sha256 } from "../../../core/hash.ts";
 import { png } from "../../../support/pictures.ts";
 import { activate, swapEnd } from "../../../support/swaps.ts";
 import { startTestServer, type TestServer } from "../../../support/test-server.ts";
@@ -64,5 +66,38 @@ describe("a swap over damaged files", () => {
     await server.http.delete(`/v1/images/${(await upload(2)).id}`).expect(204);
     const { state, report } = await activate(server, "other");
     assert.deepEqual([state, report!.contents, report!.skipped], ["active", 5, undefined]);
+  });
+});
+
+describe("a swap over a file that is as it was stored but cannot be decoded any more", () => {
+  let server: TestServer;
+  before(async () => {
+    server = await startTestServer();
+  });
+  after(() => server.close());
+
+  it("names the image and why, and goes on without it where that is allowed", async function () {
+    this.timeout(120_000);
+    const ids: string[] = [];
+    for (let seed = 0; seed < 3; seed++) {
+      const post = server.http.post("/v1/images").attach("image", await png(seed), "a.png");
+      ids.push((await post.expect(201)).body.images[0].id);
+    }
+    // As if an older version, which took what this one does not, had stored it.
+    const file = Buffer.from("no image of today");
+    const hash = sha256(file);
+    const folder = join(server.dataFolder, "files", hash.slice(0, 2));
+    await writeFile(join(folder, hash), file);
+    const database = new Database(join(server.dataFolder, "moco-search.db"));
+    const statement = "UPDATE contents SET sha256 = ? WHERE number = (SELECT content FROM images WHERE id = ?)";
+    assert.equal(database.prepare(statement).run(hash, ids[1]).changes, 1);
+    database.close();
+
+    const { state, error } = await activate(server, "other");
+    assert.deepEqual([state, error!.code], ["failed", "file_damaged"]);
+    assert.match(error!.detail, new RegExp(`cannot be decoded: ${ids[1]}\\. Expected a JPEG.*--skip-damaged`));
+    const swap = await activate(server, "other", { skipDamaged: true });
+    assert.equal(swap.state, "active", swap.error?.detail);
+    assert.deepEqual([swap.report!.contents, swap.report!.skipped], [2, { contents: 1, images: [ids[1]] }]);
   });
 });

@@ -1,5 +1,6 @@
 // What every Blobs does.
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { buffer } from "node:stream/consumers";
 import { sha256 } from "../../../../core/hash.ts";
 import type { Blobs } from "../../../../server/storage/ports.ts";
@@ -48,6 +49,19 @@ export function describeBlobs(openEmpty: OpenEmpty, which: "images" | "models"):
       await blobs.put(hash, some);
       assert.deepEqual(Buffer.from((await blobs.get(hash))!), some);
       assert.deepEqual(await buffer((await blobs.open(hash))!), some);
+    });
+
+    it("does the same for what is too large to be read at once", async () => {
+      const large = randomBytes(3_000_001);
+      const hash = sha256(large);
+      await blobs.put(hash, large);
+      assert.ok(large.equals((await blobs.get(hash))!));
+      assert.ok(large.equals(await buffer((await blobs.open(hash))!)));
+      const flipped = Buffer.from(large);
+      flipped[2_000_000]! ^= 1;
+      await opened.damage(which, hash, flipped);
+      await assert.rejects(async () => blobs.get(hash), { code: "file_damaged" });
+      await assert.rejects(async () => blobs.open(hash), { code: "file_damaged" });
     });
 
     it("has nothing under a SHA-256 that was removed or never put; removing that is harmless", async () => {
