@@ -86,7 +86,7 @@ async function pageSamples(): Promise<Sample[]> {
 }
 
 /** Uploads samples with their labels. */
-async function storeSamples(url: string, samples: readonly Sample[]): Promise<void> {
+export async function storeSamples(url: string, samples: readonly Sample[]): Promise<void> {
   for (const label of new Set(samples.map((sample) => sample.label))) {
     const form = new FormData();
     for (const { name, buffer } of samples.filter((sample) => sample.label === label)) {

@@ -95,6 +95,7 @@ export function swapPanel({ cancel, approve, discard, close }) {
       ["Images in the new index", found.contents.toLocaleString()],
       ["Recall@10 of the index", `${(found.recallAt10 * 100).toFixed(1)} %`],
       ["Spread of the embeddings", found.spread.toFixed(3)],
+      ...skippedFacts(found.skipped),
       ...comparisonFacts(found.comparison),
     ];
     report.replaceChildren(...facts.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))));
@@ -105,6 +106,17 @@ export function swapPanel({ cancel, approve, discard, close }) {
 function timeLeft(seconds) {
   if (seconds === undefined) return "";
   return `, ${seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`} left`;
+}
+
+/** Most images that are named as left out. */
+const NAMED = 10;
+
+/** The images that a swap went on without, as a fact. */
+function skippedFacts(skipped) {
+  if (!skipped) return [];
+  const { contents, images } = skipped;
+  const names = [...images.slice(0, NAMED), ...(images.length > NAMED ? ["…"] : [])].join(", ");
+  return [["Left out: missing, damaged or not decodable", `${contents.toLocaleString()} (${names})`]];
 }
 
 /** The gate's comparison of the two models, as facts. */

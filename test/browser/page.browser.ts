@@ -1,5 +1,7 @@
 // The page in a browser, on a real server: each flow at desktop and phone width.
 import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { openGeneration } from "../../server/generation/generation.ts";
 import { openApiKeys } from "../../server/storage/open.ts";
@@ -11,6 +13,7 @@ import {
   type PageTest,
   pick,
   preparePage,
+  storeSamples,
 } from "../../support/page.ts";
 
 describe("the page", function () {
@@ -279,6 +282,30 @@ describe("the page", function () {
     await page.getByRole("button", { name: "Roll back to default" }).click();
     await page.locator(".card.active", { hasText: "default" }).waitFor({ timeout: 60_000 });
     assert.deepEqual(problems, []);
+  });
+
+  it("names the images that a swap went on without", async () => {
+    const data = test.newData();
+    const server = await test.startServer({ data });
+    try {
+      await storeSamples(server.url, test.samples.slice(0, 3));
+      const { images } = (await (await fetch(`${server.url}/v1/images`)).json()) as {
+        images: Array<{ id: string; sha256: string }>;
+      };
+      const { id, sha256 } = images[0]!;
+      await rm(join(data, "files", sha256.slice(0, 2), sha256));
+      const begun = await fetch(`${server.url}/v1/models/other/activate?skipDamaged=true`, { method: "POST" });
+      const { swap } = (await begun.json()) as { swap: { id: string } };
+      const { page, problems } = await test.browser.open(`${server.url}/#/models?swap=${swap.id}`);
+      await page.getByText("The new model answers.").waitFor({ timeout: 60_000 });
+      const fact = page.locator(".report div", { hasText: "Left out" });
+      assert.equal(await fact.locator("dd").textContent(), `1 (${id})`);
+      await assertAccessible(page);
+      await assertNoSidewaysScroll(page);
+      assert.deepEqual(problems, []);
+    } finally {
+      await server.close();
+    }
   });
 
   it("cancels a swap", async () => {
