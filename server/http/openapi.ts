@@ -6,6 +6,7 @@ import {
   type ZodOpenApiPathsObject,
   type ZodOpenApiResponseObject,
 } from "zod-openapi";
+import { MEDIA_TYPES } from "../../core/decode.ts";
 import { ERRORS, type ErrorCode } from "../../core/errors.ts";
 import * as requests from "./requests.ts";
 import * as responses from "./responses.ts";
@@ -154,7 +155,7 @@ const paths: ZodOpenApiPathsObject = {
       ...operation(
         "getImageContent",
         "Read an image's bytes, or a thumbnail",
-        ["200", { "image/*": { schema: file } }],
+        ["200", Object.fromEntries(Object.values(MEDIA_TYPES).map((type) => [type, { schema: file }]))],
         THUMBNAIL,
         { requestParams: { path: z.object(id), query: requests.contentQuerySchema } },
       ),
