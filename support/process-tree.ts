@@ -22,6 +22,11 @@ export function memoryOfTree(pid: number): number {
 
 /** Seconds that the main thread of a process has computed, and waited for a CPU that others had, since its start. */
 export function mainThread(pid: number): { computed: number; waited: number } {
-  const [computed, waited] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "latin1").split(" ").map(Number);
+  return schedule(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "latin1"));
+}
+
+/** What a `schedstat` says, in seconds. */
+export function schedule(schedstat: string): { computed: number; waited: number } {
+  const [computed, waited] = schedstat.split(" ").map(Number);
   return { computed: computed! / 1e9, waited: waited! / 1e9 };
 }

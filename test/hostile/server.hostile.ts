@@ -2,15 +2,18 @@
 // not wait, memory stays bounded, and what a reader may send costs the server's main thread no more than a second.
 //
 //   npm run test:hostile
-//   MOCO_HOSTILE_ROUNDS=1 npm run test:hostile     each attack once instead of three times
+//   MOCO_HOSTILE_ROUNDS=1 npm run test:hostile     each attack once instead of three times, and with shorter deadlines
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import sharp from "sharp";
+import { sha256 } from "../../core/hash.ts";
+import { writeModel } from "../../core/model-folder.ts";
 import type { SwapView } from "../../server/domain/swap.ts";
 import { endlessLoop, endlessLoopOfTwo, hugeConstant } from "../../support/hostile-models.ts";
 import { jsonBombs } from "../../support/json-bombs.ts";
@@ -18,18 +21,22 @@ import { png } from "../../support/pictures.ts";
 import { processTree } from "../../support/process-tree.ts";
 import { childPids, encoderPids, untilGone } from "../../support/processes.ts";
 import { type ServerProcess, startServerProcess } from "../../support/server-process.ts";
-import { type Cost, costOf } from "../../support/server-watch.ts";
+import { type Cost, type ServerWatch, watchServer } from "../../support/server-watch.ts";
 import { untilEnded } from "../../support/swaps.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
-import { writeTinyModel } from "../../support/tiny-model.ts";
+import { cardOf, writeTinyModel } from "../../support/tiny-model.ts";
 
 const ROUNDS = Number(process.env.MOCO_HOSTILE_ROUNDS ?? 3);
 const MAX_LIVEZ_SECONDS = 1;
 const MAX_MEMORY = 1.5 * 1024 ** 3;
 /** CPU seconds of the main thread that one request of a reader may cost. */
 const MAX_REQUEST_SECONDS = 1;
+/** Seconds within which a model must be open, a run of it over and an image decoded. */
+const DEADLINE = String(10 * ROUNDS);
 /** What a large image is answered with: on a busy machine its decoding may pass `decodeSeconds`. */
 const DECODED_OR_GIVEN_UP = [200, 422];
+/** Milliseconds for which clients that do not read are watched. */
+const WATCHED_MS = 3000;
 /** Images that are there before, during and after everything. */
 const IMAGES = 20;
 
@@ -38,6 +45,7 @@ const fixture = (name: string) => readFile(join(import.meta.dirname, "../fixture
 describe("a server under attack", function () {
   this.timeout(600_000);
   let server: ServerProcess;
+  let watch: ServerWatch;
   let folder: string;
   let remove: () => Promise<void>;
   const costs: Array<{ kind: "input" | "fault"; what: string; cost: Cost }> = [];
@@ -54,12 +62,20 @@ describe("a server under attack", function () {
     await writeFile(join(models, "cut", "encoder.onnx"), "not what the card says");
     await mkdir(join(models, "pipe"));
     execFileSync("mkfifo", [join(models, "pipe", "model.json")]);
-    const limits = { MOCO_SEARCH_RUN_SECONDS: "30", MOCO_SEARCH_DECODE_SECONDS: "30", MOCO_SEARCH_READ_SECONDS: "5" };
-    server = await startServerProcess(folder, ["--threads", "1", "--log-level", "silent"], limits);
+    const zeros = Buffer.alloc(300e6);
+    await writeModel(models, { ...cardOf({ seed: 4 }), name: "large", sha256: sha256(zeros) }, { onnx: zeros });
+    server = await startServerProcess(folder, ["--threads", "1", "--log-level", "silent"], {
+      MOCO_SEARCH_OPEN_SECONDS: DEADLINE,
+      MOCO_SEARCH_RUN_SECONDS: DEADLINE,
+      MOCO_SEARCH_DECODE_SECONDS: DEADLINE,
+      MOCO_SEARCH_READ_SECONDS: "5",
+    });
+    watch = await watchServer(server);
     for (let seed = 0; seed < IMAGES; seed++) await upload(await png(seed), 201);
   });
   after(async () => {
     const pids = processTree(server.child.pid!);
+    await watch.close();
     assert.equal(await server.stop(), 0);
     await untilGone(pids, 10);
     await remove();
@@ -112,7 +128,7 @@ describe("a server under attack", function () {
     { requestsOfReader = 0 }: { requestsOfReader?: number } = {},
   ) =>
     it(what, async () => {
-      const cost = await costOf(server, run);
+      const cost = await watch.costOf(run);
       costs.push({ kind, what, cost });
       const { livezSeconds, memory, mainThreadSeconds } = cost;
       console.log(
@@ -171,10 +187,11 @@ describe("a server under attack", function () {
       await ask("POST", "/v1/embeddings", 413, form(file));
     });
 
-    attack("input", "eight AVIF of 4000×4000: others search and upload meanwhile", async () => {
+    const many = 2 + 2 * ROUNDS;
+    attack("input", `${many} AVIF of 4000×4000: others search and upload meanwhile`, async () => {
       const file = await fixture("4000x4000.avif");
       let isOver = false;
-      const heavy = together(8, () => search(file, DECODED_OR_GIVEN_UP)).finally(() => {
+      const heavy = together(many, () => search(file, DECODED_OR_GIVEN_UP)).finally(() => {
         isOver = true;
       });
       let others = 0;
@@ -258,16 +275,43 @@ describe("a server under attack", function () {
       closeAll(sockets as Socket[]);
     });
 
-    attack("input", "a hundred requests for a large file in one connection, never read", async () => {
-      const pixels = Buffer.alloc(3000 * 3000 * 3, 1).map((_, i) => (i * 2654435761) >>> 24);
-      const file = await sharp(pixels, { raw: { width: 3000, height: 3000, channels: 3 } })
-        .png({ compressionLevel: 0 })
-        .toBuffer();
-      const { images } = await upload(file, 201);
-      const socket = await open(`GET /v1/images/${images[0].id}/content HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(100));
-      await sleep(3000);
-      socket.destroy();
-      await ask("DELETE", `/v1/images/${images[0].id}`, 204);
+    describe("that never read:", () => {
+      const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+      let path: string;
+      before(async () => {
+        const noise = { raw: { width: 3000, height: 3000, channels: 3 } } as const;
+        const file = await sharp(randomBytes(3000 * 3000 * 3), noise)
+          .png({ compressionLevel: 0 })
+          .toBuffer();
+        const { images } = await upload(file, 201);
+        path = `/v1/images/${images[0].id}`;
+      });
+      after(() => ask("DELETE", path, 204));
+
+      attack("input", "a hundred requests for a large file in one connection", async () => {
+        const socket = await open(get(`${path}/content`).repeat(100));
+        await sleep(WATCHED_MS);
+        socket.destroy();
+      });
+
+      attack("input", "a hundred connections for a large file", async () => {
+        const sockets = (await together(100, () => open(get(`${path}/content`)))) as Socket[];
+        await sleep(WATCHED_MS);
+        closeAll(sockets);
+      });
+
+      attack("input", "a hundred connections for lists with much metadata", async () => {
+        const file = await png(1);
+        const metadata = JSON.stringify({ text: "x".repeat(60_000) });
+        const ids: string[] = [];
+        for (let i = 0; i < 50; i++) {
+          ids.push((await ask("POST", "/v1/images", 201, form(file, { metadata }))).images[0].id);
+        }
+        const sockets = (await together(100, () => open(get("/v1/images?limit=50")))) as Socket[];
+        await sleep(WATCHED_MS);
+        closeAll(sockets);
+        for (const id of ids) await ask("DELETE", `/v1/images/${id}`, 204);
+      });
     });
 
     attack("input", "two hundred connections that send a header a byte at a time", async () => {
@@ -293,11 +337,14 @@ describe("a server under attack", function () {
     attack("input", "one that never finishes opening", failsBecause("endless", /openSeconds/));
     attack("input", "one that never finishes warming", failsBecause("endless-of-two", /runSeconds/));
     attack("input", "one with a constant of 3 GB", failsBecause("huge", /maxEncoderBytes|openSeconds/));
+    attack("input", "one of 300 MB that is no model", failsBecause("large", /not an ONNX file/));
     attack("input", "one whose file is another", failsBecause("cut", /SHA-256/));
     attack("input", "one whose card is a pipe", () => ask("POST", "/v1/models/pipe/activate", 422));
     attack("input", "one that is cancelled while it opens", async () => {
+      const pids = encoderPids(server.child.pid);
       const id = await begin("endless");
-      await sleep(1500);
+      const isOpening = () => encoderPids(server.child.pid).some((pid) => !pids.includes(pid));
+      while (!isOpening()) await sleep(50);
       assert.equal((await ask("POST", `/v1/swaps/${id}/cancel`, 202)).swap.state, "cancelled");
       assert.equal((await end(await begin("good"))).state, "active");
       assert.equal((await end((await ask("POST", "/v1/rollback", 202)).swap.id)).state, "active");
@@ -305,6 +352,26 @@ describe("a server under attack", function () {
   });
 
   describe("faults", () => {
+    attack("fault", "a stored file is damaged, and another is missing", async () => {
+      const harm: Array<(path: string) => Promise<void>> = [rm, (path) => writeFile(path, "others")];
+      for (const [i, harmFile] of harm.entries()) {
+        const file = await png(100 + i);
+        const { id, sha256: hash } = (await upload(file, 201)).images[0];
+        await harmFile(join(folder, "data", "files", hash.slice(0, 2), hash));
+        assert.match((await ask("GET", `/v1/images/${id}/content`, 500)).detail, new RegExp(id));
+        const again = (await upload(file, 201)).images[0];
+        await ask("GET", `/v1/images/${id}/content`, 200);
+        for (const one of [id, again.id]) await ask("DELETE", `/v1/images/${one}`, 204);
+      }
+    });
+    attack("fault", "the candidate's encoder is killed while it opens", async () => {
+      const pids = encoderPids(server.child.pid);
+      const { id } = (await ask("POST", "/v1/models/endless/activate", 202)).swap;
+      const candidates = () => encoderPids(server.child.pid).filter((pid) => !pids.includes(pid));
+      while (candidates().length === 0) await sleep(50);
+      for (const pid of candidates()) process.kill(pid, "SIGKILL");
+      assert.equal((await untilEnded(() => ask("GET", `/v1/swaps/${id}`, 200), 300_000)).state, "failed");
+    });
     const decoders = () => childPids("decoding/process", server.child.pid);
     attack("fault", "the encoder is killed under searches", () =>
       times(ROUNDS, async () => {
