@@ -61,13 +61,16 @@ export const duplicatesQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
 
+/** True or false in an address; the other words that are taken, such as 1 and 0, are not documented. */
+const flag = z.stringbool().meta({ enum: ["true", "false"] });
+
 export const activateQuerySchema = z.strictObject({
   /** Activates the model even where it finds less than the active one. */
-  force: z.stringbool().default(false),
+  force: flag.default(false),
   /** Goes on without images whose stored files are missing or damaged. */
-  skipDamaged: z.stringbool().default(false),
+  skipDamaged: flag.default(false),
   /** Waits before the switch until it is approved or discarded. Default: as the server is configured. */
-  review: z.stringbool().optional(),
+  review: flag.optional(),
 });
 
 /** Most matches that can be paged through. */
