@@ -84,7 +84,8 @@ export interface Client {
   embed(files: readonly ImageFile[]): Promise<EmbedAnswer>;
   /**
    * @param options.force Activates the model even where it finds less than the active one.
-   * @param options.skipDamaged Goes on without images whose stored files are missing or damaged.
+   * @param options.skipDamaged Goes on without images whose stored files are missing, damaged or cannot be
+   *   decoded.
    * @param options.review Waits for approval before the switch. Default: as the server is configured.
    */
   activate(model: string, options?: ActivateOptions): Promise<SwapView>;

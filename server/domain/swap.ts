@@ -148,7 +148,7 @@ const recordShape = {
   state: swapStateSchema,
   /** Switches even where the candidate finds less than the active model. */
   force: z.boolean(),
-  /** Goes on without images whose stored files are missing or damaged; a rollback always does. */
+  /** Goes on without images whose stored files are missing, damaged or cannot be decoded; a rollback always does. */
   skipDamaged: z.boolean(),
   /** Waits in the state `ready`, for as long as it takes, until it is approved or discarded. */
   review: z.boolean(),

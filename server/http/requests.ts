@@ -67,7 +67,7 @@ const flag = z.stringbool().meta({ enum: ["true", "false"] });
 export const activateQuerySchema = z.strictObject({
   /** Activates the model even where it finds less than the active one. */
   force: flag.default(false),
-  /** Goes on without images whose stored files are missing or damaged. */
+  /** Goes on without images whose stored files are missing, damaged or cannot be decoded. */
   skipDamaged: flag.default(false),
   /** Waits before the switch until it is approved or discarded. Default: as the server is configured. */
   review: flag.optional(),

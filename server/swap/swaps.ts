@@ -18,7 +18,8 @@ export interface Swaps {
    * Begins to replace the active generation by one of the model `name`; returns at once.
    *
    * @param options.force Activates it even where it finds less than the active model; a broken one is refused anyway.
-   * @param options.skipDamaged Goes on without images whose stored files are missing or damaged; the report names them.
+   * @param options.skipDamaged Goes on without images whose stored files are missing, damaged or cannot be
+   *   decoded; the report names them.
    * @param options.review Waits in `ready` until it is approved or discarded. Default: as the server is configured.
    * @throws AppError `model_not_found`, `invalid_model`, `model_active`, `swap_in_progress`, `not_ready`.
    */
