@@ -111,7 +111,9 @@ export function createSwaps(deps: SwapDeps): Swaps {
         if (current) current.isSwitching = isSwitching;
       },
     };
-    const ended = runSwap(swap, deps, control)
+    // After the tidying: it may be about to remove an encoder that this swap is to open.
+    const ended = tidying
+      .then(() => runSwap(swap, deps, control))
       .catch((error) => fail(swap, error))
       .catch((error) => logger.error({ err: error, swap: swap.id }, "the end of a swap could not be recorded"))
       .finally(() => {
