@@ -108,4 +108,8 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "make, list and revoke API keys",
     load: () => import("./commands/keys.ts"),
   },
+  completion: {
+    summary: "completion of commands and options in bash, zsh and fish",
+    load: () => import("./commands/completion.ts"),
+  },
 };
