@@ -1,8 +1,7 @@
 // Follows a swap to its end, or until it waits for approval: what the commands about swaps share.
+import { awaitsApproval, type Client, type SwapView } from "../client/index.ts";
 import { AppError } from "../core/errors.ts";
 import { percent } from "../core/percent.ts";
-import { awaitsApproval, type SwapReport, type SwapView } from "../server/domain/swap.ts";
-import type { Client } from "./client.ts";
 import { showProgress } from "./progress.ts";
 
 /**
@@ -19,7 +18,7 @@ export async function followSwap(
   const progress = showProgress("re-embedding", "images");
   let swap = begun;
   let state = "";
-  for await (swap of client.follow(begun.id)) {
+  for await (swap of client.followSwap(begun.id)) {
     if (swap.state !== state) progress.say(swap.state);
     state = swap.state;
     if (awaitsApproval(swap)) break;
@@ -48,14 +47,20 @@ export async function followSwap(
  * @throws AppError `not_in_review` where it does not wait.
  */
 export async function swapInReview(client: Client, id: string | undefined): Promise<string> {
-  const { swap } = id === undefined ? await client.models() : { swap: await client.swap(id) };
+  const { swap } = id === undefined ? await client.listModels() : { swap: await client.getSwap(id) };
   if (swap && awaitsApproval(swap)) return swap.id;
   const why = swap ? `swap ${swap.id} is ${swap.state}` : "no swap runs";
   throw new AppError("not_in_review", `Expected a swap that waits for approval but ${why}.`);
 }
 
 /** A report in a few lines. */
-function describe({ contents, recallAt10, comparison, skipped, warnings = [] }: SwapReport): string {
+function describe({
+  contents,
+  recallAt10,
+  comparison,
+  skipped,
+  warnings = [],
+}: NonNullable<SwapView["report"]>): string {
   const lines = [`${contents} images; the index finds ${percent(recallAt10)} of the 10 nearest.`];
   if (skipped) {
     lines.push(

@@ -1,7 +1,8 @@
 // moco-search activate: moves a running server to another model.
 import { Command } from "commander";
-import { type ActivateOptions, createClient, type ServerFlags, serverOptions } from "../client.ts";
+import type { ActivateOptions } from "../../client/index.ts";
 import { followSwap } from "../follow-swap.ts";
+import { connect, type ServerFlags, serverOptions } from "../server-options.ts";
 
 /** `moco-search activate`. */
 export const command = new Command("activate")
@@ -22,7 +23,7 @@ for (const option of serverOptions()) command.addOption(option);
 interface Flags extends ServerFlags, ActivateOptions {
   readonly json?: true;
 }
-command.action(async (model: string, { server, key, json, ...options }: Flags) => {
-  const client = createClient(server, key);
-  await followSwap(client, await client.activate(model, options), { json });
+command.action(async (model: string, { json, force, skipDamaged, review, ...server }: Flags) => {
+  const client = connect(server);
+  await followSwap(client, await client.activateModel(model, { force, skipDamaged, review }), { json });
 });

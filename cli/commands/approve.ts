@@ -1,7 +1,7 @@
 // moco-search approve: lets a swap that waits for approval switch.
 import { Command } from "commander";
-import { createClient, type ServerFlags, serverOptions } from "../client.ts";
 import { followSwap, swapInReview } from "../follow-swap.ts";
+import { connect, type ServerFlags, serverOptions } from "../server-options.ts";
 
 /** `moco-search approve`. */
 export const command = new Command("approve")
@@ -10,7 +10,7 @@ export const command = new Command("approve")
   .option("--json", "print the swap's end as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search activate photos --review\n  $ moco-search approve");
 for (const option of serverOptions()) command.addOption(option);
-command.action(async (id: string | undefined, { server, key, json }: ServerFlags & { json?: true }) => {
-  const client = createClient(server, key);
-  await followSwap(client, await client.approve(await swapInReview(client, id)), { json });
+command.action(async (id: string | undefined, { json, ...server }: ServerFlags & { json?: true }) => {
+  const client = connect(server);
+  await followSwap(client, await client.approveSwap(await swapInReview(client, id)), { json });
 });

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import pMap from "p-map";
+import { type Client, createClient } from "../../client/index.ts";
 import { AppError } from "../../core/errors.ts";
 import { readModel } from "../../core/model-folder.ts";
 import { readWeights, train } from "../../training/index.ts";
-import { type Client, createClient } from "../client.ts";
 import { pixelPrecision, servedPrecision } from "../demo/precision.ts";
 import { type DemoOutcome, report } from "../demo/report.ts";
 import { groupByLabel, readSamples, SAMPLES, type Sample, sourceOf } from "../demo/samples.ts";
@@ -109,7 +109,7 @@ async function upload(client: Client, images: readonly Sample[]): Promise<void> 
   await pMap(
     requests,
     async (files) => {
-      stored += (await client.upload(files, { label: files[0]!.label })).images.length;
+      stored += (await client.storeImages(files, { metadata: { label: files[0]!.label } })).images.length;
       display.update(stored, images.length);
     },
     { concurrency: 4 },

@@ -1,7 +1,7 @@
 // moco-search discard: ends a swap that waits for approval.
 import { Command } from "commander";
-import { createClient, type ServerFlags, serverOptions } from "../client.ts";
 import { swapInReview } from "../follow-swap.ts";
+import { connect, type ServerFlags, serverOptions } from "../server-options.ts";
 
 /** `moco-search discard`. */
 export const command = new Command("discard")
@@ -10,10 +10,10 @@ export const command = new Command("discard")
   .option("--json", "print the swap as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search discard");
 for (const option of serverOptions()) command.addOption(option);
-command.action(async (id: string | undefined, { server, key, json }: ServerFlags & { json?: true }) => {
-  const client = createClient(server, key);
-  const discarded = await client.discard(await swapInReview(client, id));
-  for await (const swap of client.follow(discarded.id)) {
+command.action(async (id: string | undefined, { json, ...server }: ServerFlags & { json?: true }) => {
+  const client = connect(server);
+  const discarded = await client.discardSwap(await swapInReview(client, id));
+  for await (const swap of client.followSwap(discarded.id)) {
     if (swap.state !== "cancelled") continue;
     console.log(json ? JSON.stringify(swap) : `"${swap.model.name}" is discarded; the model before goes on.`);
   }

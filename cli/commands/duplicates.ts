@@ -1,7 +1,7 @@
 // moco-search duplicates: stored images that are the same or nearly the same.
 import { Command } from "commander";
-import { createClient, type ServerFlags, serverOptions } from "../client.ts";
 import { positiveInteger } from "../numbers.ts";
+import { connect, type ServerFlags, serverOptions } from "../server-options.ts";
 
 interface Flags extends ServerFlags {
   readonly threshold: number;
@@ -19,8 +19,8 @@ export const command = new Command("duplicates")
   .option("--json", "print a line of JSON for each group")
   .addHelpText("after", "\nExample:\n  $ moco-search duplicates --threshold 0.98");
 for (const option of serverOptions()) command.addOption(option);
-command.action(async ({ server, key, threshold, limit, json }: Flags) => {
-  const { groups, total } = await createClient(server, key).duplicates({ threshold, limit });
+command.action(async ({ threshold, limit, json, ...server }: Flags) => {
+  const { groups, total } = await connect(server).findDuplicates({ threshold, limit });
   for (const group of groups) {
     const { similarity, exact, images } = group;
     if (json) console.log(JSON.stringify(group));

@@ -7,9 +7,9 @@ import { Command } from "commander";
 import { pMapIterable } from "p-map";
 import { AppError } from "../../core/errors.ts";
 import { describeLeftOut, type FoundFile } from "../../core/find-images.ts";
-import { createClient, type ServerFlags, serverOptions } from "../client.ts";
 import { findImageFiles, nameEach, readImageFile } from "../image-files.ts";
 import { showProgress } from "../progress.ts";
+import { connect, type ServerFlags, serverOptions } from "../server-options.ts";
 
 interface Flags extends ServerFlags {
   readonly out?: string;
@@ -29,11 +29,11 @@ export const command = new Command("embed")
   .option("--json", "print JSON lines (that is the default without --out)")
   .addHelpText("after", "\nExample:\n  $ moco-search embed photos/ --out photos.npy");
 for (const option of serverOptions()) command.addOption(option);
-command.action(async (images: string[], { server, key, out, json }: Flags) => {
+command.action(async (images: string[], { out, json, ...server }: Flags) => {
   if (out !== undefined && !out.endsWith(".npy")) {
     throw new AppError("invalid_configuration", `Expected a name that ends with .npy but received ${out}.`);
   }
-  const client = createClient(server, key);
+  const client = connect(server);
   const { files, leftOut } = findImageFiles(images);
   if (leftOut.length > 0) console.error(`${files.length + leftOut.length} entries, ${describeLeftOut(leftOut)}.`);
   nameEach(leftOut);
@@ -46,7 +46,7 @@ command.action(async (images: string[], { server, key, out, json }: Flags) => {
   };
   const embedOne = async ({ path }: FoundFile) => {
     try {
-      const { embeddings } = await client.embed([await readImageFile(path)]);
+      const { embeddings } = await client.embedImages([await readImageFile(path)]);
       return { file: path, embedding: embeddings[0]! };
     } catch (error) {
       if (!(error instanceof AppError) || error.code === "not_ready" || error.code === "unauthorized") throw error;

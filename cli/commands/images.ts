@@ -1,7 +1,9 @@
 // moco-search images: lists and deletes stored images.
 import { Command } from "commander";
-import { createClient, type ServerFlags, serverOptions } from "../client.ts";
+import type { Filter } from "../../client/index.ts";
+import { filterObject } from "../json-argument.ts";
 import { positiveInteger } from "../numbers.ts";
+import { connect, type ServerFlags, serverOptions } from "../server-options.ts";
 
 interface Flags extends ServerFlags {
   readonly json?: true;
@@ -16,11 +18,11 @@ const list = command
   .command("list")
   .summary("list images, newest first")
   .option("--limit <number>", "images at most", positiveInteger, 100)
-  .option("--filter <json>", "only images whose metadata fits")
+  .option("--filter <json>", "only images whose metadata fits", filterObject)
   .option("--json", "print a line of JSON for each")
   .addHelpText("after", "\nExample:\n  $ moco-search images list --limit 10")
-  .action(async ({ server, key, json, ...options }: Flags & { limit: number; filter?: string }) => {
-    for await (const image of createClient(server, key).images(options)) {
+  .action(async ({ limit, filter, json, ...flags }: Flags & { limit: number; filter?: Filter }) => {
+    for await (const image of connect(flags).eachImage({ limit, filter })) {
       const { id, width, height, createdAt, metadata } = image;
       if (json) console.log(JSON.stringify(image));
       else console.log(`${id}  ${createdAt}  ${width}×${height}  ${JSON.stringify(metadata)}`);
@@ -33,8 +35,8 @@ const remove = command
   .argument("<ids...>", "ids, as listed")
   .option("--json", "print the ids that are gone as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search images delete 3q2-7wAAAAAAAAAA")
-  .action(async (ids: string[], { server, key, json }: Flags) => {
-    const client = createClient(server, key);
+  .action(async (ids: string[], { json, ...flags }: Flags) => {
+    const client = connect(flags);
     for (const id of ids) {
       await client.deleteImage(id);
       if (!json) console.log(`Deleted ${id}.`);

@@ -2,16 +2,17 @@
 // can be interrupted and run again, from any folder.
 //
 //   moco-search index photos/
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import pMap from "p-map";
+import type { Client } from "../../client/index.ts";
 import { AppError, type ErrorCode } from "../../core/errors.ts";
 import { describeLeftOut, type FoundFile, type LeftOut, labelOf } from "../../core/find-images.ts";
 import { sha256 } from "../../core/hash.ts";
-import { isJsonObject } from "../../core/json.ts";
-import { type Client, createClient, type ServerFlags, serverOptions } from "../client.ts";
 import { findImageFiles, nameEach, readImageFile } from "../image-files.ts";
+import { jsonObject } from "../json-argument.ts";
 import { positiveInteger } from "../numbers.ts";
 import { showProgress } from "../progress.ts";
+import { connect, type ServerFlags, serverOptions } from "../server-options.ts";
 
 interface Flags extends ServerFlags {
   readonly concurrency: number;
@@ -37,17 +38,17 @@ export const command = new Command("index")
     "Uploads image files and folders of them (searched recursively) to a running server, and leaves out what the server has already: run it again to go on after an interruption or to add what is new. Each image's metadata gets its name, its path below the folder that is given, and as label the name of the folder that it is in.",
   )
   .argument("<images...>", "image files or folders of them")
-  .option("--metadata <json>", "more metadata of every image, as a JSON object", metadataObject, {})
+  .option("--metadata <json>", "more metadata of every image, as a JSON object", jsonObject('{"source":"archive"}'), {})
   .option("--concurrency <number>", "uploads at a time", positiveInteger, 8)
   .option("--json", "print the summary as one line of JSON")
   .addHelpText("after", `\nExample:\n  $ moco-search index photos/ --metadata '{"source":"archive"}'`);
 for (const option of serverOptions()) command.addOption(option);
-command.action(async (images: string[], { server, key, concurrency, metadata, json }: Flags) => {
+command.action(async (images: string[], { concurrency, metadata, json, ...server }: Flags) => {
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort());
   const { files, leftOut } = findImageFiles(images);
   const progress = showProgress("uploading", "images");
-  const outcome = await uploadMissing(files, createClient(server, key), {
+  const outcome = await uploadMissing(files, connect(server), {
     concurrency,
     metadata,
     signal: stop.signal,
@@ -99,7 +100,9 @@ async function uploadMissing(
   const send = async ({ path, name }: FoundFile) => {
     const image = await readImageFile(path);
     const label = labelOf(name);
-    return client.upload([image], { name: image.name, path: name, ...(label && { label }), ...metadata });
+    return client.storeImages([image], {
+      metadata: { name: image.name, path: name, ...(label && { label }), ...metadata },
+    });
   };
 
   for (let i = 0; i < files.length && !signal.aborted; i += CHUNK) {
@@ -107,7 +110,8 @@ async function uploadMissing(
     await each(files.slice(i, i + CHUNK), async (file) => {
       hashes.set(file, sha256((await readImageFile(file.path)).bytes));
     });
-    const stored = new Set(await client.known([...new Set(hashes.values())]));
+    const asked = [...new Set(hashes.values())];
+    const stored = new Set(asked.length === 0 ? [] : await client.knownImages(asked));
     await each([...hashes.keys()], async (file) => {
       const hash = hashes.get(file)!;
       const copy = uploads.get(hash);
@@ -129,12 +133,4 @@ function asFailure(error: unknown): { code: ErrorCode; detail: string } {
   if (!(error instanceof AppError)) throw error;
   if (["not_ready", "unauthorized", "forbidden", "storage_full"].includes(error.code)) throw error;
   return { code: error.code, detail: error.message };
-}
-
-function metadataObject(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (isJsonObject(value)) return value;
-  } catch {}
-  throw new InvalidArgumentError(`Expected a JSON object such as {"source":"archive"}.`);
 }

@@ -1,6 +1,6 @@
 // moco-search models: lists the models that a server finds.
 import { Command } from "commander";
-import { createClient, type ServerFlags, serverOptions } from "../client.ts";
+import { connect, type ServerFlags, serverOptions } from "../server-options.ts";
 
 /** `moco-search models`. */
 export const command = new Command("models")
@@ -8,8 +8,8 @@ export const command = new Command("models")
   .option("--json", "print a line of JSON for each")
   .addHelpText("after", "\nExample:\n  $ moco-search models");
 for (const option of serverOptions()) command.addOption(option);
-command.action(async ({ server, key, json }: ServerFlags & { json?: true }) => {
-  const { models } = await createClient(server, key).models();
+command.action(async ({ json, ...server }: ServerFlags & { json?: true }) => {
+  const { models } = await connect(server).listModels();
   for (const model of models) {
     if (json) console.log(JSON.stringify(model));
     else if (model.state === "invalid") console.log(`${model.name}  invalid: ${model.reason}`);

@@ -1,7 +1,7 @@
 // moco-search rollback: undoes the last swap of a running server.
 import { Command } from "commander";
-import { createClient, type ServerFlags, serverOptions } from "../client.ts";
 import { followSwap } from "../follow-swap.ts";
+import { connect, type ServerFlags, serverOptions } from "../server-options.ts";
 
 /** `moco-search rollback`. */
 export const command = new Command("rollback")
@@ -9,7 +9,7 @@ export const command = new Command("rollback")
   .option("--json", "print the swap's end as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search rollback");
 for (const option of serverOptions()) command.addOption(option);
-command.action(async ({ server, key, json }: ServerFlags & { json?: true }) => {
-  const client = createClient(server, key);
+command.action(async ({ json, ...server }: ServerFlags & { json?: true }) => {
+  const client = connect(server);
   await followSwap(client, await client.rollback(), { json });
 });

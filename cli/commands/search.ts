@@ -2,14 +2,16 @@
 //
 //   moco-search search photo.jpg -k 5
 import { Command } from "commander";
-import { createClient, type ServerFlags, serverOptions } from "../client.ts";
+import type { Filter } from "../../client/index.ts";
 import { readImageFile } from "../image-files.ts";
+import { filterObject } from "../json-argument.ts";
 import { positive } from "../numbers.ts";
+import { connect, type ServerFlags, serverOptions } from "../server-options.ts";
 
 interface Flags extends ServerFlags {
   readonly k: number;
   readonly minScore?: number;
-  readonly filter?: string;
+  readonly filter?: Filter;
   readonly json?: true;
 }
 
@@ -19,12 +21,12 @@ export const command = new Command("search")
   .argument("<image>", "image file to search with")
   .option("-k <number>", "matches at most", positive, 10)
   .option("--min-score <score>", "leave out matches with a lower cosine similarity", Number)
-  .option("--filter <json>", "only images whose metadata fits")
+  .option("--filter <json>", "only images whose metadata fits", filterObject)
   .option("--json", "print the answer as one line of JSON")
   .addHelpText("after", `\nExample:\n  $ moco-search search photo.jpg -k 5 --filter '{"field":"colour","eq":"red"}'`);
 for (const option of serverOptions()) command.addOption(option);
-command.action(async (image: string, { server, key, k, minScore, filter, json }: Flags) => {
-  const answer = await createClient(server, key).search(await readImageFile(image), k, { minScore, filter });
+command.action(async (image: string, { k, minScore, filter, json, ...server }: Flags) => {
+  const answer = await connect(server).searchByImage(await readImageFile(image), { k, minScore, filter });
   if (json) console.log(JSON.stringify(answer));
   else if (answer.matches.length === 0) {
     const isNarrowed = minScore !== undefined || filter !== undefined;

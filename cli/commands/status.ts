@@ -1,7 +1,7 @@
 // moco-search status: is the server ready, which model answers, and does a swap run?
 import { Command } from "commander";
 import { percent } from "../../core/percent.ts";
-import { createClient, type ServerFlags, serverOptions } from "../client.ts";
+import { connect, type ServerFlags, serverOptions } from "../server-options.ts";
 
 /** `moco-search status`. */
 export const command = new Command("status")
@@ -9,9 +9,11 @@ export const command = new Command("status")
   .option("--json", "print it as one line of JSON")
   .addHelpText("after", "\nExample:\n  $ moco-search status");
 for (const option of serverOptions()) command.addOption(option);
-command.action(async ({ server, key, json }: ServerFlags & { json?: true }) => {
-  const client = createClient(server, key);
-  const [{ active, previous, swap }, images] = await Promise.all([client.models(), client.countImages()]);
+command.action(async ({ json, ...flags }: ServerFlags & { json?: true }) => {
+  const client = connect(flags);
+  const [{ active, previous, swap }, metrics] = await Promise.all([client.listModels(), client.getMetrics()]);
+  const images = Number(/^moco_search_images (\d+)$/m.exec(metrics)?.[1]);
+  const { server } = flags;
   if (json) return console.log(JSON.stringify({ server, active, previous, swap, images }));
   console.log(`${server}  ${active ? "answers" : "is not ready yet"}`);
   console.log(`images     ${images}`);

@@ -1,7 +1,7 @@
 // moco-search swaps: lists a server's swaps and their outcomes.
 import { Command } from "commander";
-import { createClient, type ServerFlags, serverOptions } from "../client.ts";
 import { positiveInteger } from "../numbers.ts";
+import { connect, type ServerFlags, serverOptions } from "../server-options.ts";
 
 /** `moco-search swaps`. */
 export const command = new Command("swaps")
@@ -10,8 +10,8 @@ export const command = new Command("swaps")
   .option("--json", "print a line of JSON for each")
   .addHelpText("after", "\nExample:\n  $ moco-search swaps --limit 5");
 for (const option of serverOptions()) command.addOption(option);
-command.action(async ({ server, key, limit, json }: ServerFlags & { limit: number; json?: true }) => {
-  for (const swap of await createClient(server, key).swaps(limit)) {
+command.action(async ({ limit, json, ...server }: ServerFlags & { limit: number; json?: true }) => {
+  for (const swap of await connect(server).listSwaps({ limit })) {
     const { id, createdAt, kind, state, model, error } = swap;
     if (json) console.log(JSON.stringify(swap));
     else console.log(`${createdAt}  ${id}  ${kind}  ${model.name}  ${state}${error ? `: ${error.detail}` : ""}`);

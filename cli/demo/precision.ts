@@ -1,7 +1,7 @@
 // precision@10: the share of the ten nearest stored images with the query's label. Labels are used for measuring only.
+import type { Client } from "../../client/index.ts";
 import { decodeImage } from "../../core/decode.ts";
 import { mean, nearest, normalised } from "../../core/vector.ts";
-import type { Client } from "../client.ts";
 import { groupByLabel, type Sample } from "./samples.ts";
 
 /** Mean precision@10 over all queries and over those of each label, 0..1. */
@@ -21,7 +21,7 @@ export async function servedPrecision(
   const found: unknown[][] = [];
   for (const query of queries) {
     const began = performance.now();
-    const { matches } = await client.search(query, K);
+    const { matches } = await client.searchByImage(query, { k: K });
     times.push(performance.now() - began);
     found.push(matches.map(({ metadata }) => metadata.label));
   }

@@ -7,10 +7,12 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { extract } from "tar-stream";
 import { packageRoot } from "../../core/paths.ts";
-import type { ImageFile } from "../client.ts";
 
 /** An image and the folder that it is in. */
-export interface Sample extends ImageFile {
+export interface Sample {
+  /** Path below its part. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
   readonly label: string;
 }
 
@@ -38,15 +40,15 @@ export async function readSamples(part: Part, samples = SAMPLES): Promise<Sample
     .map((file) => ({ ...file, label: file.name.split(/[\\/]/)[0]! }));
 }
 
-async function readFolder(folder: string): Promise<ImageFile[]> {
+async function readFolder(folder: string): Promise<Omit<Sample, "label">[]> {
   const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".png"));
   return Promise.all(names.map(async (name) => ({ name, bytes: await readFile(join(folder, name)) })));
 }
 
-async function readArchive(path: string, part: Part): Promise<ImageFile[]> {
+async function readArchive(path: string, part: Part): Promise<Omit<Sample, "label">[]> {
   const archive = extract();
   const fed = pipeline(createReadStream(path), createGunzip(), archive);
-  const files: ImageFile[] = [];
+  const files: Omit<Sample, "label">[] = [];
   for await (const entry of archive) {
     const bytes = await buffer(entry);
     if (entry.header.name.startsWith(`${part}/`)) files.push({ name: entry.header.name.slice(part.length + 1), bytes });

@@ -1,8 +1,7 @@
 // A swap while clients search all the time.
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Client, hasEnded } from "../../client/index.ts";
 import { AppError } from "../../core/errors.ts";
-import { hasEnded } from "../../server/domain/swap.ts";
-import type { Client } from "../client.ts";
 import type { Sample } from "./samples.ts";
 
 /** What the clients saw between the request for the swap and its end. */
@@ -25,17 +24,17 @@ export async function activateUnderTraffic(
   model: string,
   queries: readonly Sample[],
 ): Promise<SwapUnderTraffic> {
-  const { model: before } = await client.search(queries[0]!, 1);
+  const { model: before } = await client.searchByImage(queries[0]!, { k: 1 });
   let requests = 0;
   let failed = 0;
   let over = false;
   const began = performance.now();
   // Forced: the demo measures and shows afterwards whether a minute of training finds more or less.
-  let swap = await client.activate(model, { force: true });
+  let swap = await client.activateModel(model, { force: true });
   const search = async (first: number) => {
     for (let i = first; !over; i += CLIENTS) {
       requests++;
-      const answer = await client.search(queries[i % queries.length]!, 10).catch(() => undefined);
+      const answer = await client.searchByImage(queries[i % queries.length]!, { k: 10 }).catch(() => undefined);
       const expected = answer && [before.name, model].includes(answer.model.name) && answer.matches.length === 10;
       if (!expected) failed++;
     }
@@ -43,7 +42,7 @@ export async function activateUnderTraffic(
   const clients = Array.from({ length: CLIENTS }, (_, i) => search(i));
   while (!hasEnded(swap)) {
     await sleep(20);
-    swap = await client.swap(swap.id);
+    swap = await client.getSwap(swap.id);
   }
   const seconds = (performance.now() - began) / 1000;
   over = true;

@@ -2,22 +2,9 @@
 import { z } from "zod";
 import { ERRORS, type ErrorCode } from "../../core/errors.ts";
 import { modelNamedSchema } from "./generation.ts";
+import { SWAP_STATES } from "./swap-state.ts";
 
-/** States of a swap that runs, in order. */
-export const RUNNING_STATES = ["loading", "warming", "backfilling", "verifying", "ready"] as const;
-
-/** `active`: the switch happened; `retired`: a later swap replaced it. `failed` and `cancelled` changed nothing. */
-export const swapStateSchema = z.enum([...RUNNING_STATES, "active", "retired", "failed", "cancelled"]);
-
-export type SwapState = z.infer<typeof swapStateSchema>;
-
-/** True where a swap does not run any more. */
-export const hasEnded = ({ state }: { readonly state: SwapState }): boolean =>
-  !RUNNING_STATES.some((running) => running === state);
-
-/** True where a swap is ready and waits until someone approves or discards it. */
-export const awaitsApproval = ({ state, review, approvedAt }: SwapRecord): boolean =>
-  state === "ready" && review && approvedAt === undefined;
+export { awaitsApproval, hasEnded, RUNNING_STATES, type SwapState } from "./swap-state.ts";
 
 /** Percentiles of scores. */
 const quantilesSchema = z.strictObject({
@@ -145,7 +132,7 @@ const recordShape = {
   generation: z.int(),
   /** Number of the generation that was active when the swap began. */
   replaces: z.int(),
-  state: swapStateSchema,
+  state: z.enum(SWAP_STATES),
   /** Switches even where the candidate finds less than the active model. */
   force: z.boolean(),
   /** Goes on without images whose stored files are missing, damaged or cannot be decoded; a rollback always does. */

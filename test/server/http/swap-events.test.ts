@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readEvents } from "../../../cli/event-stream.ts";
+import { readEvents } from "../../../client/event-stream.ts";
 import { hasEnded, type SwapView } from "../../../server/domain/swap.ts";
 import { swapSchema } from "../../../server/http/responses.ts";
 import { png } from "../../../support/pictures.ts";

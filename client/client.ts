@@ -1,0 +1,145 @@
+// The client: a method for each operation of the OpenAPI document, under its operationId.
+import { AppError } from "../core/errors.ts";
+import { hasEnded } from "../server/domain/swap-state.ts";
+import { readEvents } from "./event-stream.ts";
+import { type ClientOptions, createSend, entriesOf, sleep } from "./send.ts";
+import type * as t from "./types.ts";
+
+/** A client of one server. Calls reject with an AppError that has the server's code and message. */
+export interface Client {
+  /** Stores images. What is answered is on disk and found by searches; `errors` names the files that are not. */
+  storeImages(files: readonly t.ImageFile[], options?: t.UploadOptions): Promise<t.Uploaded>;
+  /** A page of images, newest first. */
+  listImages(options?: t.ListOptions): Promise<t.ImagePage>;
+  /** Every image that fits, newest first, page by page. `limit` bounds all of them. @default no limit */
+  eachImage(options?: Omit<t.ListOptions, "cursor">): AsyncGenerator<t.Image>;
+  /** Which of these 1 to 1000 SHA-256 (hex) are stored. */
+  knownImages(sha256: readonly string[]): Promise<readonly string[]>;
+  getImage(id: string): Promise<t.Image>;
+  /** Merges `metadata` into an image's; null removes a key (RFC 7396). */
+  changeImage(id: string, metadata: t.Metadata): Promise<t.Image>;
+  deleteImage(id: string): Promise<void>;
+  /** The file as it was stored, or with `size` a WebP whose longest side has so many pixels, 16 to 2048. */
+  getImageContent(id: string, options?: { readonly size?: number }): Promise<Blob>;
+  /** Finds images like a stored one, like examples, or near a vector. */
+  search(query: t.SearchQuery): Promise<t.Matches>;
+  /** Finds images like a file. */
+  searchByImage(file: t.ImageFile, options?: t.ImageSearchOptions): Promise<t.Matches>;
+  /** Embeds images without storing them. */
+  embedImages(files: readonly t.ImageFile[]): Promise<t.Embeddings>;
+  findDuplicates(options?: t.DuplicateOptions): Promise<t.Duplicates>;
+  getMap(): Promise<t.CollectionMap>;
+  /** The active model, the one that a rollback goes back to, the running swap, and all models. */
+  listModels(): Promise<t.ModelList>;
+  getModel(name: string): Promise<t.ModelView>;
+  /** Begins a swap to a model; {@link followSwap} tells how it goes. */
+  activateModel(name: string, options?: t.ActivateOptions): Promise<t.SwapView>;
+  /** Begins a swap to the model before. */
+  rollback(): Promise<t.SwapView>;
+  /** Swaps, newest first. @default limit 100 */
+  listSwaps(options?: { readonly limit?: number }): Promise<readonly t.SwapView[]>;
+  getSwap(id: string): Promise<t.SwapView>;
+  /** Yields a swap whenever it has changed, until it ends; survives restarts of the server. */
+  followSwap(id: string): AsyncGenerator<t.SwapView>;
+  cancelSwap(id: string): Promise<t.SwapView>;
+  /** Lets a swap that waits for approval switch. */
+  approveSwap(id: string): Promise<t.SwapView>;
+  /** Ends a swap that waits for approval. */
+  discardSwap(id: string): Promise<t.SwapView>;
+  /** The servers that share the storage. */
+  listServers(): Promise<readonly t.ServerRecord[]>;
+  isAlive(): Promise<t.Health>;
+  /** Rejects with `not_ready` where the server cannot search after the client's attempts. */
+  isReady(): Promise<t.Health>;
+  /** Measurements as Prometheus reads them. */
+  getMetrics(): Promise<string>;
+}
+
+/**
+ * Makes a client of the server at `url`, such as http://127.0.0.1:3000. It works where there is `fetch`: in Node and in
+ * browsers.
+ */
+export function createClient(url: string, options: ClientOptions = {}): Client {
+  const { send, sendForJson } = createSend(url, options);
+  const get = <T>(path: string, query?: object) => sendForJson<T>("GET", path, { query: { ...query } });
+  const begin = async (path: string, query?: object) =>
+    (await sendForJson<{ swap: t.SwapView }>("POST", path, { query: { ...query } })).swap;
+  const client: Client = {
+    storeImages: (files, { metadata, idempotencyKey } = {}) =>
+      sendForJson("POST", "/v1/images", {
+        body: formOf(files, { metadata }),
+        ...(idempotencyKey !== undefined && { headers: { "Idempotency-Key": idempotencyKey } }),
+      }),
+    listImages: (options) => get("/v1/images", options),
+    async *eachImage({ limit = Number.POSITIVE_INFINITY, filter } = {}) {
+      let left = limit;
+      for (let cursor: string | undefined; left > 0; ) {
+        const page = await client.listImages({ limit: Math.min(left, 1000), filter, cursor });
+        yield* page.images;
+        left -= page.images.length;
+        cursor = page.nextCursor;
+        if (!cursor) return;
+      }
+    },
+    knownImages: async (sha256) =>
+      (await sendForJson<{ known: string[] }>("POST", "/v1/images/known", { body: { sha256 } })).known,
+    getImage: (id) => get(imagePath(id)),
+    changeImage: (id, metadata) => sendForJson("PATCH", imagePath(id), { body: { metadata } }),
+    deleteImage: async (id) => void (await send("DELETE", imagePath(id))),
+    getImageContent: async (id, query = {}) =>
+      (await send("GET", `${imagePath(id)}/content`, { query: { ...query } })).blob(),
+    search: (query) => sendForJson("POST", "/v1/search", { body: query }),
+    searchByImage: (file, { region, ...options } = {}) => {
+      const place = region && [region.x, region.y, region.width, region.height].join();
+      return sendForJson("POST", "/v1/search/image", { body: formOf([file], { ...options, region: place }) });
+    },
+    embedImages: (files) => sendForJson("POST", "/v1/embeddings", { body: formOf(files) }),
+    findDuplicates: (options) => get("/v1/duplicates", options),
+    getMap: () => get("/v1/map"),
+    listModels: () => get("/v1/models"),
+    getModel: (name) => get(modelPath(name)),
+    activateModel: (name, options) => begin(`${modelPath(name)}/activate`, options),
+    rollback: () => begin("/v1/rollback"),
+    listSwaps: async (options) => (await get<{ swaps: t.SwapView[] }>("/v1/swaps", options)).swaps,
+    getSwap: (id) => get(swapPath(id)),
+    async *followSwap(id) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          const { body } = await send("GET", `${swapPath(id)}/events`);
+          for await (const swap of readEvents<t.SwapView>(body!)) {
+            yield swap;
+            if (hasEnded(swap)) return;
+            attempt = 0;
+          }
+        } catch (error) {
+          const isServersWord = error instanceof AppError && error.code !== "not_ready";
+          if (isServersWord || attempt >= (options.attempts ?? 8)) throw error;
+        }
+        await sleep(1000);
+      }
+    },
+    cancelSwap: (id) => begin(`${swapPath(id)}/cancel`),
+    approveSwap: (id) => begin(`${swapPath(id)}/approve`),
+    discardSwap: (id) => begin(`${swapPath(id)}/discard`),
+    listServers: async () => (await get<{ servers: t.ServerRecord[] }>("/v1/servers")).servers,
+    isAlive: () => get("/livez"),
+    isReady: () => get("/readyz"),
+    getMetrics: async () => (await send("GET", "/metrics")).text(),
+  };
+  return client;
+}
+
+const imagePath = (id: string) => `/v1/images/${encodeURIComponent(id)}`;
+const modelPath = (name: string) => `/v1/models/${encodeURIComponent(name)}`;
+const swapPath = (id: string) => `/v1/swaps/${encodeURIComponent(id)}`;
+
+/** A form with the field `image` for each file, and `fields`. */
+function formOf(files: readonly t.ImageFile[], fields: Readonly<Record<string, unknown>> = {}): FormData {
+  const form = new FormData();
+  for (const [name, text] of entriesOf(fields)) form.append(name, text);
+  for (const file of files) {
+    if (file instanceof Blob) form.append("image", file);
+    else form.append("image", new Blob([file.bytes as Uint8Array<ArrayBuffer>]), file.name);
+  }
+  return form;
+}

@@ -1,0 +1,65 @@
+// What the server takes and answers, inferred from the schemas that validate it and that its OpenAPI document is made
+// of. Only types are taken from the server: a client loads none of its code.
+import type { z } from "zod";
+import type { Filter } from "../server/domain/filter.ts";
+import type { Image, Metadata } from "../server/domain/image.ts";
+import type { ModelList, ModelView } from "../server/domain/model.ts";
+import type { ServerRecord } from "../server/domain/server.ts";
+import type { SwapView } from "../server/domain/swap.ts";
+import type * as requests from "../server/http/requests.ts";
+import type * as responses from "../server/http/responses.ts";
+
+export type { Filter, Image, Metadata, ModelList, ModelView, ServerRecord, SwapView };
+
+/** A file's name, for the server's messages, and its bytes. A `File` has both; a `Blob` has no name. */
+export type ImageFile = Blob | { readonly name: string; readonly bytes: Uint8Array };
+
+/** What an upload stored, and which files it could not; `index` is a file's place among those sent, from 0. */
+export type Uploaded = z.output<typeof responses.uploadedSchema>;
+
+/** A page of images, newest first; `nextCursor` where there are more. */
+export type ImagePage = z.output<typeof responses.imageListSchema>;
+
+/** Stored images that a search found, the most similar first, and the generation and model that answered. */
+export type Matches = z.output<typeof responses.matchesSchema>;
+
+/** Unit vectors in the order of the files, and the model that computed them. */
+export type Embeddings = z.output<typeof responses.embeddingsSchema>;
+
+/** Groups of duplicates, the most similar first; `total` counts those beyond the limit too. */
+export type Duplicates = z.output<typeof responses.duplicatesSchema>;
+
+/** The collection in two dimensions. */
+export type CollectionMap = z.output<typeof responses.mapSchema>;
+
+/** Whether a server answers. */
+export type Health = z.output<typeof responses.healthSchema>;
+
+/** Options of an upload. */
+export interface UploadOptions {
+  /** One object for all files, or a list with one for each; at most 64 KB each as JSON. @default {} */
+  readonly metadata?: Metadata | readonly Metadata[];
+  /** The same upload sent again with its key within 24 hours is answered the same and stores nothing twice. */
+  readonly idempotencyKey?: string;
+}
+
+/** Options that may be left out, with the cursor as the text that an answer gave. */
+type OptionsOf<Query> = { readonly [Name in keyof Query]?: (Name extends "cursor" ? string : Query[Name]) | undefined };
+
+/** Which images to list; `cursor` is the `nextCursor` of the page before. */
+export type ListOptions = OptionsOf<z.output<typeof requests.listQuerySchema>>;
+
+/** A search by a stored image's `id`, a `vector`, or `positive` and `negative` examples. */
+export type SearchQuery = z.input<typeof requests.jsonSearchSchema>;
+
+/** What narrows and continues a search by an image; `cursor` is the `nextCursor` of the answer before. */
+export type ImageSearchOptions = OptionsOf<z.output<typeof requests.imageSearchSchema>>;
+
+/** What counts as a duplicate, and how many groups are answered. */
+export type DuplicateOptions = OptionsOf<z.output<typeof requests.duplicatesQuerySchema>>;
+
+/** Options of an activation. */
+export type ActivateOptions = OptionsOf<z.output<typeof requests.activateQuerySchema>>;
+
+/** A failure as the server answers it (RFC 9457). */
+export type Problem = z.output<typeof responses.problemSchema>;
