@@ -301,7 +301,11 @@ export interface Servers {
   lead(id: string): Promise<boolean>;
   /** False where this server is not the one any more. */
   renew(): Promise<boolean>;
-  /** Asks the server that runs a swap to cancel it. */
+  /**
+   * Asks the server that runs a swap to cancel it. From now on it cannot switch, nor be approved.
+   *
+   * @throws AppError `swap_finished` where it has ended.
+   */
   cancel(swap: string): Promise<void>;
   readonly leaseSeconds: number;
 }

@@ -5,6 +5,7 @@ import type { NewImage } from "../../server/domain/image.ts";
 import type { Catalogue, Change } from "../../server/storage/ports.ts";
 import { createPostgresCatalogue } from "../../server/storage/postgres/catalogue.ts";
 import { type Database, openDatabase } from "../../server/storage/postgres/database.ts";
+import { createServers } from "../../server/storage/postgres/servers.ts";
 import { createPgvectorSearch } from "../../server/storage/postgres/vector-search.ts";
 import { createDatabase } from "../../support/postgres.ts";
 import { cardOf } from "../../support/tiny-model.ts";
@@ -130,6 +131,20 @@ describe("several servers on one database", () => {
     for (const one of begun) if (one.status === "rejected") assert.equal(one.reason.code, "swap_in_progress");
     const ends = await Promise.allSettled(servers.map(({ swaps }) => swaps.switchTo(swap!.value.id)));
     assert.equal(ends.filter((one) => one.status === "fulfilled" && one.value).length, 1);
+  });
+
+  it("never switch a swap, nor approve it, that any server was asked to cancel", async () => {
+    const others = createServers(databases[1]!, {});
+    const { id } = await servers[0].swaps.begin(card(2), { force: true, review: true });
+    await servers[0].swaps.enter(id, "ready");
+    await others.cancel(id);
+    await assert.rejects(servers[2].swaps.approve(id), { code: "not_in_review", message: /being cancelled/ });
+    await assert.rejects(servers[0].swaps.switchTo(id), { code: "swap_finished" });
+    await servers[0].swaps.end(id, "failed", { code: "internal", detail: "its switch was refused" });
+    const { state, error } = (await servers[2].swaps.get(id))!;
+    assert.deepEqual([state, error], ["cancelled", undefined]);
+    await assert.rejects(others.cancel(id), { code: "swap_finished" });
+    others.close();
   });
 
   it("share a backfill: each content is lent to one of them", async () => {

@@ -3,7 +3,7 @@ import type { ServerRecord } from "../../domain/server.ts";
 import type { Servers } from "../ports.ts";
 import type { Connection, Database, Query } from "./database.ts";
 import { LEASE_SECONDS, type Reign } from "./reign.ts";
-import { runningSwap } from "./swaps.ts";
+import { cancelSwap, runningSwap } from "./swaps.ts";
 
 /** Held by the server that runs swaps, as long as its connection lives. */
 const LEADER_LOCK = 0x6d6f6373;
@@ -100,9 +100,7 @@ export function createServers(database: Database, reign: Reign): Servers & { clo
         return false;
       }
     },
-    async cancel(swap) {
-      await query("UPDATE swaps SET cancelled = true WHERE id = $1", [swap]);
-    },
+    cancel: (swap) => cancelSwap(query, swap),
     close: disconnect,
   };
 }

@@ -76,6 +76,16 @@ export async function runningSwap(query: Query): Promise<Course["swap"]> {
   return row && { ...asRecord(row), cancelled: row.cancelled };
 }
 
+/**
+ * Notes that a swap is to be cancelled by the server that runs it: from now on it cannot switch.
+ *
+ * @throws AppError `swap_finished` where it has ended.
+ */
+export async function cancelSwap(query: Query, id: string): Promise<void> {
+  const rows = await query(`UPDATE swaps SET cancelled = true WHERE id = $1 AND ${IS_RUNNING} RETURNING id`, [id]);
+  if (rows.length === 0) throw new AppError("swap_finished", `Swap ${id} has ended.`);
+}
+
 /** Makes the swaps of a catalogue. Commits about a swap are this server's in its `reign`. */
 export function createSwapCatalogue({ query, transaction }: Database, reign: Reign): SwapCatalogue {
   const running = async (inside: Query): Promise<SwapRecord | undefined> => {
@@ -150,8 +160,9 @@ export function createSwapCatalogue({ query, transaction }: Database, reign: Rei
       change(
         id,
         async (inside, swap) => {
-          if (!awaitsApproval(asRecord(swap))) {
-            throw new AppError("not_in_review", `Swap ${id} is ${swap.state} and does not wait for approval.`);
+          if (!awaitsApproval(asRecord(swap)) || swap.cancelled) {
+            const is = swap.cancelled ? "being cancelled" : swap.state;
+            throw new AppError("not_in_review", `Swap ${id} is ${is} and does not wait for approval.`);
           }
           const [row] = await inside<SwapRow>(
             `UPDATE swaps SET approved_at = clock_timestamp(), updated_at = clock_timestamp() WHERE id = $1 RETURNING *`,
@@ -162,13 +173,14 @@ export function createSwapCatalogue({ query, transaction }: Database, reign: Rei
         { isFenced: false },
       ),
     end: (id, state, error) =>
-      change(id, async (inside, { kind, generation }) => {
-        await setState(inside, id, state);
-        if (error) await inside("UPDATE swaps SET error = $1 WHERE id = $2", [JSON.stringify(error), id]);
+      change(id, async (inside, { kind, generation, cancelled }) => {
+        await setState(inside, id, cancelled ? "cancelled" : state);
+        if (error && !cancelled) await inside("UPDATE swaps SET error = $1 WHERE id = $2", [JSON.stringify(error), id]);
         if (kind === "activate") await setGenerationState(inside, generation, "failed");
       }),
     switchTo: (id, without = new Set()) =>
-      change(id, async (inside, { generation }) => {
+      change(id, async (inside, { generation, cancelled }) => {
+        if (cancelled) throw new AppError("swap_finished", `Swap ${id} is being cancelled.`);
         await lockGenerations(inside);
         const { encoder } = (await getGeneration(inside, generation))!;
         // Seen after the lock: every upload that the old generation was enough for is among the contents.
