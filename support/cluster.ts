@@ -45,6 +45,7 @@ export async function createCluster(): Promise<Cluster> {
         port: 0,
         threads: 1,
         maxBatch: 8,
+        openSeconds: 600, // several encoders start at once, perhaps on a busy machine
         logLevel: process.env.MOCO_SEARCH_TEST_LOG === "1" ? "info" : "silent",
         ...options,
       } as const;

@@ -64,6 +64,36 @@ describe("the lead over swaps", () => {
   });
 });
 
+describe("a commit of a server that is cut off", () => {
+  it("holds up the others' commits for some seconds alone", async () => {
+    const { url, remove } = await createDatabase();
+    const address = new URL(url);
+    const relay = await startRelay(Number(address.port));
+    address.port = String(relay.port);
+    const [cutOff, other] = await Promise.all([openDatabase(address.href), openDatabase(url)]);
+    const { generations, images } = createPostgresCatalogue(other);
+    const { encoder } = await generations.addFirst(cardOf({ seed: 1, dimensions: 2 }));
+    await cutOff
+      .transaction(async (query) => {
+        await query("SELECT FROM moco_search FOR UPDATE"); // as a commit does last
+        relay.cut();
+        const added = await images.add(
+          { sha256: "a".repeat(64), type: "png", width: 1, height: 1, bytes: 1, metadata: {} },
+          new Map([[encoder, Float32Array.of(0.6, 0.8)]]),
+        );
+        assert.ok("image" in added);
+        relay.mend();
+      })
+      .then(
+        () => assert.fail("the database has ended this transaction"),
+        (error) => assert.equal(error.code, "storage_unavailable"),
+      );
+    await Promise.all([cutOff.close(), other.close()]);
+    relay.close();
+    await remove();
+  });
+});
+
 describe("a server that is cut off", function () {
   this.timeout(900_000);
   let cluster: Cluster;

@@ -172,7 +172,8 @@ describe("starting with a file store", () => {
     await refused("file:/dev/null/none", /The folder of the files cannot be used/);
   });
 
-  it("ends `serve` with a sentence, and makes no data folder", async () => {
+  it("ends `serve` with a sentence, and makes no data folder", async function () {
+    this.timeout(300_000); // two processes, perhaps on a busy machine
     const { folder, remove: removeFolder } = await temporaryFolder();
     const data = join(folder, "data");
     const flags = ["--data", data, "--database", "postgres://postgres:moco@127.0.0.1:1/none", "--files", "file:/tmp"];

@@ -32,6 +32,8 @@ export function createBlobRemoval(database: Database, blobs: Blobs, logger: Logg
 
   const removeSome = (grace: string): Promise<{ seen: number; removed: number }> =>
     database.transaction(async (query) => {
+      // The rows must stay held while a slow store removes files.
+      await query("SET LOCAL idle_in_transaction_session_timeout = '5min'");
       const rows = await query<{ sha256: string; used: boolean }>(
         `SELECT sha256, EXISTS (SELECT 1 FROM contents c WHERE c.sha256 = u.sha256) AS used
          FROM unused_blobs u WHERE since < now() - $1::interval LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`,

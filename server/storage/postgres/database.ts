@@ -25,7 +25,8 @@ export interface Database {
    */
   transaction<T>(action: (query: Query) => Promise<T>): Promise<T>;
   /**
-   * A connection of its own, for locks that last as long as it.
+   * A connection of its own, for locks that last as long as it. The database ends it after 10 seconds without a
+   * statement.
    *
    * @param options.patient Its statements may take as long as they do.
    */
@@ -38,6 +39,8 @@ const CONNECTIONS = 16;
 /** An answer that takes longer does not come: the network is gone. A search in a hundred million vectors takes less. */
 const QUERY_MS = 30_000;
 const CONNECT_MS = 10_000;
+/** A server that is silent for so long where others wait for it is cut off; the database lets go of what it holds. */
+const SILENT_MS = 10_000;
 /** A statement waits so long for a connection that others use. */
 const QUEUE_MS = 30_000;
 /** Tries of a transaction that met a deadlock. */
@@ -61,6 +64,7 @@ export async function openDatabase(url: string, { migrates = false } = {}): Prom
     application_name: "moco-search",
     connectionTimeoutMillis: CONNECT_MS,
     query_timeout: QUERY_MS,
+    idle_in_transaction_session_timeout: SILENT_MS,
     keepAlive: true,
     types,
   };
@@ -136,7 +140,9 @@ function createDatabase(pool: pg.Pool, createClient: (patient: boolean) => pg.Cl
       client.on("error", () => {});
       try {
         await client.connect();
+        await client.query(`SET idle_session_timeout = ${SILENT_MS}`);
       } catch (error) {
+        void client.end().catch(() => {});
         throw asStorageError(error);
       }
       return { query: queryOf(client), ended, release: () => void client.end().catch(() => {}) };
@@ -163,7 +169,7 @@ function asStorageError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   // Lost or refused connections, those of too many clients included, and a database that stops or starts.
   const isAway =
-    (code !== undefined && /^(08...|57P0.|53300|E[A-Z]+)$/.test(code) && !(error instanceof AppError)) ||
+    (code !== undefined && /^(08...|25P03|57P0.|53300|E[A-Z]+)$/.test(code) && !(error instanceof AppError)) ||
     /^(Connection terminated|Query read timeout|timeout expired|timeout exceeded|Client has encountered a connection error)/i.test(
       error.message,
     );

@@ -23,7 +23,10 @@ const isHeard = `heard_at > clock_timestamp() - ${LEASE_SECONDS} * interval '1 s
 /** Makes the registry of a database. `reign` is set when this server leads. */
 export function createServers(database: Database, reign: Reign): Servers & { close(): void } {
   const { query } = database;
-  /** Its own, so that signs of life do not wait for a connection that requests use; the lead lasts as long as it. */
+  /**
+   * Its own, so that signs of life do not wait for a connection that requests use. The lead lasts as long as it: where
+   * this server is cut off the database ends it, and gives the lead to another one.
+   */
   let connection: Connection | undefined;
   let leads = false;
 
@@ -80,8 +83,6 @@ export function createServers(database: Database, reign: Reign): Servers & { clo
       onOwn(async (query) => {
         const [lock] = await query<{ taken: boolean }>("SELECT pg_try_advisory_lock($1) AS taken", [LEADER_LOCK]);
         if (!lock!.taken) return false;
-        // Where this server is cut off the database gives the lead to another one.
-        await query(`SET idle_session_timeout = '${LEASE_SECONDS}s'`);
         const [row] = await query<{ epoch: number }>(
           "UPDATE leadership SET epoch = epoch + 1, server = $1 RETURNING epoch",
           [id],
