@@ -2,6 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { awaitsApproval, hasEnded, type SwapState, type SwapView } from "../server/domain/swap.ts";
 import type { TestServer } from "./test-server.ts";
 
+/** A server, alone or one of several. */
+type Asked = Pick<TestServer, "http">;
+
 /**
  * Reads a swap until it has ended.
  *
@@ -23,7 +26,7 @@ export async function untilEnded<T extends { readonly state: string }>(
 }
 
 /** Waits until a swap is ready and waits for approval. */
-export async function swapInReview(server: TestServer, id: string, timeout = 60_000): Promise<SwapView> {
+export async function swapInReview(server: Asked, id: string, timeout = 60_000): Promise<SwapView> {
   const deadline = Date.now() + timeout;
   for (;;) {
     const swap: SwapView = (await server.http.get(`/v1/swaps/${id}`).expect(200)).body;
@@ -34,12 +37,12 @@ export async function swapInReview(server: TestServer, id: string, timeout = 60_
 }
 
 /** Waits until a swap has ended and returns how. */
-export function swapEnd(server: TestServer, id: string): Promise<SwapView> {
-  return untilEnded<SwapView>(async () => (await server.http.get(`/v1/swaps/${id}`).expect(200)).body);
+export function swapEnd(server: Asked, id: string, timeout = 60_000): Promise<SwapView> {
+  return untilEnded<SwapView>(async () => (await server.http.get(`/v1/swaps/${id}`).expect(200)).body, timeout);
 }
 
 /** Activates a model and returns how the swap ended. */
-export async function activate(server: TestServer, name: string, query = {}): Promise<SwapView> {
+export async function activate(server: Asked, name: string, query = {}): Promise<SwapView> {
   const { body } = await server.http.post(`/v1/models/${name}/activate`).query(query).expect(202);
   return swapEnd(server, body.swap.id);
 }
