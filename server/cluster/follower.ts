@@ -33,7 +33,8 @@ export function createFollower({ storage, generations, open, logger }: FollowerD
   let following: Promise<void> | undefined;
   /** The candidate that was opened here, and the help with its backfill. */
   let candidate: Generation | undefined;
-  let help: { readonly abort: AbortController; readonly ended: Promise<unknown> } | undefined;
+  let help: AbortController | undefined;
+  let helping: Promise<void> = Promise.resolve();
   let closed = false;
 
   /** Opens a generation, warm and searchable. */
@@ -48,28 +49,27 @@ export function createFollower({ storage, generations, open, logger }: FollowerD
     }
   };
 
-  const stopHelping = async () => {
-    help?.abort.abort();
-    await help?.ended;
+  /** It ends by itself, when what it is embedding is done; a switch does not wait for that. */
+  const stopHelping = () => {
+    help?.abort();
     help = undefined;
   };
   const helpWith = (generation: Generation, skipDamaged: boolean) => {
-    const abort = new AbortController();
-    const ended: Promise<unknown> = backfill(generation, storage, {
-      signal: abort.signal,
-      onProgress() {},
-      skipDamaged,
-    }).catch((error) => {
-      if (!abort.signal.aborted) logger.warn({ err: error }, "this server stopped helping with the backfill");
+    help = new AbortController();
+    const { signal } = help;
+    const run = async () => {
+      if (!signal.aborted) await backfill(generation, storage, { signal, onProgress() {}, skipDamaged });
+    };
+    helping = helping.then(run).catch((error) => {
+      if (!signal.aborted) logger.warn({ err: error }, "this server stopped helping with the backfill");
     });
-    help = { abort, ended };
   };
 
   /** Lets go of the candidate of a swap that has ended without a switch. */
   const dropCandidate = async () => {
     const dropped = candidate;
     candidate = undefined;
-    await stopHelping();
+    stopHelping();
     generations.setCandidate(undefined);
     if (dropped && dropped !== generations.previous) await dropped.close();
   };
@@ -78,7 +78,7 @@ export function createFollower({ storage, generations, open, logger }: FollowerD
   const handOver = async () => {
     const opened = candidate;
     candidate = undefined;
-    await stopHelping();
+    stopHelping();
     if (opened && !generations.open().includes(opened)) await opened.close();
   };
 
@@ -106,7 +106,7 @@ export function createFollower({ storage, generations, open, logger }: FollowerD
     }
     if (candidate && swap?.state === "backfilling") {
       if (!help) helpWith(candidate, swap.skipDamaged);
-    } else await stopHelping();
+    } else stopHelping();
   };
 
   const run = async (): Promise<void> => {
@@ -127,9 +127,9 @@ export function createFollower({ storage, generations, open, logger }: FollowerD
     },
     async close() {
       closed = true;
-      help?.abort.abort();
       await following;
-      await stopHelping();
+      stopHelping();
+      await helping;
     },
   };
 }

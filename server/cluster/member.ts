@@ -74,6 +74,7 @@ export function createMember({ storage, servers, generations, open, url, logger 
   let heardAt = Number.NEGATIVE_INFINITY;
   let leads = false;
   let beating: Promise<void> = Promise.resolve();
+  let nextBeat: Promise<void> | undefined;
 
   const isHeard = () => performance.now() - heardAt < servers.leaseSeconds * 1000;
   const isCurrent = () => course !== undefined && generations.serving?.number === course.active;
@@ -107,10 +108,16 @@ export function createMember({ storage, servers, generations, open, url, logger 
     }
     follower.follow(course, { runsHere: runner?.runningHere !== undefined });
   };
-  /** One beat at a time; whoever asks during one gets the next. */
+  /** One beat at a time; all who ask during one share the next. */
   const beatNow = (): Promise<void> => {
-    beating = beating.catch(() => {}).then(beat);
-    return beating;
+    nextBeat ??= beating
+      .catch(() => {})
+      .then(() => {
+        nextBeat = undefined;
+        beating = beat();
+        return beating;
+      });
+    return nextBeat;
   };
   const run = async (): Promise<void> => {
     let failed = false;

@@ -1,8 +1,11 @@
 // What must hold where several servers commit to one database. Each server has connections of its own.
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pino } from "pino";
+import { createMember } from "../../server/cluster/member.ts";
 import type { NewImage } from "../../server/domain/image.ts";
-import type { Catalogue, Change } from "../../server/storage/ports.ts";
+import { createGenerations } from "../../server/generation/generations.ts";
+import type { Catalogue, Change, Storage } from "../../server/storage/ports.ts";
 import { createPostgresCatalogue } from "../../server/storage/postgres/catalogue.ts";
 import { type Database, openDatabase } from "../../server/storage/postgres/database.ts";
 import { createServers } from "../../server/storage/postgres/servers.ts";
@@ -145,6 +148,31 @@ describe("several servers on one database", () => {
     assert.deepEqual([state, error], ["cancelled", undefined]);
     await assert.rejects(others.cancel(id), { code: "swap_finished" });
     others.close();
+  });
+
+  it("look together which generation answers, however many requests wait for another one", async () => {
+    const own = createServers(databases[1]!, {});
+    let beats = 0;
+    const member = createMember({
+      storage: { catalogue: servers[1] } as Storage,
+      servers: {
+        ...own,
+        beat(self) {
+          beats++;
+          return own.beat(self);
+        },
+      },
+      generations: createGenerations(),
+      open: () => assert.fail("nothing is to be opened"),
+      url: () => "http://127.0.0.1:1",
+      logger: pino({ level: "silent" }),
+    });
+    const idle = { runningHere: undefined, async resume() {}, async cancel() {}, async halt() {} };
+    await member.start(idle);
+    await Promise.all(range(100).map(() => member.catchUp(encoder)));
+    assert.ok(beats < 10, `${beats} beats`);
+    await member.close();
+    own.close();
   });
 
   it("share a backfill: each content is lent to one of them", async () => {
