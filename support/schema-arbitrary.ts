@@ -92,13 +92,23 @@ function number({ type, minimum = -1e6, maximum = 1e6 }: JsonSchema): fc.Arbitra
   return fc.oneof({ weight: 5, arbitrary: within }, { weight: 1, arbitrary: edges });
 }
 
+const ABSENT = Symbol("absent");
+
+/** One in three, as many properties exclude each other, such as what a search is made with. */
+const seldom = (part: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
+  fc.oneof({ weight: 2, arbitrary: fc.constant(ABSENT) }, { weight: 1, arbitrary: part });
+
 function object(
   { properties = {}, required = [], additionalProperties }: JsonSchema,
   inner: (part: JsonSchema) => fc.Arbitrary<unknown>,
 ) {
-  const named = fc.record(Object.fromEntries(Object.entries(properties).map(([name, part]) => [name, inner(part)])), {
-    requiredKeys: [...required],
-  });
+  const parts = Object.entries(properties).map(([name, part]): [string, fc.Arbitrary<unknown>] => [
+    name,
+    required.includes(name) ? inner(part) : seldom(inner(part)),
+  ]);
+  const named = fc
+    .record(Object.fromEntries(parts))
+    .map((values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ABSENT)));
   if (typeof additionalProperties !== "object") return named;
   const others = fc.dictionary(fc.string({ maxLength: MOST }), inner(additionalProperties), { maxKeys: 4 });
   return fc.tuple(others, named).map(([more, known]) => ({ ...more, ...known }));
