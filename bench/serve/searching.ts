@@ -54,7 +54,7 @@ export async function measureSearch(
   try {
     const memoryMb = residentMb(server.child.pid!);
     const bodies = queries.map((query) => JSON.stringify({ vector: Array.from(query), k: K }));
-    const recallAt10 = await recall(server.url, bodies, queries, vectors);
+    const recallAt10 = await recallOverHttp(server.url, bodies, queries, vectors);
     const shots = bodies.map((body) => ({ path: "/v1/search", type: "application/json", body }));
     await fire(server.url, shots, { ...load, seconds: 1 });
     const http = await fire(server.url, shots, load);
@@ -76,7 +76,8 @@ export async function measureSearch(
   }
 }
 
-async function recall(
+/** Recall@10 of searches over HTTP against exact search among `vectors`, 0..1. */
+export async function recallOverHttp(
   url: string,
   bodies: readonly string[],
   queries: readonly Float32Array[],

@@ -1,10 +1,11 @@
-// A data folder with many stored embeddings and no image files: what searching and starting need.
+// A storage with many stored embeddings and no image files: what searching and starting need.
 import { join } from "node:path";
 import { pino } from "pino";
 import { sha256 } from "../../core/hash.ts";
-import { readModel, readOnnx } from "../../core/model-folder.ts";
+import { type Model, readOnnx } from "../../core/model-folder.ts";
 import { normalised } from "../../core/vector.ts";
 import { openStorage } from "../../server/storage/open.ts";
+import type { Storage } from "../../server/storage/ports.ts";
 import { mulberry32, writeTinyModel } from "../../support/tiny-model.ts";
 import { unitVectors } from "../../support/vectors.ts";
 
@@ -38,10 +39,14 @@ export function* syntheticEmbeddings(count: number, seed: number): Generator<Flo
 
 /** Makes `folder/models` with a tiny model and `folder/data` with `count` images of it. */
 export async function writeSyntheticData(folder: string, count: number): Promise<void> {
-  const models = join(folder, "models");
-  await writeTinyModel(models, "default", { dimensions: DIMENSIONS });
-  const model = await readModel(models, "default");
+  const model = await writeTinyModel(join(folder, "models"), "default", { dimensions: DIMENSIONS });
   const storage = await openStorage(join(folder, "data"), pino({ level: "silent" }));
+  await fillStorage(storage, model, count);
+  await storage.close();
+}
+
+/** Stores `count` images of a model of 128 dimensions, the first one of the storage. */
+export async function fillStorage(storage: Storage, model: Model, count: number): Promise<void> {
   await storage.models.put(model.card.sha256, await readOnnx(model));
   const { encoder } = await storage.catalogue.generations.addFirst(model.card);
   const vectors = syntheticEmbeddings(count, 1);
@@ -59,5 +64,4 @@ export async function writeSyntheticData(folder: string, count: number): Promise
     });
     await Promise.all(added);
   }
-  await storage.close();
 }
