@@ -2,22 +2,10 @@
 import sharp, { type Sharp } from "sharp";
 import { AppError } from "./errors.ts";
 import type { Fit } from "./fit.ts";
+import { decodeHeic } from "./heic.ts";
+import { type ImageType, sniffImageType } from "./image-type.ts";
 
-/** Image file types that can be decoded; told by the first bytes, never by a file's name or a request's header. */
-export type ImageType = "jpeg" | "png" | "webp" | "avif" | "tiff" | "gif";
-
-/** File name extensions of images, in lower case. */
-export const IMAGE_EXTENSIONS: readonly string[] = [".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".gif"];
-
-/** Content type of each image type. */
-export const MEDIA_TYPES: Readonly<Record<ImageType, string>> = {
-  jpeg: "image/jpeg",
-  png: "image/png",
-  webp: "image/webp",
-  avif: "image/avif",
-  tiff: "image/tiff",
-  gif: "image/gif",
-};
+export { IMAGE_EXTENSIONS, type ImageType, MEDIA_TYPES, sniffImageType } from "./image-type.ts";
 
 /** What the header of an image says. `width` and `height` are as displayed (EXIF orientation applied), in pixels. */
 export interface ImageInfo {
@@ -43,34 +31,30 @@ sharp.unblock({
 });
 sharp.cache(false);
 
-const ascii = (bytes: Uint8Array, from: number, to: number) => String.fromCharCode(...bytes.subarray(from, to));
-
-/** The image type that the first bytes announce, or undefined. */
-export function sniffImageType(bytes: Uint8Array): ImageType | undefined {
-  if (bytes.length < 12) return undefined;
-  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return "jpeg";
-  if (bytes[0] === 0x89 && ascii(bytes, 1, 4) === "PNG") return "png";
-  if (ascii(bytes, 0, 4) === "RIFF" && ascii(bytes, 8, 12) === "WEBP") return "webp";
-  if (ascii(bytes, 4, 8) === "ftyp" && ["avif", "avis"].includes(ascii(bytes, 8, 12))) return "avif";
-  if (["II*\0", "MM\0*"].includes(ascii(bytes, 0, 4))) return "tiff";
-  if (["GIF87a", "GIF89a"].includes(ascii(bytes, 0, 6))) return "gif";
-  return undefined;
-}
-
 function open(bytes: Uint8Array, maxPixels = MAX_PIXELS) {
   if (bytes.length === 0) throw new AppError("empty_image", "Expected an image file but received 0 bytes.");
   const type = sniffImageType(bytes);
   if (!type) {
     throw new AppError(
       "unsupported_image_type",
-      "Expected a JPEG, PNG, WebP, AVIF, TIFF or GIF image but the bytes are none of these. Convert the image and send it again.",
+      "Expected a JPEG, PNG, WebP, AVIF, HEIC, TIFF or GIF image but the bytes are none of these. Convert the image and send it again.",
     );
   }
   const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: "error", pages: 1 }).timeout({ seconds: 20 });
   return { type, image };
 }
 
+/** The image with its pixels; those of HEIC come from another decoder. */
+async function openPixels(bytes: Uint8Array, maxPixels?: number): Promise<Sharp> {
+  const { type, image } = open(bytes, maxPixels);
+  if (type !== "heic") return image;
+  await image.metadata(); // refuses more than maxPixels
+  const { data, width, height } = await decodeHeic(bytes);
+  return sharp(data, { raw: { width, height, channels: 4 } });
+}
+
 function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
   const reason = error instanceof Error ? error.message.replaceAll(/\s+/g, " ").trim() : String(error);
   if (/pixel limit|dimensions? exceed/i.test(reason)) {
     return new AppError(
@@ -129,9 +113,8 @@ export async function decodeImage(
   region?: Region,
   maxPixels?: number,
 ): Promise<Uint8Array> {
-  const { image } = open(bytes, maxPixels);
   try {
-    const upright = image.autoOrient();
+    const upright = (await openPixels(bytes, maxPixels)).autoOrient();
     if (!region) return await toRgb(upright, shape);
     const { x: left, y: top, width, height } = region;
     return await toRgb(upright.extract({ left, top, width, height }), shape);
@@ -175,8 +158,8 @@ async function toRgb(image: Sharp, { width, height, fit }: ImageShape): Promise<
  * @throws AppError as {@link decodeImage}.
  */
 export async function makeThumbnail(bytes: Uint8Array, size: number, maxPixels?: number): Promise<Buffer> {
-  const { image } = open(bytes, maxPixels);
   try {
+    const image = await openPixels(bytes, maxPixels);
     const { width, height } = await image.metadata();
     return await image
       .autoOrient()

@@ -15,7 +15,7 @@ export interface FoundFile {
 /** An entry of a folder that is not taken for an image. */
 export interface LeftOut {
   readonly name: string;
-  /** `hidden`, an extension such as `.heic`, `no extension`, `read already`, `not a file` or `may not be read`. */
+  /** `hidden`, an extension such as `.svg`, `no extension`, `read already`, `not a file` or `may not be read`. */
   readonly reason: string;
 }
 
@@ -89,7 +89,7 @@ export function labelOf(name: string): string | undefined {
   return folder === "." ? undefined : posix.basename(folder);
 }
 
-/** How many entries are left out and why, most first, such as `3 left out: 2 .heic, 1 hidden`. */
+/** How many entries are left out and why, most first, such as `3 left out: 2 .svg, 1 hidden`. */
 export function describeLeftOut(leftOut: readonly LeftOut[]): string {
   const counts = new Map<string, number>();
   for (const { reason } of leftOut) counts.set(reason, (counts.get(reason) ?? 0) + 1);

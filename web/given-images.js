@@ -2,7 +2,7 @@
 import { el } from "./dom.js";
 
 /** Media types that a file picker offers. */
-const ACCEPT = "image/jpeg,image/png,image/webp,image/avif,image/tiff,image/gif";
+const ACCEPT = "image/jpeg,image/png,image/webp,image/avif,image/heic,image/heif,image/tiff,image/gif";
 
 /** Lets the user pick images. Resolves with them, or with none if the user cancels. */
 export function pickImages({ multiple = false, folder = false } = {}) {
@@ -50,7 +50,7 @@ export function onImagesGiven({ overlay, hint, given }) {
 
 /** The name counts too, as some systems give TIFF and AVIF files no type. The server looks at the bytes anyway. */
 function isImage({ type, name }) {
-  return type.startsWith("image/") || /\.(jpe?g|png|webp|avif|tiff?|gif)$/i.test(name);
+  return type.startsWith("image/") || /\.(jpe?g|png|webp|avif|hei[cf]|tiff?|gif)$/i.test(name);
 }
 
 /** All files below a dropped folder, each with its `webkitRelativePath`, as the folder picker sets it. */

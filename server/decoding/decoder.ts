@@ -1,13 +1,13 @@
 // Decodes images that come from outside. Cheap ones in the server's own threads; those that may cost seconds or
 // hundreds of megabytes in a process that is killed when one takes too long, and a bounded number of pixels at a time.
 import type { Logger } from "pino";
-import { type ImageInfo, type ImageShape, type Region, sniffImageType } from "../../core/decode.ts";
+import type { ImageInfo, ImageShape, Region } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
 import { siblingModule } from "../../core/paths.ts";
 import { createPendingCalls, type PendingCalls } from "../pending-calls.ts";
 import { type Child, startChild } from "../processes/child.ts";
 import { fromPlainError } from "../processes/plain-error.ts";
-import { CHEAP_PIXELS, inspectImage, sharesOf } from "./cost.ts";
+import { CHEAP_PIXELS, inspectImage, mayBeCheap, sharesOf } from "./cost.ts";
 import { type FromDecoder, make, type Target, type ToDecoder } from "./messages.ts";
 import { ALL_SHARES, createShareQueue } from "./share-queue.ts";
 
@@ -123,7 +123,7 @@ export function createDecoder(
     );
 
   const decode = async (bytes: Uint8Array, target: Target): Promise<Uint8Array> => {
-    const made = sniffImageType(bytes) === "avif" ? undefined : await makeCheap(bytes, target);
+    const made = mayBeCheap(bytes) ? await makeCheap(bytes, target) : undefined;
     if (made) return made;
     const shares = sharesOf(await inspectImage(bytes));
     if (queue.waiting >= maxWaiting) {

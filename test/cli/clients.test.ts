@@ -20,7 +20,7 @@ describe("commands that use a running server", () => {
       await writeFile(join(folder, "photos", seed % 2 ? "more" : "", `${seed}.png`), await png(seed));
     }
     await writeFile(join(folder, "photos", "broken.jpg"), "no image at all");
-    await writeFile(join(folder, "photos", "phone.heic"), "another type");
+    await writeFile(join(folder, "photos", "raw.cr2"), "another type");
     await writeFile(join(folder, "photos", ".hidden.png"), await png(99));
     await writeFile(join(folder, "photos", "more", "copy.png"), await png(0));
   });
@@ -39,13 +39,13 @@ describe("commands that use a running server", () => {
     assert.equal(summary.failed[0].code, "unsupported_image_type");
     assert.deepEqual(summary.leftOut, [
       { name: ".hidden.png", reason: "hidden" },
-      { name: "phone.heic", reason: ".heic" },
+      { name: "raw.cr2", reason: ".cr2" },
     ]);
     assert.equal((await stored()).length, 6);
 
     const again = await runCli(["index", join(folder, "photos"), "--server", server.url]);
-    assert.match(again.stdout, /10 entries: 0 uploaded, 7 stored before, 1 failed, 2 left out: 1 hidden, 1 \.heic\./);
-    assert.match(again.stderr, /phone\.heic: \.heic/);
+    assert.match(again.stdout, /10 entries: 0 uploaded, 7 stored before, 1 failed, 2 left out: 1 hidden, 1 \.cr2\./);
+    assert.match(again.stderr, /raw\.cr2: \.cr2/);
     assert.equal((await stored()).length, 6);
   });
 

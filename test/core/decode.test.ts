@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import sharp, { type Color, type Sharp } from "sharp";
-import { decodeImage, readImageInfo, resizePixels, sniffImageType } from "../../core/decode.ts";
+import { decodeImage, makeThumbnail, readImageInfo, resizePixels, sniffImageType } from "../../core/decode.ts";
+import { packageRoot } from "../../core/paths.ts";
 import { pngWithHeader } from "../../support/pictures.ts";
 
+const FIXTURES = join(packageRoot(), "test", "fixtures");
 const SHAPE = { width: 4, height: 4, fit: "fill" } as const;
 
 const RED = { r: 255, g: 0, b: 0 };
@@ -46,6 +50,27 @@ describe("decodeImage", () => {
       for (let i = 0; i < 16; i++) assertNear(rgbAt(pixels, i, 0, 4), [200, 100, 50], tolerance);
     });
   }
+
+  it("decodes heic, upright as its container says, and whatever general brand comes first", async () => {
+    const bytes = await readFile(join(FIXTURES, "red-blue.heic"));
+    assert.equal(sniffImageType(bytes), "heic");
+    assert.deepEqual(await readImageInfo(bytes), { type: "heic", width: 64, height: 64 });
+    const pixels = await decodeImage(bytes, SHAPE);
+    assertNear(rgbAt(pixels, 0, 0, 4), [255, 0, 0], 6);
+    assertNear(rgbAt(pixels, 3, 0, 4), [0, 0, 255], 6);
+    assertNear(rgbAt(await decodeImage(bytes, SHAPE, { x: 40, y: 0, width: 20, height: 20 }), 0, 0, 4), [0, 0, 255], 6);
+    const turned = await decodeImage(await readFile(join(FIXTURES, "turned.heic")), SHAPE); // by 90° anticlockwise
+    assertNear(rgbAt(turned, 0, 0, 4), [0, 0, 255], 6);
+    assertNear(rgbAt(turned, 0, 3, 4), [255, 0, 0], 6);
+    assert.equal((await sharp(await makeThumbnail(bytes, 32)).metadata()).width, 32);
+
+    const general = Buffer.from(bytes);
+    general.write("mif1", 8);
+    assert.equal(sniffImageType(general), "heic");
+    assert.deepEqual(await decodeImage(general, SHAPE), pixels);
+    await assert.rejects(decodeImage(bytes, SHAPE, undefined, 1000), { code: "image_too_many_pixels" });
+    await assert.rejects(decodeImage(bytes.subarray(0, -20), SHAPE), { code: "corrupt_image" });
+  });
 
   it("decodes other sub-types: progressive JPEG, palette PNG, interlaced PNG, compressed TIFF", async () => {
     const image = canvas(20, 10, { r: 200, g: 100, b: 50 });

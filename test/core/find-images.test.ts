@@ -9,7 +9,17 @@ describe("a walk over a folder of images", () => {
   let remove: () => Promise<void>;
   before(async () => {
     ({ folder, remove } = await temporaryFolder());
-    const names = ["b/2.JPG", "b/1.png", "a.webp", "c/raw.CR2", "c/phone.heic", "film.mp4", "scan", ".DS_Store"];
+    const names = [
+      "b/2.JPG",
+      "b/1.png",
+      "a.webp",
+      "c/raw.CR2",
+      "c/phone.heic",
+      "c/drawing.svg",
+      "film.mp4",
+      "scan",
+      ".DS_Store",
+    ];
     for (const name of [...names, "._a.webp", ".thumbs/1.png", "odd.png/3.png"]) {
       await mkdir(join(folder, dirname(name)), { recursive: true });
       await writeFile(join(folder, name), "");
@@ -24,7 +34,9 @@ describe("a walk over a folder of images", () => {
     const { files } = findImages(folder, "photos/");
     assert.deepEqual(
       files.map(({ name }) => name),
-      ["a.webp", "b/1.png", "b/2.JPG", "gone.png", "link.png", "odd.png/3.png"].map((name) => `photos/${name}`),
+      ["a.webp", "b/1.png", "b/2.JPG", "c/phone.heic", "gone.png", "link.png", "odd.png/3.png"].map(
+        (name) => `photos/${name}`,
+      ),
     );
     assert.deepEqual(
       files.filter(({ stats }) => !stats).map(({ name }) => name),
@@ -38,7 +50,7 @@ describe("a walk over a folder of images", () => {
       ".DS_Store": "hidden",
       "._a.webp": "hidden",
       ".thumbs/": "hidden",
-      "c/phone.heic": ".heic",
+      "c/drawing.svg": ".svg",
       "c/raw.CR2": ".cr2",
       "d/": "read already",
       "film.mp4": ".mp4",
@@ -46,7 +58,7 @@ describe("a walk over a folder of images", () => {
     });
     assert.equal(
       describeLeftOut(leftOut),
-      "8 left out: 3 hidden, 1 .heic, 1 .cr2, 1 read already, 1 .mp4, 1 no extension",
+      "8 left out: 3 hidden, 1 .svg, 1 .cr2, 1 read already, 1 .mp4, 1 no extension",
     );
     assert.equal(describeLeftOut([]), "0 left out");
   });

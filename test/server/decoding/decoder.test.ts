@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import sharp from "sharp";
 import { decodeImage, makeThumbnail } from "../../../core/decode.ts";
+import { packageRoot } from "../../../core/paths.ts";
 import { createDecoder, type Decoder } from "../../../server/decoding/decoder.ts";
 import { picture } from "../../../support/pictures.ts";
 import { childPids, untilGone } from "../../../support/processes.ts";
@@ -33,13 +36,14 @@ describe("decoding what comes from outside", () => {
     assert.deepEqual(processes(), []);
   });
 
-  it("AVIF and large images come from the process as they would from here, of which there is one", async () => {
+  it("AVIF, HEIC and large images come from the process as they would from here, of which there is one", async () => {
     start();
     const files = [
       await picture(1, { width: 300, height: 200 }).avif().toBuffer(),
+      await readFile(join(packageRoot(), "test", "fixtures", "red-blue.heic")),
       await picture(2, { width: 2500, height: 2000 }).jpeg().toBuffer(),
     ];
-    const region = { x: 10, y: 20, width: 100, height: 50 };
+    const region = { x: 10, y: 20, width: 50, height: 40 };
     const answers = await Promise.all(
       files.map(async (file) => [
         await decoder.pixels(file, SHAPE),
@@ -71,6 +75,18 @@ describe("decoding what comes from outside", () => {
     await assert.rejects(decoder.inspect(file), refusal);
     await assert.rejects(decoder.pixels(file, SHAPE), refusal);
     await assert.rejects(decoder.thumbnail(file, 64), refusal);
+    assert.deepEqual(processes(), []);
+  });
+
+  it("refuses a HEIC of 6000×6000 by its header", async () => {
+    start();
+    const file = await readFile(join(packageRoot(), "test", "fixtures", "red-blue.heic"));
+    const size = file.indexOf("ispe") + 8;
+    file.writeUInt32BE(6000, size);
+    file.writeUInt32BE(6000, size + 4);
+    const refusal = { code: "image_too_many_pixels", message: /25 million pixels of heic .* 6000×6000/ };
+    await assert.rejects(decoder.inspect(file), refusal);
+    await assert.rejects(decoder.pixels(file, SHAPE), refusal);
     assert.deepEqual(processes(), []);
   });
 
