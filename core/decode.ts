@@ -40,7 +40,11 @@ function open(bytes: Uint8Array, maxPixels = MAX_PIXELS) {
       "Expected a JPEG, PNG, WebP, AVIF, HEIC, TIFF or GIF image but the bytes are none of these. Convert the image and send it again.",
     );
   }
-  const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: "error", pages: 1 }).timeout({ seconds: 20 });
+  const image = sharp(bytes, {
+    limitInputPixels: Number.isFinite(maxPixels) && maxPixels,
+    failOn: "error",
+    pages: 1,
+  }).timeout({ seconds: 20 });
   return { type, image };
 }
 
@@ -53,13 +57,13 @@ async function openPixels(bytes: Uint8Array, maxPixels?: number): Promise<Sharp>
   return sharp(data, { raw: { width, height, channels: 4 } });
 }
 
-function asAppError(error: unknown): AppError {
+function asAppError(error: unknown, maxPixels = MAX_PIXELS): AppError {
   if (error instanceof AppError) return error;
   const reason = error instanceof Error ? error.message.replaceAll(/\s+/g, " ").trim() : String(error);
   if (/pixel limit|dimensions? exceed/i.test(reason)) {
     return new AppError(
       "image_too_many_pixels",
-      `Expected at most ${MAX_PIXELS / 1e6} million pixels but the image has more. Make it smaller and send it again.`,
+      `Expected at most ${maxPixels / 1e6} million pixels but the image has more. Make it smaller and send it again.`,
       { cause: error },
     );
   }
@@ -71,15 +75,16 @@ function asAppError(error: unknown): AppError {
 /**
  * Reads the header of an image file.
  *
+ * @param maxPixels A larger image is refused; Infinity for none. @default MAX_PIXELS
  * @throws AppError `empty_image`, `unsupported_image_type`, `image_too_many_pixels` or `corrupt_image`.
  */
-export async function readImageInfo(bytes: Uint8Array): Promise<ImageInfo> {
-  const { type, image } = open(bytes);
+export async function readImageInfo(bytes: Uint8Array, maxPixels?: number): Promise<ImageInfo> {
+  const { type, image } = open(bytes, maxPixels);
   try {
     const { autoOrient } = await image.metadata();
     return { type, width: autoOrient.width, height: autoOrient.height };
   } catch (error) {
-    throw asAppError(error);
+    throw asAppError(error, maxPixels);
   }
 }
 
@@ -119,7 +124,7 @@ export async function decodeImage(
     const { x: left, y: top, width, height } = region;
     return await toRgb(upright.extract({ left, top, width, height }), shape);
   } catch (error) {
-    throw asAppError(error);
+    throw asAppError(error, maxPixels);
   }
 }
 
@@ -168,7 +173,7 @@ export async function makeThumbnail(bytes: Uint8Array, size: number, maxPixels?:
       .webp({ quality: 80, lossless: Math.max(width, height) <= 64 })
       .toBuffer();
   } catch (error) {
-    throw asAppError(error);
+    throw asAppError(error, maxPixels);
   }
 }
 

@@ -26,9 +26,14 @@ export interface EncoderSession {
   close(): Promise<void>;
 }
 
-/** Decodes an image file to the RGB bytes that the encoder of a card expects: [H, W, 3]. */
-export function decodeForEncoder(bytes: Uint8Array, input: EncoderInput, region?: Region): Promise<Uint8Array> {
-  return decodeImage(bytes, input, region);
+/** Decodes an image file to the RGB bytes that the encoder of a card expects: [H, W, 3]. Options as `decodeImage`. */
+export function decodeForEncoder(
+  bytes: Uint8Array,
+  input: EncoderInput,
+  region?: Region,
+  maxPixels?: number,
+): Promise<Uint8Array> {
+  return decodeImage(bytes, input, region, maxPixels);
 }
 
 /** RGB bytes [count, H, W, 3] → normalised float32 [count, 3, H, W]. */

@@ -5,6 +5,7 @@ import { DEVICES } from "../core/device.ts";
 import { AppError } from "../core/errors.ts";
 import { modelNameSchema } from "../core/model-card.ts";
 import { MODELS_FOLDER } from "../core/model-folder.ts";
+import { PIXEL_LIMITS } from "./decoding/cost.ts";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -58,6 +59,12 @@ export const configSchema = z
     maxWaiting: count.default(1024),
     /** Bytes of one image file. */
     maxImageBytes: count.default(32 * MEGABYTE),
+    /** Pixels of an image, width × height, of all types but the two that take more to decode. */
+    maxPixels: count.default(PIXEL_LIMITS.maxPixels),
+    /** Pixels of an AVIF. */
+    maxAvifPixels: count.default(PIXEL_LIMITS.maxAvifPixels),
+    /** Pixels of a HEIC. */
+    maxHeicPixels: count.default(PIXEL_LIMITS.maxHeicPixels),
     /** Bytes of all image files of one request. */
     maxRequestBytes: count.default(256 * MEGABYTE),
     /** Image files in one request. */

@@ -3,19 +3,27 @@ import { type ImageInfo, type ImageType, MAX_PIXELS, readImageInfo, sniffImageTy
 import { AppError } from "../../core/errors.ts";
 import { ALL_SHARES } from "./share-queue.ts";
 
+/** The most pixels of an image that comes from outside, by its type. */
+export interface PixelLimits {
+  /** Of all types but these two. */
+  readonly maxPixels: number;
+  readonly maxAvifPixels: number;
+  readonly maxHeicPixels: number;
+}
+
 /**
- * The most pixels of an image that comes from outside. AVIF takes 0.12 CPU seconds and 20 MB of memory a megapixel, HEIC
- * 0.25 seconds and 13 MB, several times what the others take.
+ * AVIF takes 0.12 CPU seconds and 20 MB of memory a megapixel, HEIC 0.25 seconds and 13 MB, several times what the others
+ * take.
  */
-const MAX_PIXELS_OF: Readonly<Record<ImageType, number>> = {
-  jpeg: MAX_PIXELS,
-  png: MAX_PIXELS,
-  webp: MAX_PIXELS,
-  tiff: MAX_PIXELS,
-  gif: MAX_PIXELS,
-  avif: 16_000_000,
-  heic: 25_000_000,
+export const PIXEL_LIMITS: PixelLimits = {
+  maxPixels: MAX_PIXELS,
+  maxAvifPixels: 16_000_000,
+  maxHeicPixels: 25_000_000,
 };
+
+function mostPixels(type: ImageType, { maxPixels, maxAvifPixels, maxHeicPixels }: PixelLimits): number {
+  return type === "avif" ? maxAvifPixels : type === "heic" ? maxHeicPixels : maxPixels;
+}
 
 /** Types of which even a small image is decoded apart: what decodes them is slow, or cannot be stopped. */
 const APART: ReadonlySet<ImageType | undefined> = new Set(["avif", "heic"]);
@@ -33,9 +41,9 @@ const MOST_AT_ONCE = 8;
  *
  * @throws AppError as `readImageInfo`; `image_too_many_pixels` by the bound of its type.
  */
-export async function inspectImage(bytes: Uint8Array): Promise<ImageInfo> {
-  const info = await readImageInfo(bytes);
-  const most = MAX_PIXELS_OF[info.type];
+export async function inspectImage(bytes: Uint8Array, limits: PixelLimits): Promise<ImageInfo> {
+  const info = await readImageInfo(bytes, Number.POSITIVE_INFINITY);
+  const most = mostPixels(info.type, limits);
   if (info.width * info.height <= most) return info;
   throw new AppError(
     "image_too_many_pixels",
@@ -44,7 +52,7 @@ export async function inspectImage(bytes: Uint8Array): Promise<ImageInfo> {
 }
 
 /** The shares of a decode: all of them for the largest image of its type. */
-export function sharesOf({ type, width, height }: ImageInfo): number {
-  const shares = Math.ceil((ALL_SHARES * width * height) / MAX_PIXELS_OF[type]);
+export function sharesOf({ type, width, height }: ImageInfo, limits: PixelLimits): number {
+  const shares = Math.ceil((ALL_SHARES * width * height) / mostPixels(type, limits));
   return Math.min(Math.max(shares, ALL_SHARES / MOST_AT_ONCE), ALL_SHARES);
 }

@@ -7,7 +7,7 @@ import { siblingModule } from "../../core/paths.ts";
 import { createPendingCalls, type PendingCalls } from "../pending-calls.ts";
 import { type Child, startChild } from "../processes/child.ts";
 import { fromPlainError } from "../processes/plain-error.ts";
-import { CHEAP_PIXELS, inspectImage, mayBeCheap, sharesOf } from "./cost.ts";
+import { CHEAP_PIXELS, inspectImage, mayBeCheap, type PixelLimits, sharesOf } from "./cost.ts";
 import { type FromDecoder, make, type Target, type ToDecoder } from "./messages.ts";
 import { ALL_SHARES, createShareQueue } from "./share-queue.ts";
 
@@ -27,7 +27,7 @@ export interface Decoder {
 }
 
 /** What decoding may take. */
-export interface DecoderLimits {
+export interface DecoderLimits extends PixelLimits {
   /** Seconds of one expensive image. */
   readonly decodeSeconds: number;
   /** Expensive images that may wait. */
@@ -53,10 +53,9 @@ interface DecodingProcess {
 }
 
 /** Makes a decoder. Its process starts with the first expensive image, and again after it was ended. */
-export function createDecoder(
-  { decodeSeconds, maxWaiting }: DecoderLimits,
-  { logger }: { readonly logger: Logger },
-): Decoder {
+export function createDecoder(limits: DecoderLimits, { logger }: { readonly logger: Logger }): Decoder {
+  const { decodeSeconds, maxWaiting } = limits;
+  const cheapPixels = Math.min(CHEAP_PIXELS, limits.maxPixels);
   const queue = createShareQueue();
   let current: DecodingProcess | undefined;
 
@@ -92,7 +91,7 @@ export function createDecoder(
     if (current === process) current = undefined;
   };
 
-  const decodeApart = (bytes: Uint8Array, target: Target): Promise<Uint8Array> => {
+  const decodeApart = (bytes: Uint8Array, target: Target, maxPixels: number): Promise<Uint8Array> => {
     current ??= start();
     const process = current;
     const { id, answer } = process.calls.open();
@@ -105,7 +104,7 @@ export function createDecoder(
         process.calls.reject(id, tooExpensive());
         process.child.kill("took too long to decode an image");
       }, decodeSeconds * 1000);
-      process.child.send({ id, bytes, target }, () => {
+      process.child.send({ id, bytes, target, maxPixels }, () => {
         leave(process);
         process.calls.reject(id, LOST);
       });
@@ -123,27 +122,29 @@ export function createDecoder(
     );
 
   const decode = async (bytes: Uint8Array, target: Target): Promise<Uint8Array> => {
-    const made = mayBeCheap(bytes) ? await makeCheap(bytes, target) : undefined;
+    const made = mayBeCheap(bytes) ? await makeCheap(bytes, target, cheapPixels) : undefined;
     if (made) return made;
-    const shares = sharesOf(await inspectImage(bytes));
+    const info = await inspectImage(bytes, limits);
+    const shares = sharesOf(info, limits);
+    const pixels = info.width * info.height;
     if (queue.waiting >= maxWaiting) {
       throw new AppError("overloaded", `${queue.waiting} large images wait to be decoded. Try again in a moment.`);
     }
     try {
-      return await queue.run(shares, () => decodeApart(bytes, target));
+      return await queue.run(shares, () => decodeApart(bytes, target, pixels));
     } catch (error) {
       if (error !== LOST) throw error;
     }
     // Again with no other beside it: where the process ends once more it is this image's doing.
     return queue
-      .run(ALL_SHARES, () => decodeApart(bytes, target))
+      .run(ALL_SHARES, () => decodeApart(bytes, target, pixels))
       .catch((error) => {
         throw error === LOST ? tooExpensive() : error;
       });
   };
 
   return {
-    inspect: inspectImage,
+    inspect: (bytes) => inspectImage(bytes, limits),
     pixels: (bytes, shape, region) => decode(bytes, { shape, region }),
     thumbnail: (bytes, size) => decode(bytes, { size }),
     async close() {
@@ -157,8 +158,8 @@ export function createDecoder(
 const CLOSED = "was closed";
 
 /** Makes the target here, in the server's threads; undefined where the image is too large for that. */
-function makeCheap(bytes: Uint8Array, target: Target): Promise<Uint8Array | undefined> {
-  return make(bytes, target, CHEAP_PIXELS).catch((error) => {
+function makeCheap(bytes: Uint8Array, target: Target, maxPixels: number): Promise<Uint8Array | undefined> {
+  return make(bytes, target, maxPixels).catch((error) => {
     if (error instanceof AppError && error.code === "image_too_many_pixels") return undefined;
     throw error;
   });

@@ -10,6 +10,8 @@ export interface ToDecoder {
   readonly id: number;
   readonly bytes: Uint8Array;
   readonly target: Target;
+  /** A larger image is refused. */
+  readonly maxPixels: number;
 }
 
 /** From the decoding process: `ready` once, then an answer to each image in any order. */

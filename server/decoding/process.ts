@@ -8,8 +8,8 @@ endWithParent();
 // A send to a server that is gone fails; this process ends then.
 const send = (message: FromDecoder) => process.send!(message, undefined, {}, () => {});
 
-process.on("message", ({ id, bytes, target }: ToDecoder) => {
-  make(bytes, target).then(
+process.on("message", ({ id, bytes, target, maxPixels }: ToDecoder) => {
+  make(bytes, target, maxPixels).then(
     (made) => send({ id, made }),
     (error) => send({ id, error: toPlainError(error) }),
   );

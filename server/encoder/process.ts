@@ -5,7 +5,7 @@ import type { Device } from "../../core/device.ts";
 import { decodeForEncoder, type EncoderSession, openEncoder } from "../../core/encoder-session.ts";
 import { AppError } from "../../core/errors.ts";
 import type { LoadedModel } from "../../core/model-folder.ts";
-import { sharesOf } from "../decoding/cost.ts";
+import { PIXEL_LIMITS, sharesOf } from "../decoding/cost.ts";
 import { createShareQueue } from "../decoding/share-queue.ts";
 import { endWithParent } from "../processes/end-with-parent.ts";
 import { toPlainError } from "../processes/plain-error.ts";
@@ -60,8 +60,10 @@ async function embedFiles({ card, embed }: EncoderSession, files: readonly Uint8
   const decode = async () => {
     for (const [i, file] of next) {
       try {
-        const info = await readImageInfo(file);
-        pixels.set(await shares.run(sharesOf(info), () => decodeForEncoder(file, input)), i * imageBytes);
+        // Stored files were within the limits when they came.
+        const info = await readImageInfo(file, Number.POSITIVE_INFINITY);
+        const decodeOne = () => decodeForEncoder(file, input, undefined, Number.POSITIVE_INFINITY);
+        pixels.set(await shares.run(sharesOf(info, PIXEL_LIMITS), decodeOne), i * imageBytes);
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
         undecodable.push({ file: i, error: toPlainError(error) });

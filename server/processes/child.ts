@@ -1,6 +1,5 @@
 // A child process of the server that is ended for a reason: it takes too long, too much memory, or is not wanted any
 // more.
-import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { exitOf, startProcess } from "../../core/processes.ts";
@@ -39,7 +38,8 @@ export function startChild<ToChild extends object, FromChild>(
 ): Child<ToChild> {
   const child: ChildProcess = startProcess(module, {
     args: [String(process.pid)],
-    stdio: [input ? "pipe" : "inherit", "inherit", "inherit", "ipc"],
+    // What a library prints is not what the server says: its stdout becomes our stderr.
+    stdio: [input ? "pipe" : "inherit", 2, "inherit", "ipc"],
   });
   child.stdin?.on("error", () => {}); // it ended before it had read all
   child.stdin?.end(input);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { pino } from "pino";
 import { AppError } from "../../../core/errors.ts";
 import { createImageWriter } from "../../../server/collection/image-writer.ts";
+import { PIXEL_LIMITS } from "../../../server/decoding/cost.ts";
 import { createDecoder } from "../../../server/decoding/decoder.ts";
 import type { GenerationRecord } from "../../../server/domain/generation.ts";
 import type { Generation } from "../../../server/generation/generation.ts";
@@ -75,7 +76,10 @@ describe("an upload that is written in the same transaction as a switch", () => 
       return added;
     };
     const racing = { ...storage, catalogue: { ...catalogue, images: { ...catalogue.images, add } } };
-    const decoder = createDecoder({ decodeSeconds: 30, maxWaiting: 10 }, { logger: pino({ level: "silent" }) });
+    const decoder = createDecoder(
+      { ...PIXEL_LIMITS, decodeSeconds: 30, maxWaiting: 10 },
+      { logger: pino({ level: "silent" }) },
+    );
     const { sha256 } = await createImageWriter({ storage: racing, generations, decoder }).add(await png(1), {});
     const answering = generations.active().number;
     return { switched: await switched!, answering, content: (await catalogue.contents.number(sha256))! };

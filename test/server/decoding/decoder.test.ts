@@ -6,6 +6,7 @@ import { pino } from "pino";
 import sharp from "sharp";
 import { decodeImage, makeThumbnail } from "../../../core/decode.ts";
 import { packageRoot } from "../../../core/paths.ts";
+import { PIXEL_LIMITS, type PixelLimits } from "../../../server/decoding/cost.ts";
 import { createDecoder, type Decoder } from "../../../server/decoding/decoder.ts";
 import { picture } from "../../../support/pictures.ts";
 import { childPids, untilGone } from "../../../support/processes.ts";
@@ -21,8 +22,8 @@ describe("decoding what comes from outside", () => {
   const logger = pino({ level: "silent" });
   let decoder: Decoder;
   const processes = () => childPids("decoding/process");
-  const start = (decodeSeconds = 60) => {
-    decoder = createDecoder({ decodeSeconds, maxWaiting: 100 }, { logger });
+  const start = (decodeSeconds = 60, limits: Partial<PixelLimits> = {}) => {
+    decoder = createDecoder({ ...PIXEL_LIMITS, ...limits, decodeSeconds, maxWaiting: 100 }, { logger });
   };
   afterEach(async () => {
     await decoder.close();
@@ -88,6 +89,21 @@ describe("decoding what comes from outside", () => {
     await assert.rejects(decoder.inspect(file), refusal);
     await assert.rejects(decoder.pixels(file, SHAPE), refusal);
     assert.deepEqual(processes(), []);
+  });
+
+  it("goes by other limits where they are set, lower and higher", async () => {
+    start(60, { maxPixels: 60_000_000, maxAvifPixels: 10_000 });
+    const large = await sharp({ create: { width: 8000, height: 6500, channels: 3, background: "#888" } })
+      .png({ compressionLevel: 1 })
+      .toBuffer();
+    assert.equal((await decoder.inspect(large)).width, 8000);
+    assert.equal((await decoder.pixels(large, SHAPE)).length, 16 * 16 * 3);
+    const refusal = { code: "image_too_many_pixels", message: /0\.01 million pixels of avif .* 200×200/ };
+    await assert.rejects(decoder.pixels(await avif(200, 200), SHAPE), refusal);
+    await decoder.close();
+    start(60, { maxPixels: 10_000 });
+    const small = await picture(1, { width: 300, height: 200 }).jpeg().toBuffer();
+    await assert.rejects(decoder.pixels(small, SHAPE), { code: "image_too_many_pixels", message: /300×200/ });
   });
 
   it("kills what takes too long, and decodes what was under way beside it again", async () => {

@@ -5,6 +5,7 @@ import { readSamples } from "../../../cli/demo/samples.ts";
 import { openEncoder } from "../../../core/encoder-session.ts";
 import { type Model, readModel } from "../../../core/model-folder.ts";
 import { packageRoot } from "../../../core/paths.ts";
+import { PIXEL_LIMITS } from "../../../server/decoding/cost.ts";
 import { createDecoder } from "../../../server/decoding/decoder.ts";
 import type { Generation } from "../../../server/generation/generation.ts";
 import type { Storage } from "../../../server/storage/ports.ts";
@@ -12,7 +13,10 @@ import { compareViews, type ViewsDeps } from "../../../server/swap/views.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { writeTinyModel } from "../../../support/tiny-model.ts";
 
-const decoder = createDecoder({ decodeSeconds: 60, maxWaiting: 64 }, { logger: pino({ level: "silent" }) });
+const decoder = createDecoder(
+  { ...PIXEL_LIMITS, decodeSeconds: 60, maxWaiting: 64 },
+  { logger: pino({ level: "silent" }) },
+);
 
 /** A generation as far as views are concerned. */
 async function embedder(model: Model): Promise<Generation> {
