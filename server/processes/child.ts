@@ -36,7 +36,7 @@ export function startChild<ToChild extends object, FromChild>(
   module: URL,
   { onMessage, maxMemory, tooMuchMemory, input, background = false }: ChildOptions<FromChild>,
 ): Child<ToChild> {
-  const child: ChildProcess = startProcess(module, {
+  const child = startProcess(module, {
     args: [String(process.pid)],
     // What a library prints is not what the server says: its stdout becomes our stderr.
     stdio: [input ? "pipe" : "inherit", 2, "inherit", "ipc"],
