@@ -109,6 +109,7 @@ export async function assemble(
       swaps,
       threshold: createThreshold({ generations, catalogue }),
       appearedAt: (card) => watcher?.appearedAt(card),
+      refresh: member?.refresh,
     }),
     swaps,
     notReadyReason: () => (stopping.signal.aborted ? "The server is stopping." : notReadyReason(generations, member)),

@@ -70,8 +70,9 @@ export function createFollower({ storage, generations, open, logger }: FollowerD
     const dropped = candidate;
     candidate = undefined;
     stopHelping();
-    generations.setCandidate(undefined);
-    if (dropped && dropped !== generations.previous) await dropped.close();
+    if (!dropped) return;
+    generations.dropCandidate(dropped);
+    if (dropped !== generations.previous) await dropped.close();
   };
 
   /** The candidate answers now, or another process of the same generation does. */
@@ -95,13 +96,10 @@ export function createFollower({ storage, generations, open, logger }: FollowerD
     if (!runsHere && !swap && generations.previous && generations.previous.number !== retired) {
       await generations.closePrevious();
     }
-    if (wanted !== undefined && wanted !== active && !candidate) {
+    if (wanted !== undefined && wanted !== active) {
       const { previous } = generations;
-      if (previous?.number === wanted) candidate = previous;
-      else {
-        await generations.closePrevious(); // room for the new one
-        candidate = await openWarm(wanted);
-      }
+      if (!candidate && previous?.number !== wanted) await generations.closePrevious(); // room for the new one
+      candidate ??= previous?.number === wanted ? previous : await openWarm(wanted);
       generations.setCandidate(candidate); // from here on new images are embedded for both
     }
     if (candidate && swap?.state === "backfilling") {

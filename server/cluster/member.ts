@@ -24,8 +24,8 @@ export interface SwapRunner {
   readonly runningHere: string | undefined;
   resume(): Promise<void>;
   cancel(id: string): Promise<unknown>;
-  /** Stops a swap that runs here; the server that leads continues it. */
-  halt(): Promise<void>;
+  /** Lets a swap that runs here end at its next step; the server that leads continues it. */
+  halt(): void;
 }
 
 export interface Member {
@@ -89,7 +89,7 @@ export function createMember({ storage, servers, generations, open, url, logger 
     if (leads) {
       leads = false;
       logger.warn({ server: id }, "another server runs swaps from now on");
-      await runner?.halt();
+      runner?.halt();
     }
     leads = await servers.lead(id);
     if (leads) logger.info({ server: id }, "this server runs swaps from now on");

@@ -20,7 +20,9 @@ export interface Generations {
   /** Pins a request to the active generation from its start to its end. */
   use<T>(action: (generation: Generation) => Promise<T>): Promise<T>;
   /** From now on images and deletes go to the candidate too. */
-  setCandidate(candidate: Generation | undefined): void;
+  setCandidate(candidate: Generation): void;
+  /** No more, where this is the candidate. */
+  dropCandidate(dropped: Generation): void;
   /**
    * The candidate answers from now on and the active one becomes `previous`. Called once the catalogue has switched.
    */
@@ -63,6 +65,11 @@ export function createGenerations(): Generations {
     use: async (action) => getActive().use(action),
     setCandidate(generation) {
       candidate = generation;
+      wake();
+    },
+    dropCandidate(generation) {
+      if (candidate !== generation) return;
+      candidate = undefined;
       wake();
     },
     switchTo(generation) {

@@ -24,11 +24,14 @@ export function createModelCatalogue(
     swaps,
     threshold,
     appearedAt,
+    refresh = async () => {},
   }: {
     generations: Generations;
     swaps: Swaps;
     threshold: Threshold;
     appearedAt: (card: ModelCard) => string | undefined;
+    /** Lets the generation answer that is active by the storage, where several servers share it. */
+    refresh?: (() => Promise<void>) | undefined;
   },
 ): ModelCatalogue {
   const viewOf = (card: ModelCard, swap: SwapView | undefined): ModelView => {
@@ -42,6 +45,7 @@ export function createModelCatalogue(
     generation ? { generation: generation.number, card: generation.card } : null;
   return {
     async list() {
+      await refresh();
       const found = await listModels(modelsFolder);
       const swap = await swaps.running();
       const models = found.map((entry): ModelView => {
@@ -59,6 +63,7 @@ export function createModelCatalogue(
     },
     async get(name) {
       const { card } = await readModel(modelsFolder, name);
+      await refresh();
       return viewOf(card, await swaps.running());
     },
   };

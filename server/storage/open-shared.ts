@@ -7,10 +7,16 @@ import { createBlobFolder } from "./files/blob-folder.ts";
 import type { Blobs, Storage } from "./ports.ts";
 import { createBlobRemoval } from "./postgres/blob-removal.ts";
 import { createPostgresCatalogue } from "./postgres/catalogue.ts";
-import { openDatabase } from "./postgres/database.ts";
+import { type Database, openDatabase } from "./postgres/database.ts";
 import { createServers } from "./postgres/servers.ts";
 import { createPgvectorSearch } from "./postgres/vector-search.ts";
 import { openBucket } from "./s3/bucket.ts";
+
+/** Options of {@link openSharedStorage} for tests and the proof. */
+export interface SharedStorageOptions {
+  /** Wraps the database for all that uses it. */
+  readonly wrapDatabase?: (database: Database) => Database;
+}
 
 /**
  * Opens a shared storage, and makes its tables where there are none.
@@ -21,10 +27,11 @@ import { openBucket } from "./s3/bucket.ts";
 export async function openSharedStorage(
   { database: url, files }: { readonly database: string; readonly files: string },
   logger: Logger,
+  { wrapDatabase = (database) => database }: SharedStorageOptions = {},
 ): Promise<Storage> {
   const store = await openFiles(files);
   try {
-    const database = await openDatabase(url);
+    const database = wrapDatabase(await openDatabase(url));
     const removal = createBlobRemoval(database, store.images, logger);
     const reign = {};
     const servers = createServers(database, reign);

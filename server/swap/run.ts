@@ -112,7 +112,7 @@ export async function runSwap(swap: SwapRecord, deps: SwapDeps, control: SwapCon
       onSwitching(false);
     }
   } catch (error) {
-    generations.setCandidate(undefined);
+    generations.dropCandidate(candidate);
     if (!kept) await candidate.close();
     throw error;
   }

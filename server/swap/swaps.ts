@@ -53,12 +53,12 @@ export interface Swaps {
   approve(id: string): Promise<SwapView>;
   /** Ends a swap that waits for approval as `cancelled`. Errors as {@link Swaps.approve}. */
   discard(id: string): Promise<SwapView>;
-  /** The id of the swap that runs on this server. */
+  /** The id of the swap that runs on this server, and is not stopping. */
   readonly runningHere: string | undefined;
   /** Continues the swap that a stop, a crash or another server has left. */
   resume(): Promise<void>;
-  /** Stops the swap that runs here; the server that runs swaps now continues it. */
-  halt(): Promise<void>;
+  /** Lets the swap that runs here end at its next step; the server that runs swaps now continues it. */
+  halt(): void;
   /** Resolves when no swap runs. */
   settled(): Promise<void>;
   /** Stops a running swap; the next start continues it. */
@@ -194,16 +194,13 @@ export function createSwaps(deps: SwapDeps): Swaps {
       throw new AppError("not_in_review", `Swap ${id} is ${swap.state} and does not wait for approval.`);
     },
     get runningHere() {
-      return current?.id;
+      return current?.abort.signal.aborted ? undefined : current?.id;
     },
     async resume() {
       const swap = await catalogue.swaps.running();
       if (swap && !current && !closed) run(swap);
     },
-    async halt() {
-      current?.abort.abort(STOPPED);
-      await current?.ended;
-    },
+    halt: () => current?.abort.abort(STOPPED),
     settled: () => current?.ended ?? Promise.resolve(),
     async close() {
       closed = true;

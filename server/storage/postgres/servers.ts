@@ -3,7 +3,7 @@ import type { ServerRecord } from "../../domain/server.ts";
 import type { Servers } from "../ports.ts";
 import type { Connection, Database, Query } from "./database.ts";
 import { LEASE_SECONDS, type Reign } from "./reign.ts";
-import { cancelSwap, runningSwap } from "./swaps.ts";
+import { cancelSwap, readCourse } from "./swaps.ts";
 
 /** Held by the server that runs swaps, as long as its connection lives. */
 const LEADER_LOCK = 0x6d6f6373;
@@ -56,11 +56,7 @@ export function createServers(database: Database, reign: Reign): Servers & { clo
          SET url = excluded.url, heard_at = excluded.heard_at, ready = excluded.ready, generations = excluded.generations`,
           [id, url, ready, generations],
         );
-        const [row] = await query<{ active: number | null; retired: number | null }>(
-          `SELECT (SELECT number FROM generations WHERE state = 'active') AS active,
-           (SELECT number FROM generations WHERE state = 'retired') AS retired`,
-        );
-        return { active: row!.active ?? undefined, retired: row!.retired ?? undefined, swap: await runningSwap(query) };
+        return readCourse(query);
       }),
     async list() {
       const rows = await query<ServerRow>(

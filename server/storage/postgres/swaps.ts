@@ -70,10 +70,20 @@ const IS_RUNNING = `state IN (${RUNNING_STATES.map((state) => `'${state}'`).join
 const setState = (query: Query, id: string, state: SwapState) =>
   query("UPDATE swaps SET state = $1, updated_at = clock_timestamp() WHERE id = $2", [state, id]);
 
-/** The swap that runs, and whether somebody wants it cancelled. */
-export async function runningSwap(query: Query): Promise<Course["swap"]> {
-  const [row] = await query<SwapRow>(`SELECT * FROM swaps WHERE ${IS_RUNNING}`);
-  return row && { ...asRecord(row), cancelled: row.cancelled };
+/** What every server must follow, as it is at one moment: a switch ends a swap and moves the pointer together. */
+export async function readCourse(query: Query): Promise<Course> {
+  const [row] = await query<{ active: number | null; retired: number | null } & (SwapRow | { id: null })>(
+    `SELECT pointer.*, swaps.* FROM (
+       SELECT (SELECT number FROM generations WHERE state = 'active') AS active,
+         (SELECT number FROM generations WHERE state = 'retired') AS retired
+     ) AS pointer LEFT JOIN swaps ON ${IS_RUNNING}`,
+  );
+  const { active, retired, ...swap } = row!;
+  return {
+    active: active ?? undefined,
+    retired: retired ?? undefined,
+    swap: swap.id === null ? undefined : { ...asRecord(swap), cancelled: swap.cancelled },
+  };
 }
 
 /**
