@@ -21,8 +21,20 @@ export interface Findings {
    * lasted while it ran.
    */
   attempt<T>(action: () => Promise<T>): Promise<T | undefined>;
-  /** While `action` runs, requests may fail. */
-  outage<T>(action: () => Promise<T>): Promise<T>;
+  /**
+   * While `action` runs, requests may fail.
+   *
+   * @param excuses Which failures it explains. Default: all.
+   */
+  outage<T>(action: () => Promise<T>, excuses?: (error: unknown) => boolean): Promise<T>;
+}
+
+/** How much was found, of every kind. */
+export function countFindings(counts: Omit<Findings["counts"], "requests">): number {
+  const { failedOutsideKills, mixedGenerationAnswers, lostImages, resurrectedImages } = counts;
+  const { wrongEmbeddings, lostChanges, wentBackInTime } = counts;
+  const images = lostImages + resurrectedImages + wrongEmbeddings + lostChanges;
+  return failedOutsideKills + mixedGenerationAnswers + images + wentBackInTime;
 }
 
 /** @param tell Is told each finding, up to {@link TOLD} of each kind. */
@@ -37,7 +49,7 @@ export function createFindings(tell: (words: string) => void): Findings {
     lostChanges: 0,
     wentBackInTime: 0,
   };
-  const outages: Array<{ from: number; to: number }> = [];
+  const outages: Array<{ from: number; to: number; excuses: (error: unknown) => boolean }> = [];
   const found: Findings["found"] = (what, words) => {
     if (++counts[what] <= TOLD) tell(`${what}: ${words}`);
   };
@@ -51,13 +63,13 @@ export function createFindings(tell: (words: string) => void): Findings {
         return await action();
       } catch (error) {
         const ended = performance.now();
-        const excused = outages.some(({ from, to }) => from <= ended && began <= to);
+        const excused = outages.some(({ from, to, excuses }) => from <= ended && began <= to && excuses(error));
         if (!excused) found("failedOutsideKills", error instanceof Error ? error.message : String(error));
         return undefined;
       }
     },
-    async outage(action) {
-      const outage = { from: performance.now(), to: Number.POSITIVE_INFINITY };
+    async outage(action, excuses = () => true) {
+      const outage = { from: performance.now(), to: Number.POSITIVE_INFINITY, excuses };
       outages.push(outage);
       try {
         return await action();

@@ -1,7 +1,16 @@
 // The few requests that the proof makes. A call rejects with a RequestError unless the answer has the expected status.
+import type { ServerRecord } from "../server/domain/server.ts";
 
 /** An answer that was not expected, or none. */
-export class RequestError extends Error {}
+export class RequestError extends Error {
+  /** What was asked, such as "POST /v1/images", and the address of the server. */
+  readonly request: { readonly asked: string; readonly server: string };
+
+  constructor(message: string, request: RequestError["request"]) {
+    super(message);
+    this.request = request;
+  }
+}
 
 export interface Match {
   readonly id: string;
@@ -27,20 +36,28 @@ export interface SwapAnswer {
   readonly error?: { readonly detail: string };
 }
 
-/** Calls to the server that is at `url()` now. */
-export function createHttp(url: () => string) {
+/** A request that takes longer than this has failed. */
+const ANSWER_MS = 300_000;
+
+/** Calls to the server that is at `url()` now, with an API key where one is given. */
+export function createHttp(url: () => string, key?: string) {
   const call = async (method: string, path: string, status: number, body?: FormData | object): Promise<unknown> => {
     const isForm = body instanceof FormData;
-    const init: RequestInit = { method, signal: AbortSignal.timeout(30_000) };
+    // Each has a connection of its own: one that is used again may just be closing on the other side.
+    const headers = new Headers({ Connection: "close", ...(key && { Authorization: `Bearer ${key}` }) });
+    if (body && !isForm) headers.set("Content-Type", "application/json");
+    const init: RequestInit = { method, headers, signal: AbortSignal.timeout(ANSWER_MS) };
     if (body) init.body = isForm ? body : JSON.stringify(body);
-    if (body && !isForm) init.headers = { "Content-Type": "application/json" };
-    const response = await fetch(new URL(path, url()), init).catch((error) => {
-      throw new RequestError(`${method} ${path}: ${error.cause?.code ?? error}`);
+    const asked = `${method} ${path}`;
+    const server = url();
+    const failed = (why: string) => new RequestError(`${asked}: ${why}`, { asked, server });
+    const response = await fetch(new URL(path, server), init).catch((error) => {
+      throw failed(error.cause?.code ?? `${error}`);
     });
     const text = await response.text().catch((error) => {
-      throw new RequestError(`${method} ${path}: ${error}`);
+      throw failed(`${error}`);
     });
-    if (response.status !== status) throw new RequestError(`${method} ${path}: ${response.status} ${text}`);
+    if (response.status !== status) throw failed(`${response.status} ${text}`);
     return text ? JSON.parse(text) : undefined;
   };
   const form = (files: readonly Buffer[], fields: Record<string, unknown>) => {
@@ -55,7 +72,7 @@ export function createHttp(url: () => string) {
       const { images } = (await call("POST", "/v1/images", 201, form(files, { metadata }))) as {
         images: Array<{ id: string }>;
       };
-      if (images.length !== files.length) throw new RequestError("POST /v1/images: not every file was stored");
+      if (images.length !== files.length) throw new Error("POST /v1/images: not every file was stored");
       return images.map(({ id }) => id);
     },
     remove: async (id: string): Promise<void> => void (await call("DELETE", `/v1/images/${id}`, 204)),
@@ -96,6 +113,11 @@ export function createHttp(url: () => string) {
     async activate(name: string): Promise<SwapAnswer> {
       return ((await call("POST", `/v1/models/${name}/activate`, 202)) as { swap: SwapAnswer }).swap;
     },
+    async rollback(): Promise<SwapAnswer> {
+      return ((await call("POST", "/v1/rollback", 202)) as { swap: SwapAnswer }).swap;
+    },
+    servers: async (): Promise<ServerRecord[]> =>
+      ((await call("GET", "/v1/servers", 200)) as { servers: ServerRecord[] }).servers,
     swap: async (id: string): Promise<SwapAnswer> => (await call("GET", `/v1/swaps/${id}`, 200)) as SwapAnswer,
   };
 }

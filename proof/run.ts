@@ -226,7 +226,8 @@ async function backfillSeconds(http: ReturnType<typeof createHttp>, name: string
   return ((await enters(["verifying", "ready", "active", "failed"])) - began) / 1000;
 }
 
-function quantile(values: readonly number[], q: number): number {
+/** The quantile `q`, 0..1, of numbers in any order. */
+export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
 }

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { siblingModule } from "../core/paths.ts";
 import { exitOf, startProcess } from "../core/processes.ts";
 import type { Options } from "../server/index.ts";
+import type { Fence } from "./fences.ts";
 import type { Guard } from "./guards.ts";
 import type { FromServer, ToServer } from "./server-process.ts";
 
@@ -16,19 +17,32 @@ export interface ServerHandle {
   readonly url: string;
   /** Resident memory of the server and its encoder processes, MB. */
   rssMb(): number;
-  /** Stops the next swap where it enters `state`; resolves when it has. */
+  /** Stops the next swap that is run here where it enters `state`; resolves when it has. */
   holdAt(state: string): Promise<void>;
-  /** Lets a held swap go on. */
-  go(): void;
+  /** Lets a held swap go on, or (`fails`) fail, and holds none. */
+  go(options?: { fails?: boolean }): void;
   /** kill -9; resolves when the server is ready again. A killed server is started again. */
   kill(target: Target): Promise<void>;
   close(): Promise<void>;
 }
 
+/** How the process of a server is started. */
+export interface HandleOptions {
+  /** The server goes without this guard. */
+  readonly without?: Guard | Fence | undefined;
+  /** Pauses that give races time. @default false */
+  readonly slow?: boolean;
+  /** The program that runs it. @default this process's own */
+  readonly node?: string | undefined;
+}
+
+/** A server that starts or recovers takes no longer, on a machine that has much else to do. */
+const READY_MS = 300_000;
+
 /** Starts the server under proof. */
 export async function startServer(
   options: Options,
-  { without, slow = false }: { without?: Guard | undefined; slow?: boolean } = {},
+  { without, slow = false, node = process.execPath }: HandleOptions = {},
 ): Promise<ServerHandle> {
   let child: ChildProcess;
   let url = "";
@@ -37,6 +51,7 @@ export async function startServer(
   const open = async () => {
     child = startProcess(siblingModule(import.meta.url, "server-process"), {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
+      execPath: node,
     });
     say({ start: options, slow, ...(without ? { without } : {}) });
     const [answer] = (await once(child, "message")) as [FromServer];
@@ -66,11 +81,11 @@ export async function startServer(
   };
 
   const ready = async () => {
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + READY_MS;
     for (let calm = 0; calm < 3; ) {
       const answer = await fetch(`${url}/readyz`).catch(() => undefined);
       calm = answer?.ok ? calm + 1 : 0;
-      if (Date.now() > deadline) throw new Error("The server was not ready again within a minute");
+      if (Date.now() > deadline) throw new Error("The server was not ready again within five minutes");
       await sleep(50);
     }
   };
@@ -94,7 +109,7 @@ export async function startServer(
       say({ hold: state });
       await held;
     },
-    go: () => void say({ go: true }),
+    go: ({ fails = false } = {}) => void say({ go: true, fails }),
     async kill(target) {
       if (target === "index") say({ killIndexes: true });
       else if (target === "encoder") killEncoders();

@@ -10,25 +10,26 @@ import { start } from "../server/main.ts";
 import { startIndexThread } from "../server/storage/hnsw/thread.ts";
 import { openStorage } from "../server/storage/open.ts";
 import type { Catalogue } from "../server/storage/ports.ts";
+import { FENCES, type Fence, openSharedWithout, SLOW_OPEN_MS, slowed } from "./fences.ts";
 import { type Guard, withoutGuard } from "./guards.ts";
 
-/** To the server's process. `hold`: stop where a swap enters this state, until `go`. */
+/** To the server's process. `hold`: stop where a swap enters this state, until `go`; then (`fails`) it fails. */
 export type ToServer =
-  | { readonly start: Options; readonly without?: Guard; readonly slow?: boolean }
+  | { readonly start: Options; readonly without?: Guard | Fence; readonly slow?: boolean }
   | { readonly hold: string }
-  | { readonly go: true }
+  | { readonly go: true; readonly fails: boolean }
   | { readonly killIndexes: true };
 
 /** From the server's process. */
 export type FromServer = { readonly url: string } | { readonly failed: string } | { readonly held: string };
 
 /** In slow mode: pauses that give every race time to happen, milliseconds. */
-const SLOW_READY_MS = 250;
+const SLOW_READY_MS = 500;
 const SLOW_EMBED_MS = 50;
 
 const workers = new Set<Worker>();
 let holdAt: string | undefined;
-let go = () => {};
+let go = (_fails: boolean) => {};
 
 const send = (message: FromServer) => process.send!(message, undefined, {}, () => {});
 
@@ -36,11 +37,11 @@ async function pauseAt(state: string, slow: boolean): Promise<void> {
   if (slow && state === "ready") await sleep(SLOW_READY_MS);
   if (state !== holdAt) return;
   holdAt = undefined;
-  const released = new Promise<void>((resolve) => {
+  const released = new Promise<boolean>((resolve) => {
     go = resolve;
   });
   send({ held: state });
-  await released;
+  if (await released) throw new Error("The proof lets this swap fail.");
 }
 
 /** A catalogue that pauses after the commit that brings a swap to another state. */
@@ -70,8 +71,19 @@ const startKillable: typeof startWorker = (module, options) => {
   return worker;
 };
 
-function partsOf(slow: boolean): Pick<Parts, "openStorage" | "openGeneration"> {
+const isFence = (without: Guard | Fence | undefined): without is Fence => FENCES.some((fence) => fence === without);
+
+function partsOf(
+  slow: boolean,
+  without: Fence | undefined,
+): Pick<Parts, "openStorage" | "openSharedStorage" | "openGeneration"> {
+  let opened = 0;
   return {
+    async openSharedStorage(places, logger) {
+      const storage = await openSharedWithout(without, places, logger);
+      const shared = slow ? slowed(storage) : storage;
+      return { ...shared, catalogue: pausing(shared.catalogue, slow) };
+    },
     openStorage: (folder, logger, { wrapCatalogue = (catalogue: Catalogue) => catalogue } = {}) =>
       openStorage(folder, logger, {
         startThread: (dimensions, died) => startIndexThread(dimensions, died, startKillable),
@@ -79,6 +91,7 @@ function partsOf(slow: boolean): Pick<Parts, "openStorage" | "openGeneration"> {
       }),
     async openGeneration(record, storage, options, deps) {
       await pauseAt("loading", slow); // the request that began the swap is answered meanwhile
+      if (slow && storage.servers && opened++ > 0) await sleep(SLOW_OPEN_MS);
       const generation = await openGeneration(record, storage, options, deps);
       if (!slow) return generation;
       const startBackgroundEncoder: typeof generation.startBackgroundEncoder = async () => {
@@ -100,11 +113,14 @@ function partsOf(slow: boolean): Pick<Parts, "openStorage" | "openGeneration"> {
 process.on("disconnect", () => process.exit(0));
 process.on("message", async (message: ToServer) => {
   if ("hold" in message) holdAt = message.hold;
-  else if ("go" in message) go();
-  else if ("killIndexes" in message) for (const worker of workers) void worker.terminate();
+  else if ("go" in message) {
+    holdAt = undefined;
+    go(message.fails);
+  } else if ("killIndexes" in message) for (const worker of workers) void worker.terminate();
   else {
     try {
-      const parts = withoutGuard(message.without, partsOf(message.slow ?? false));
+      const { slow = false, without } = message;
+      const parts = isFence(without) ? partsOf(slow, without) : withoutGuard(without, partsOf(slow, undefined));
       const { url } = await start(message.start, parts);
       send({ url });
     } catch (error) {

@@ -11,8 +11,8 @@ export interface Relay {
   close(): void;
 }
 
-/** Relays connections to `port` of this machine. */
-export async function startRelay(port: number): Promise<Relay> {
+/** Relays connections that come to `host`, an address of this machine, to its `port`. */
+export async function startRelay(port: number, host = "127.0.0.1"): Promise<Relay> {
   const sockets = new Set<Socket>();
   let isCut = false;
   const server = createServer((from) => {
@@ -31,7 +31,7 @@ export async function startRelay(port: number): Promise<Relay> {
       if (isCut) one.pause();
     }
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(0, host);
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,

@@ -5,7 +5,7 @@
 // client's (/moco where that signs /moco/), so only the key's id is checked. The second version of listing fails where
 // there is more than a page, as it asks OpenSSL for a cipher that is gone. It takes objects of any size in one piece,
 // has no quota, and stores the trailing checksums of newer clients as bytes of the object, which the settings of
-// server/storage/s3/bucket.ts avoid.
+// server/storage/s3/bucket.ts avoid. Who reads an object while it is put again gets a part of it.
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";

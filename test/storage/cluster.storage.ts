@@ -96,11 +96,9 @@ describe("three servers of one storage", () => {
       })();
       const swap = await activate(servers[at]!, name, servers[0]);
       assert.equal(swap.state, "active", JSON.stringify(swap.error));
-      for (const server of servers) {
-        assert.equal((await search(server, 1)).generation, swap.generation);
-        const { body } = await server.http.get("/v1/models").expect(200);
-        assert.equal(body.active.generation, swap.generation);
-      }
+      const lists = await Promise.all(servers.map((server) => server.http.get("/v1/models").expect(200)));
+      for (const { body } of lists) assert.equal(body.active.generation, swap.generation);
+      for (const server of servers) assert.equal((await search(server, 1)).generation, swap.generation);
       stop = true;
       await Promise.all([...clients, uploads]);
       assert.equal(went, 0);

@@ -167,11 +167,31 @@ describe("several servers on one database", () => {
       url: () => "http://127.0.0.1:1",
       logger: pino({ level: "silent" }),
     });
-    const idle = { runningHere: undefined, async resume() {}, async cancel() {}, async halt() {} };
+    const idle = { runningHere: undefined, async resume() {}, async cancel() {}, halt() {} };
     await member.start(idle);
     await Promise.all(range(100).map(() => member.catchUp(encoder)));
     assert.ok(beats < 10, `${beats} beats`);
     await member.close();
+    own.close();
+  });
+
+  it("tell a server of the switch and of the end of its swap together", async () => {
+    const own = createServers(databases[1]!, {});
+    const self = { id: "one", url: "http://127.0.0.1:1", ready: true, generations: range(100) };
+    for (let round = 0; round < 5; round++) {
+      const swap = await servers[0].swaps.begin(card(2 + round), { force: true });
+      const before = swap.replaces;
+      let switching = true;
+      const switched = servers[0].swaps.switchTo(swap.id).finally(() => {
+        switching = false;
+      });
+      while (switching) {
+        const course = await own.beat(self);
+        // A server that hears that the swap has ended and not that it has switched closes the model that is to answer.
+        assert.equal(course.active, course.swap ? before : swap.generation);
+      }
+      assert.equal(await switched, true);
+    }
     own.close();
   });
 

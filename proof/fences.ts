@@ -1,0 +1,112 @@
+// Servers of one storage with a fence of the swap removed, to show that the proof notices; and pauses that let each
+// race happen that the fences decide.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import { openSharedStorage } from "../server/storage/open-shared.ts";
+import type { Storage } from "../server/storage/ports.ts";
+import type { Database, Query } from "../server/storage/postgres/database.ts";
+
+/**
+ * `commit`: an upload reads which generation is active in its own transaction. `count`: the switch counts embeddings.
+ * `opened`: it waits for servers that do not have the candidate open. `search`: an answer is given up where another
+ * generation is active by the transaction that searched. `lead`: a server that has lost the lead commits nothing about
+ * swaps.
+ */
+export const FENCES = ["commit", "count", "opened", "search", "lead"] as const;
+export type Fence = (typeof FENCES)[number];
+
+/** What a statement becomes without a fence. */
+const REWRITTEN: Partial<Record<Fence, readonly [string | RegExp, string]>> = {
+  count: [
+    "SELECT sequence, contents, embedded FROM moco_search",
+    "SELECT sequence, embedded AS contents, embedded FROM moco_search",
+  ],
+  opened: ["AND NOT $1 = ANY (generations)", "AND $1 = 0"],
+  search: [
+    /^SELECT number FROM generations WHERE state = 'active'$/, // alone: others read it as a part of theirs
+    "SELECT number FROM generations WHERE false",
+  ],
+  lead: ["UPDATE leadership SET epoch = epoch + 1, server = $1", "UPDATE leadership SET server = $1"],
+};
+
+/** How long a server without the fence `commit` believes what it has read of the generations, milliseconds. */
+const BELIEVED_MS = 10_000;
+
+/** Opens the storage that servers share, for a server without a fence. */
+export async function openSharedWithout(
+  fence: Fence | undefined,
+  places: Parameters<typeof openSharedStorage>[0],
+  logger: Logger,
+): Promise<Storage> {
+  const storage = await openSharedStorage(places, logger, {
+    wrapDatabase: (database) => (fence ? withoutFence(database, fence) : database),
+  });
+  const { servers } = storage;
+  if (fence !== "opened" || !servers) return storage;
+  const everything = Array.from({ length: 1000 }, (_, number) => number);
+  const list = async () => (await servers.list()).map((server) => ({ ...server, generations: everything }));
+  return { ...storage, servers: { ...servers, list } };
+}
+
+function withoutFence(database: Database, fence: Fence): Database {
+  const [from, to] = REWRITTEN[fence] ?? ["", ""];
+  let believed: { readonly until: number; readonly rows: object[] } | undefined;
+  const wrap = (query: Query): Query => {
+    const rewritten: Query = async <Row extends object>(text: string, values?: readonly unknown[]) => {
+      if (fence !== "commit" || !/FROM generations .* FOR SHARE/.test(text)) {
+        return query<Row>(
+          text.replace(from, () => to),
+          values,
+        );
+      }
+      if (!believed || performance.now() > believed.until) {
+        believed = { until: performance.now() + BELIEVED_MS, rows: await query(text, values) };
+      }
+      return believed.rows as Row[];
+    };
+    return rewritten;
+  };
+  return {
+    ...database,
+    query: wrap(database.query),
+    transaction: (action) => database.transaction((query) => action(wrap(query))),
+    async connect(options) {
+      const connection = await database.connect(options);
+      return { ...connection, query: wrap(connection.query) };
+    },
+  };
+}
+
+/** Opening a candidate takes longer than a request waits for it, milliseconds. */
+export const SLOW_OPEN_MS = 12_000;
+const LOOK_MS = 50;
+/** An upload is not kept longer than this, milliseconds. */
+const KEPT_MS = 240_000;
+
+/**
+ * A storage where uploads that have been embedded before the candidate was open are kept: every second one until the
+ * candidate has passed its gate, the others until it answers.
+ */
+export function slowed(storage: Storage): Storage {
+  const { catalogue, images } = storage;
+  let uploads = 0;
+  const keep = async (): Promise<void> => {
+    const swap = await catalogue.swaps.running();
+    if (!swap || swap.state === "verifying" || swap.state === "ready") return;
+    const until = uploads++ % 2 === 0 ? ["ready", "active"] : ["active"];
+    for (const deadline = performance.now() + KEPT_MS; performance.now() < deadline; await sleep(LOOK_MS)) {
+      const { state } = (await catalogue.swaps.get(swap.id))!;
+      if (until.includes(state) || state === "failed") return;
+    }
+  };
+  return {
+    ...storage,
+    images: {
+      ...images,
+      async put(sha256, bytes) {
+        await keep();
+        await images.put(sha256, bytes);
+      },
+    },
+  };
+}
