@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { openSharedStorage } from "../server/storage/open-shared.ts";
-import type { Storage } from "../server/storage/ports.ts";
+import type { Catalogue, Storage } from "../server/storage/ports.ts";
 import type { Database, Query } from "../server/storage/postgres/database.ts";
 
 /**
@@ -29,9 +29,6 @@ const REWRITTEN: Partial<Record<Fence, readonly [string | RegExp, string]>> = {
   lead: ["UPDATE leadership SET epoch = epoch + 1, server = $1", "UPDATE leadership SET server = $1"],
 };
 
-/** How long a server without the fence `commit` believes what it has read of the generations, milliseconds. */
-const BELIEVED_MS = 10_000;
-
 /** Opens the storage that servers share, for a server without a fence. */
 export async function openSharedWithout(
   fence: Fence | undefined,
@@ -50,7 +47,8 @@ export async function openSharedWithout(
 
 function withoutFence(database: Database, fence: Fence): Database {
   const [from, to] = REWRITTEN[fence] ?? ["", ""];
-  let believed: { readonly until: number; readonly rows: object[] } | undefined;
+  /** The number of the generation that a server without the fence `commit` believes to be active, whatever it reads. */
+  let believed: number | undefined;
   const wrap = (query: Query): Query => {
     const rewritten: Query = async <Row extends object>(text: string, values?: readonly unknown[]) => {
       if (fence !== "commit" || !/FROM generations .* FOR SHARE/.test(text)) {
@@ -59,10 +57,9 @@ function withoutFence(database: Database, fence: Fence): Database {
           values,
         );
       }
-      if (!believed || performance.now() > believed.until) {
-        believed = { until: performance.now() + BELIEVED_MS, rows: await query(text, values) };
-      }
-      return believed.rows as Row[];
+      const rows = await query<Row & { number: number; state: string }>(text, values);
+      believed ??= rows.find(({ state }) => state === "active")?.number;
+      return rows.map((row) => ({ ...row, state: row.number === believed ? "active" : "candidate" }));
     };
     return rewritten;
   };
@@ -78,10 +75,18 @@ function withoutFence(database: Database, fence: Fence): Database {
 }
 
 /** Opening a candidate takes longer than a request waits for it, milliseconds. */
-export const SLOW_OPEN_MS = 12_000;
+const SLOW_OPEN_MS = 12_000;
 const LOOK_MS = 50;
 /** An upload is not kept longer than this, milliseconds. */
 const KEPT_MS = 240_000;
+
+/** Until a server opens a candidate that another one has brought through its gate. */
+export async function untilLate({ swaps }: Catalogue): Promise<void> {
+  for (let swap = await swaps.running(); swap && swap.state !== "loading"; swap = await swaps.running()) {
+    if (swap.state === "ready") return sleep(SLOW_OPEN_MS);
+    await sleep(LOOK_MS);
+  }
+}
 
 /**
  * A storage where uploads that have been embedded before the candidate was open are kept: every second one until the

@@ -10,7 +10,7 @@ import { start } from "../server/main.ts";
 import { startIndexThread } from "../server/storage/hnsw/thread.ts";
 import { openStorage } from "../server/storage/open.ts";
 import type { Catalogue } from "../server/storage/ports.ts";
-import { FENCES, type Fence, openSharedWithout, SLOW_OPEN_MS, slowed } from "./fences.ts";
+import { FENCES, type Fence, openSharedWithout, slowed, untilLate } from "./fences.ts";
 import { type Guard, withoutGuard } from "./guards.ts";
 
 /** To the server's process. `hold`: stop where a swap enters this state, until `go`; then (`fails`) it fails. */
@@ -77,7 +77,6 @@ function partsOf(
   slow: boolean,
   without: Fence | undefined,
 ): Pick<Parts, "openStorage" | "openSharedStorage" | "openGeneration"> {
-  let opened = 0;
   return {
     async openSharedStorage(places, logger) {
       const storage = await openSharedWithout(without, places, logger);
@@ -91,7 +90,7 @@ function partsOf(
       }),
     async openGeneration(record, storage, options, deps) {
       await pauseAt("loading", slow); // the request that began the swap is answered meanwhile
-      if (slow && storage.servers && opened++ > 0) await sleep(SLOW_OPEN_MS);
+      if (slow && storage.servers) await untilLate(storage.catalogue);
       const generation = await openGeneration(record, storage, options, deps);
       if (!slow) return generation;
       const startBackgroundEncoder: typeof generation.startBackgroundEncoder = async () => {
