@@ -4,7 +4,7 @@ import { join } from "node:path";
 import onnxProto, { type onnx } from "onnx-proto";
 import { openEncoder } from "../../core/encoder-session.ts";
 import { readModel } from "../../core/model-folder.ts";
-import { runCli } from "../../support/run-cli.ts";
+import { runCliHere } from "../../support/run-cli.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { writeTinyModel } from "../../support/tiny-model.ts";
 
@@ -17,7 +17,7 @@ describe("moco-search add", () => {
     ({ folder, remove } = await temporaryFolder());
   });
   after(() => remove());
-  const add = (...args: string[]) => runCli(["add", ...args, "--models", join(folder, "models"), "--json"]);
+  const add = (...args: string[]) => runCliHere(["add", ...args, "--models", join(folder, "models"), "--json"]);
 
   /** A copy of a model whose graph is changed. */
   const changed = async (onnxPath: string, change: (graph: onnx.IGraphProto) => void) => {

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { openApiKeys, start } from "../../server/index.ts";
 import { png } from "../../support/pictures.ts";
-import { runCli } from "../../support/run-cli.ts";
+import { runCliHere } from "../../support/run-cli.ts";
 import { activate } from "../../support/swaps.ts";
 import { startTestServer, type TestServer } from "../../support/test-server.ts";
 
@@ -31,7 +31,7 @@ describe("moco-search backup, restore and check", () => {
   const pathOf = ({ sha256 }: { sha256: string }, data = server.dataFolder) =>
     join(data, "files", sha256.slice(0, 2), sha256);
   const run = async (...args: string[]) => {
-    const { code, stdout, stderr } = await runCli([...args, "--json"]);
+    const { code, stdout, stderr } = await runCliHere([...args, "--json"]);
     return { code, stderr, report: stdout ? JSON.parse(stdout) : undefined };
   };
 
@@ -167,7 +167,7 @@ describe("moco-search backup, restore and check", () => {
     assert.equal(await readFile(join(aside, unknown), "utf8"), "unknown");
     assert.equal(await readFile(join(data, "files", "ab", "notes.txt"), "utf8"), "not ours");
     assert.ok((await readFile(pathOf(images[0]!, data))).equals(await png(0)));
-    const { stdout } = await runCli(args);
+    const { stdout } = await runCliHere(args);
     assert.match(stdout, new RegExp(`^image ${images[2]!.id}: ${images[2]!.sha256} is missing$`, "m"));
     const originals = join(folder, "originals");
     await mkdir(originals);
