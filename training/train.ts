@@ -15,6 +15,7 @@ import type { Model } from "../core/model-folder.ts";
 import { type Budget, DEFAULT_BUDGETS } from "./config/recipes.ts";
 import { type ExportOptions, publish } from "./export/publish.ts";
 import { providersOf } from "./graph/engine/device.ts";
+import { encoderTensors } from "./network/encoder.ts";
 import { learningRateAt } from "./optimize/schedule.ts";
 import { createBatches } from "./run/batches.ts";
 import { CHECKPOINT_FILE, loadCheckpoint, saveCheckpoint } from "./run/checkpoint.ts";
@@ -24,6 +25,7 @@ import type { TrainEvent } from "./run/events.ts";
 import type { StepMetrics } from "./run/log.ts";
 import { createPace } from "./run/pace.ts";
 import { type PrepareOptions, prepare } from "./run/prepare.ts";
+import { checkWeights } from "./run/state.ts";
 import { teacherEmbeddings } from "./run/teacher.ts";
 import { watchRun } from "./run/watch.ts";
 
@@ -114,6 +116,7 @@ async function run(options: TrainOptions, opened: Closeable[]): Promise<TrainRes
   const images = collectionOf(options.images, dataset);
   if (resumed) checkSameCollection(resumed.images, images);
   if (config.teacher && config.teacher.sha256 !== options.teacher?.card.sha256) throw otherTeacher(config.teacher.name);
+  if (options.init && !resumed) checkWeights(encoderTensors(config), options.init.weights);
   const parent = resumed ? resumed.parent : options.init?.parent;
   await replaceFile(join(runFolder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   onEvent({ kind: "starting", config, reasons, dataset });

@@ -7,6 +7,7 @@ import { sizeOf } from "../graph/index.ts";
 import { KEY_ARRAYS, type Keys, noiseKeys, type QueuePrecision } from "../moco/queue.ts";
 import type { MocoStep } from "../moco/step.ts";
 import { initialValues } from "../network/initialise.ts";
+import type { TensorSpec } from "../network/scope.ts";
 
 /** The step's state by name, and the keys of the dictionary, [rows, D]. */
 export interface RunState {
@@ -59,6 +60,17 @@ export function warmRunState(
     begin(state.tensors, name, take(weights, name, shape));
   }
   return state;
+}
+
+/**
+ * Refuses weights that a network cannot begin with, before anything is compiled for it.
+ *
+ * @param specs The network's tensors.
+ * @param weights Tensors by name without prefix, as `readWeights` gives them.
+ * @throws AppError `invalid_checkpoint` where they are of another architecture.
+ */
+export function checkWeights(specs: readonly TensorSpec[], weights: ReadonlyMap<string, StoredTensor>): void {
+  for (const { name, shape } of specs) take(weights, name, shape);
 }
 
 /** Sets a tensor of the query encoder, and of the key encoder if there is one. */
