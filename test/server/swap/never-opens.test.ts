@@ -91,7 +91,7 @@ describe("a swap to a model that never finishes opening", function () {
   });
 
   it("the next start goes on with it, and gives it up after openSeconds", async () => {
-    await start({ MOCO_SEARCH_OPEN_SECONDS: "30" });
+    await start({ MOCO_SEARCH_OPEN_SECONDS: "10" });
     const { id } = (await ask("GET", "/v1/swaps?limit=1", 200)).swaps[0];
     const swap = await untilEnded(() => swapOf(id));
     assert.equal(swap.state, "failed");
