@@ -30,6 +30,11 @@ describe("commands that use a running server", () => {
   });
   const at = (...parts: string[]) => join(folder, ...parts);
   const run = async (...args: string[]) => runCliHere([...args, "--server", server.url, "--json"]);
+  /** The JSON that a command prints. */
+  const answered = async (...args: string[]) => {
+    const { stdout, stderr } = await run(...args);
+    return JSON.parse(stdout || assert.fail(stderr));
+  };
   const stored = async () => (await server.http.get("/v1/images?limit=1000")).body.images;
 
   it("index stores what is an image, tells what is not, and stores nothing twice", async () => {
@@ -53,7 +58,7 @@ describe("commands that use a running server", () => {
   it("index goes by what the server has, also where that was deleted", async () => {
     const [first, second] = await stored();
     for (const { id } of [first, second]) await server.http.delete(`/v1/images/${id}`).expect(204);
-    const { uploaded, skipped } = JSON.parse((await run("index", at("photos"))).stdout);
+    const { uploaded, skipped } = await answered("index", at("photos"));
     assert.deepEqual([uploaded, skipped], [2, 5]);
     assert.equal((await stored()).length, 6);
   });
@@ -150,9 +155,9 @@ describe("commands that use a running server", () => {
   });
 
   it("activate and rollback follow the swap to its end", async () => {
-    assert.equal(JSON.parse((await run("activate", "other")).stdout).state, "active");
+    assert.equal((await answered("activate", "other")).state, "active");
     assert.equal((await server.http.get("/v1/models")).body.active.card.name, "other");
-    assert.equal(JSON.parse((await run("rollback")).stdout).state, "active");
+    assert.equal((await answered("rollback")).state, "active");
     assert.equal((await server.http.get("/v1/models")).body.active.card.name, "default");
     const told = await runCliHere(["activate", "other", "--force", "--server", server.url]);
     assert.match(told.stdout, /the index finds 100\.0 % of the 10 nearest/);
@@ -174,12 +179,12 @@ describe("commands that use a running server", () => {
     assert.equal(told.code, 0, told.stderr);
     assert.match(told.stdout, /of the 10 nearest are the same as before/);
     assert.match(told.stdout, /"default" waits for your word.*moco-search approve.*moco-search discard/s);
-    assert.equal(JSON.parse((await run("discard")).stdout).state, "cancelled");
+    assert.equal((await answered("discard")).state, "cancelled");
     assert.equal(await generation(), before);
 
-    const { id, state } = JSON.parse((await run("activate", "default", "--review")).stdout);
+    const { id, state } = await answered("activate", "default", "--review");
     assert.equal(state, "ready");
-    assert.equal(JSON.parse((await run("approve", id)).stdout).state, "active");
+    assert.equal((await answered("approve", id)).state, "active");
     assert.ok((await generation()) > before);
     assert.match((await run("discard", id)).stderr, /not_in_review/);
     assert.equal((await run("rollback")).code, 0);
