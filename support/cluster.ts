@@ -3,6 +3,7 @@ import { join } from "node:path";
 import request from "supertest";
 import { type Options, type RunningServer, start } from "../server/index.ts";
 import { openSharedStorage } from "../server/storage/open-shared.ts";
+import { png } from "./pictures.ts";
 import { createDatabase } from "./postgres.ts";
 import { S3_KEYS, startS3Server } from "./s3-server.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
@@ -22,6 +23,24 @@ export interface Cluster {
   startServer(options?: Options): Promise<ClusterServer>;
   close(): Promise<void>;
 }
+
+/** Uploads the picture of a seed to a server; the image as it answers. */
+export const uploadTo = async ({ http }: ClusterServer, seed: number) =>
+  (
+    await http
+      .post("/v1/images")
+      .attach("image", await png(seed), "a.png")
+      .expect(201)
+  ).body.images[0];
+
+/** Asks a server for images like the picture of a seed; its answer. */
+export const searchOn = async ({ http }: ClusterServer, seed: number) =>
+  (
+    await http
+      .post("/v1/search")
+      .attach("image", await png(seed), "a.png")
+      .expect(200)
+  ).body;
 
 /** Makes an empty storage and the tiny models `default` and `other`; no server is started yet. */
 export async function createCluster(): Promise<Cluster> {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SwapView } from "../../server/domain/swap.ts";
-import { type Cluster, type ClusterServer, createCluster } from "../../support/cluster.ts";
+import { type Cluster, type ClusterServer, createCluster, searchOn, uploadTo } from "../../support/cluster.ts";
 import { png } from "../../support/pictures.ts";
 import { untilEnded } from "../../support/swaps.ts";
 
@@ -16,20 +16,6 @@ describe("three servers of one storage", () => {
   });
   after(() => cluster.close());
 
-  const upload = async (server: ClusterServer, seed: number) =>
-    (
-      await server.http
-        .post("/v1/images")
-        .attach("image", await png(seed), "a.png")
-        .expect(201)
-    ).body.images[0];
-  const search = async (server: ClusterServer, seed: number) =>
-    (
-      await server.http
-        .post("/v1/search")
-        .attach("image", await png(seed), "a.png")
-        .expect(200)
-    ).body;
   const ended = (server: ClusterServer, id: string) =>
     untilEnded<SwapView>(async () => (await server.http.get(`/v1/swaps/${id}`).expect(200)).body, 400_000);
   const activate = async (server: ClusterServer, name: string, at = server) => {
@@ -54,12 +40,12 @@ describe("three servers of one storage", () => {
 
   it("find on every server what one has acknowledged, and no more what one has deleted", async () => {
     for (let seed = 0; seed < 9; seed++) {
-      const { id } = await upload(servers[seed % 3]!, seed);
-      for (const server of servers) assert.equal((await search(server, seed)).matches[0].id, id);
+      const { id } = await uploadTo(servers[seed % 3]!, seed);
+      for (const server of servers) assert.equal((await searchOn(server, seed)).matches[0].id, id);
       if (seed % 3 !== 0) continue;
       await servers[(seed + 1) % 3]!.http.delete(`/v1/images/${id}`).expect(204);
       for (const server of servers) {
-        assert.ok(!(await search(server, seed)).matches.some((match: { id: string }) => match.id === id));
+        assert.ok(!(await searchOn(server, seed)).matches.some((match: { id: string }) => match.id === id));
         await server.http.get(`/v1/images/${id}`).expect(404);
       }
     }
@@ -80,7 +66,7 @@ describe("three servers of one storage", () => {
       const client = async (offset: number) => {
         let seen = 0;
         for (let n = offset; !stop; n++) {
-          const { generation } = await search(servers[n % 3]!, n % 9);
+          const { generation } = await searchOn(servers[n % 3]!, n % 9);
           if (generation < seen) went++;
           seen = generation;
           newest = Math.max(newest, generation);
@@ -90,7 +76,7 @@ describe("three servers of one storage", () => {
       const clients = [client(0), client(1)];
       const uploads = (async () => {
         for (let seed = 100 * (at + 1); !stop; seed++) {
-          await upload(servers[seed % 3]!, seed);
+          await uploadTo(servers[seed % 3]!, seed);
           await sleep(100);
         }
       })();
@@ -98,7 +84,7 @@ describe("three servers of one storage", () => {
       assert.equal(swap.state, "active", JSON.stringify(swap.error));
       const lists = await Promise.all(servers.map((server) => server.http.get("/v1/models").expect(200)));
       for (const { body } of lists) assert.equal(body.active.generation, swap.generation);
-      for (const server of servers) assert.equal((await search(server, 1)).generation, swap.generation);
+      for (const server of servers) assert.equal((await searchOn(server, 1)).generation, swap.generation);
       stop = true;
       await Promise.all([...clients, uploads]);
       assert.equal(went, 0);
@@ -108,22 +94,22 @@ describe("three servers of one storage", () => {
 
   it("roll back from any server", async function () {
     this.timeout(500_000);
-    const before = (await search(servers[0], 1)).generation;
+    const before = (await searchOn(servers[0], 1)).generation;
     const { body } = await servers[2].http.post("/v1/rollback").expect(202);
     const swap = await ended(servers[1], body.swap.id);
     assert.equal(swap.state, "active", JSON.stringify(swap.error));
-    for (const server of servers) assert.notEqual((await search(server, 1)).generation, before);
+    for (const server of servers) assert.notEqual((await searchOn(server, 1)).generation, before);
   });
 
   it("take a server in that starts later, and go on when one stops", async function () {
     this.timeout(900_000);
     const fourth = await cluster.startServer();
-    assert.equal((await search(fourth, 1)).matches.length > 0, true);
+    assert.equal((await searchOn(fourth, 1)).matches.length > 0, true);
     await servers[0].close();
-    const swap = await activate(fourth, (await search(fourth, 1)).model.name === "other" ? "default" : "other");
+    const swap = await activate(fourth, (await searchOn(fourth, 1)).model.name === "other" ? "default" : "other");
     assert.equal(swap.state, "active", JSON.stringify(swap.error));
     for (const server of [fourth, servers[1], servers[2]]) {
-      assert.equal((await search(server, 1)).generation, swap.generation);
+      assert.equal((await searchOn(server, 1)).generation, swap.generation);
     }
     const { body } = await fourth.http.get("/v1/servers").expect(200);
     assert.equal(body.servers.length, 3);

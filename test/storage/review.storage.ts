@@ -1,7 +1,6 @@
 // A swap that waits for approval, where several servers share the storage: whichever is asked, all of them follow.
 import assert from "node:assert/strict";
-import { type Cluster, type ClusterServer, createCluster } from "../../support/cluster.ts";
-import { png } from "../../support/pictures.ts";
+import { type Cluster, type ClusterServer, createCluster, searchOn, uploadTo } from "../../support/cluster.ts";
 import { swapEnd, swapInReview } from "../../support/swaps.ts";
 
 const LONG = 400_000;
@@ -18,24 +17,10 @@ describe("a swap with review on two servers", function () {
     follower = await cluster.startServer();
     const { body } = await follower.http.get("/v1/servers").expect(200);
     assert.equal(body.servers.find(({ leads }: { leads: boolean }) => leads)?.url, leader.url);
-    for (let seed = 0; seed < 3; seed++) await upload(leader, seed);
+    for (let seed = 0; seed < 3; seed++) await uploadTo(leader, seed);
   });
   after(() => cluster.close());
 
-  const upload = async (server: ClusterServer, seed: number) =>
-    (
-      await server.http
-        .post("/v1/images")
-        .attach("image", await png(seed), "a.png")
-        .expect(201)
-    ).body.images[0];
-  const search = async (server: ClusterServer, seed: number) =>
-    (
-      await server.http
-        .post("/v1/search")
-        .attach("image", await png(seed), "a.png")
-        .expect(200)
-    ).body;
   const tell = (server: ClusterServer, id: string, word: string) => server.http.post(`/v1/swaps/${id}/${word}`);
   const begin = async (server: ClusterServer) => {
     const { body } = await server.http.post("/v1/models/other/activate?review=true").expect(202);
@@ -57,20 +42,20 @@ describe("a swap with review on two servers", function () {
       }
       for (const server of [leader, follower]) {
         assert.equal((await swapEnd(server, id, LONG)).state, "cancelled");
-        assert.equal((await search(server, 1)).generation, 1);
+        assert.equal((await searchOn(server, 1)).generation, 1);
       }
     });
   }
 
   it("waits, with uploads to both going to both models, until any server is told to approve it", async () => {
     const id = await begin(follower);
-    await upload(leader, 10);
-    await upload(follower, 11);
+    await uploadTo(leader, 10);
+    await uploadTo(follower, 11);
     assert.equal((await tell(leader, id, "approve").expect(202)).body.swap.state, "ready");
     for (const server of [leader, follower]) assert.equal((await swapEnd(server, id, LONG)).state, "active");
     for (const server of [leader, follower]) {
       for (const seed of [1, 10, 11]) {
-        const { model, matches } = await search(server, seed);
+        const { model, matches } = await searchOn(server, seed);
         assert.equal(model.name, "other");
         assert.ok(Math.abs(matches[0].score - 1) < 1e-5);
       }
@@ -84,6 +69,6 @@ describe("a swap with review on two servers", function () {
     await leader.close();
     await tell(follower, body.swap.id, "approve").expect(202);
     assert.equal((await swapEnd(follower, body.swap.id, LONG)).state, "active");
-    assert.equal((await search(follower, 1)).model.name, "default");
+    assert.equal((await searchOn(follower, 1)).model.name, "default");
   });
 });
