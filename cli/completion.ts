@@ -78,7 +78,7 @@ ${places
 complete -o default -F _moco_search moco-search`;
 }
 
-/** In single quotes, for zsh and fish; `\'` works in neither's quotes, so a quote of the text becomes a typographic one. */
+/** In single quotes, for zsh and fish. A quote in the text becomes a typographic one, as `\'` does not work in both. */
 const quoted = (text: string) => `'${text.replaceAll("'", "’")}'`;
 
 /** For `eval "$(moco-search completion zsh)"`, after compinit; also as a file _moco_search in $fpath. */

@@ -9,7 +9,7 @@ interface HeicPixels {
 }
 
 /**
- * Decodes the first image of a HEIC file, upright. It takes 0.25 CPU seconds and 13 MB of memory a megapixel, and cannot
+ * Decodes the first image of a HEIC file, upright. It takes 0.25 CPU seconds and 13 MB of memory a megapixel and cannot
  * be stopped, so the server decodes in a process of its own.
  *
  * @throws Error where it cannot be decoded.

@@ -1,5 +1,5 @@
-// The proof for several servers: clients ask them in turn, through swaps and rollbacks, kills of each server, crashes of
-// the database, servers that are cut off and a file store that goes away.
+// The proof for several servers: clients ask them in turn, through swaps and rollbacks, kills of each server, crashes
+// of the database, servers that are cut off and a file store that goes away.
 import { join } from "node:path";
 import pMap from "p-map";
 import type { Model } from "../core/model-folder.ts";

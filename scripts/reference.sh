@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes docs/reference.md from the doc comments of what moco-search/server, moco-search/client and moco-search/training export.
+# Writes docs/reference.md from the doc comments of what the package exports: moco-search/server, moco-search/client and
+# moco-search/training.
 # typedoc uses the compiler as a library, which TypeScript 7 does not offer, so it comes with a TypeScript of its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."

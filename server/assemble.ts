@@ -1,5 +1,5 @@
-// A server put together from its parts: storage, generations, swaps and the HTTP interface, with the order of their start
-// and end.
+// A server put together from its parts: storage, generations, swaps and the HTTP interface, with the order of their
+// start and end.
 import type { RequestListener } from "node:http";
 import { join } from "node:path";
 import type { Logger } from "pino";

@@ -12,8 +12,8 @@ export interface PixelLimits {
 }
 
 /**
- * AVIF takes 0.12 CPU seconds and 20 MB of memory a megapixel, HEIC 0.25 seconds and 13 MB, several times what the others
- * take.
+ * AVIF takes 0.12 CPU seconds and 20 MB of memory a megapixel, HEIC 0.25 seconds and 13 MB: several times what the
+ * others take.
  */
 export const PIXEL_LIMITS: PixelLimits = {
   maxPixels: MAX_PIXELS,

@@ -98,7 +98,10 @@ const swapReportSchema = z.strictObject({
    * The candidate beside the generation that it replaces. Not for a rollback, which must be quick and is never refused.
    */
   comparison: comparisonSchema.optional(),
-  /** How many contents were left out because their files are missing, damaged or cannot be decoded, and up to 100 of their images. */
+  /**
+   * How many contents were left out, as their files are missing, damaged or cannot be decoded, and up to 100 of their
+   * images.
+   */
   skipped: z.strictObject({ contents: z.int(), images: z.array(z.string()) }).optional(),
   /** What a person should know before the candidate answers, in sentences. */
   warnings: z.array(z.string()).optional(),

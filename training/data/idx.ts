@@ -24,8 +24,8 @@ export function isIdxName(name: string): boolean {
 /**
  * Reads an idx file of unsigned bytes, item by item; gunzips where the name ends in `.gz`.
  *
- * @throws AppError `invalid_dataset` where the file is no idx file, is shorter or longer than its header says, or has larger
- *   items than images are; that is refused before it is read.
+ * @throws AppError `invalid_dataset` where the file is no idx file, is shorter or longer than its header says, or has
+ *   items larger than images may be, which is told from the header.
  */
 export async function* readIdx(path: string): AsyncGenerator<IdxItem> {
   let header: { count: number; shape: number[]; itemLength: number } | undefined;
