@@ -2,12 +2,10 @@
 // the same session.
 import { cpus } from "node:os";
 import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
-import { decodeImage, type Region } from "./decode.ts";
 import type { Device } from "./device.ts";
 import { AppError } from "./errors.ts";
-import { refuseExternalData } from "./external-data.ts";
+import { checkSha256, type LoadedModel, type Model, readOnnx } from "./model.ts";
 import type { EncoderInput, ModelCard } from "./model-card.ts";
-import { checkSha256, type LoadedModel, type Model, readOnnx } from "./model-folder.ts";
 
 /** What to do if a device cannot be used. */
 const HOW_TO: Partial<Record<Device, string>> = {
@@ -19,21 +17,11 @@ const HOW_TO: Partial<Record<Device, string>> = {
 export interface EncoderSession {
   readonly card: ModelCard;
   /**
-   * Embeds `count` images. `pixels`: RGB bytes [count, H, W, 3], as {@link decodeForEncoder} gives them for each image.
+   * Embeds `count` images. `pixels`: RGB bytes [count, H, W, 3], as `decodeImage` gives them for each image.
    * Returns [count, D] row by row, each row of unit norm. Blocks the thread while it computes.
    */
   embed(pixels: Uint8Array, count: number): Promise<Float32Array>;
   close(): Promise<void>;
-}
-
-/** Decodes an image file to the RGB bytes that the encoder of a card expects: [H, W, 3]. Options as `decodeImage`. */
-export function decodeForEncoder(
-  bytes: Uint8Array,
-  input: EncoderInput,
-  region?: Region,
-  maxPixels?: number,
-): Promise<Uint8Array> {
-  return decodeImage(bytes, input, region, maxPixels);
 }
 
 /** RGB bytes [count, H, W, 3] → normalised float32 [count, 3, H, W]. */
@@ -69,7 +57,7 @@ export async function openEncoder(
   const { card } = model;
   const onnx = "onnx" in model ? model.onnx : await readOnnx(model);
   if ("onnx" in model) checkSha256(onnx, card);
-  refuseExternalData(onnx, card.name);
+  if (mayNameOtherFiles(onnx)) (await import("./external-data.ts")).refuseExternalData(onnx, card.name);
   const session = await createSession(onnx, card, device, threads);
   const embed = async (pixels: Uint8Array, count: number): Promise<Float32Array> => {
     const input = new Tensor("float32", normalisePixels(pixels, count, card.input), [
@@ -95,6 +83,13 @@ export async function openEncoder(
   await checkOutput(embed, card);
   return { card, embed, close: () => session.release() };
 }
+
+/**
+ * True where the bytes may have tensors in other files: the entry that names such a file has this key. Without it, which
+ * is nearly always, the file need not be parsed twice.
+ */
+const mayNameOtherFiles = (onnx: Uint8Array): boolean =>
+  Buffer.from(onnx.buffer, onnx.byteOffset, onnx.length).includes("location");
 
 async function createSession(
   onnx: Uint8Array,
@@ -131,7 +126,8 @@ async function createSession(
         },
       );
     }
-    throw new AppError("invalid_model", `Model "${card.name}" cannot be loaded: ${reason}`, { cause: error });
+    const problem = /protobuf parsing failed/i.test(reason) ? "is not an ONNX file" : "cannot be loaded";
+    throw new AppError("invalid_model", `Model "${card.name}" ${problem}: ${reason}`, { cause: error });
   }
   if (session.inputNames.join() !== "pixels" || !session.outputNames.includes("embedding")) {
     throw new AppError(

@@ -2,7 +2,7 @@
 // of the database, servers that are cut off and a file store that goes away.
 import { join } from "node:path";
 import pMap from "p-map";
-import type { Model } from "../core/model-folder.ts";
+import type { Model } from "../core/model.ts";
 import { openSharedApiKeys } from "../server/storage/open.ts";
 import type { S3Process } from "../support/s3-process.ts";
 import { untilEnded } from "../support/swaps.ts";

@@ -1,6 +1,7 @@
 // What is right: every picture's embedding by every model, computed here and not by the server.
-import { decodeForEncoder, openEncoder } from "../core/encoder-session.ts";
-import type { Model } from "../core/model-folder.ts";
+import { decodeImage } from "../core/decode.ts";
+import { openEncoder } from "../core/encoder-session.ts";
+import type { Model } from "../core/model.ts";
 import { dot } from "../core/vector.ts";
 
 /** The right embeddings of one model. */
@@ -24,7 +25,7 @@ export async function createOracle(model: Model, pictures: readonly Buffer[]): P
   for (let from = 0; from < pictures.length; from += BATCH) {
     const files = pictures.slice(from, from + BATCH);
     const began = performance.now();
-    const pixels = Buffer.concat(await Promise.all(files.map((file) => decodeForEncoder(file, input))));
+    const pixels = Buffer.concat(await Promise.all(files.map((file) => decodeImage(file, input))));
     embeddings.set(await encoder.embed(pixels, files.length), from * dimensions);
     seconds += (performance.now() - began) / 1000;
   }

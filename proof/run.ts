@@ -2,8 +2,9 @@
 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Model } from "../core/model-folder.ts";
-import { readOnnx, writeModel } from "../core/model-folder.ts";
+import type { Model } from "../core/model.ts";
+import { readOnnx } from "../core/model.ts";
+import { writeModel } from "../core/model-folder.ts";
 import { untilEnded } from "../support/swaps.ts";
 import { audit } from "./audit.ts";
 import { createFindings } from "./findings.ts";

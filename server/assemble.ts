@@ -3,7 +3,8 @@
 import type { RequestListener } from "node:http";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { readModel, readOnnx } from "../core/model-folder.ts";
+import { readOnnx } from "../core/model.ts";
+import { readModel } from "../core/model-folder.ts";
 import { createMember, type Member } from "./cluster/member.ts";
 import { createCollection } from "./collection/collection.ts";
 import { createCollectionMap } from "./collection/map/collection-map.ts";

@@ -1,8 +1,9 @@
 // A tiny real encoder: average pooling to 4 × 4, flatten, a seeded random projection, unit norm.
 import onnxProto, { type onnx } from "onnx-proto";
 import { sha256 } from "../core/hash.ts";
+import type { Model } from "../core/model.ts";
 import type { ModelCard } from "../core/model-card.ts";
-import { type Model, writeModel } from "../core/model-folder.ts";
+import { writeModel } from "../core/model-folder.ts";
 
 const { AttributeProto, GraphProto, ModelProto, TensorProto } = onnxProto.onnx;
 

@@ -1,6 +1,8 @@
 // Embeds image files in this process, without a server.
+
+import { decodeImage } from "../core/decode.ts";
 import type { Device } from "../core/device.ts";
-import { decodeForEncoder, openEncoder } from "../core/encoder-session.ts";
+import { openEncoder } from "../core/encoder-session.ts";
 import type { ModelCard } from "../core/model-card.ts";
 import { MODELS_FOLDER, readModel } from "../core/model-folder.ts";
 
@@ -42,7 +44,7 @@ export async function openEmbedder(
   return {
     card,
     async embed(files) {
-      const pixels = await Promise.all(files.map((file) => decodeForEncoder(file, card.input)));
+      const pixels = await Promise.all(files.map((file) => decodeImage(file, card.input)));
       if (pixels.length === 0) return [];
       const rows = await embed(Buffer.concat(pixels), files.length);
       return files.map((_, i) => rows.slice(i * card.dimensions, (i + 1) * card.dimensions));

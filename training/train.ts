@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { AppError } from "../core/errors.ts";
 import { asWriteFailure, replaceFile } from "../core/files.ts";
 import { lockFolder } from "../core/folder-lock.ts";
-import type { Model } from "../core/model-folder.ts";
+import type { Model } from "../core/model.ts";
 import { type Budget, DEFAULT_BUDGETS } from "./config/recipes.ts";
 import { type ExportOptions, publish } from "./export/publish.ts";
 import { providersOf } from "./graph/engine/device.ts";

@@ -1,7 +1,8 @@
 // Embedding over HTTP beside the bare bound: decoding and running the same model with the same batches in one process.
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { decodeForEncoder, openEncoder } from "../../core/encoder-session.ts";
+import { decodeImage } from "../../core/decode.ts";
+import { openEncoder } from "../../core/encoder-session.ts";
 import { readModel } from "../../core/model-folder.ts";
 import { packageRoot } from "../../core/paths.ts";
 import { picture } from "../../support/pictures.ts";
@@ -64,7 +65,7 @@ async function bareRate(models: string, files: readonly Buffer[], seconds: numbe
   const bytes = input.width * input.height * 3;
   const decode = async () => {
     const pixels = new Uint8Array(BATCH * bytes);
-    const decoded = await Promise.all(files.map((file) => decodeForEncoder(file, input)));
+    const decoded = await Promise.all(files.map((file) => decodeImage(file, input)));
     for (const [i, own] of decoded.entries()) pixels.set(own, i * bytes);
     return pixels;
   };

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { pino } from "pino";
 import { sha256 } from "../../core/hash.ts";
-import { type Model, readOnnx } from "../../core/model-folder.ts";
+import { type Model, readOnnx } from "../../core/model.ts";
 import { normalised } from "../../core/vector.ts";
 import { openStorage } from "../../server/storage/open.ts";
 import type { Storage } from "../../server/storage/ports.ts";

@@ -1,15 +1,12 @@
 // The process that one generation's encoder lives in: it computes and nothing else, so that a run never blocks the
 // server and a swap returns all memory.
-import { readImageInfo } from "../../core/decode.ts";
 import type { Device } from "../../core/device.ts";
-import { decodeForEncoder, type EncoderSession, openEncoder } from "../../core/encoder-session.ts";
+import { type EncoderSession, openEncoder } from "../../core/encoder-session.ts";
 import { AppError } from "../../core/errors.ts";
-import type { LoadedModel } from "../../core/model-folder.ts";
-import { PIXEL_LIMITS, sharesOf } from "../decoding/cost.ts";
-import { createShareQueue } from "../decoding/share-queue.ts";
+import type { LoadedModel } from "../../core/model.ts";
 import { endWithParent } from "../processes/end-with-parent.ts";
 import { toPlainError } from "../processes/plain-error.ts";
-import type { EncoderOptions, FromEncoder, ToEncoder, Undecodable } from "./messages.ts";
+import type { EncoderOptions, FromEncoder, ToEncoder } from "./messages.ts";
 
 let session: Promise<EncoderSession> | undefined;
 
@@ -31,8 +28,11 @@ process.on("message", async (message: ToEncoder) => {
   }
   try {
     const opened = await session!;
-    if ("files" in message) send({ id: message.id, ...(await embedFiles(opened, message.files)) });
-    else send({ id: message.id, embeddings: await opened.embed(message.pixels, message.count) });
+    if ("files" in message) {
+      // What decodes is loaded when it is needed: a process opens its model in a third of the time.
+      const { embedFiles } = await import("./embed-files.ts");
+      send({ id: message.id, ...(await embedFiles(opened, message.files, () => send({ alive: true }))) });
+    } else send({ id: message.id, embeddings: await opened.embed(message.pixels, message.count) });
   } catch (error) {
     send({ id: message.id, error: toPlainError(error) });
   }
@@ -44,35 +44,6 @@ async function readInput(length: number): Promise<Uint8Array> {
   let at = 0;
   for await (const chunk of process.stdin as AsyncIterable<Buffer>) at += chunk.copy(bytes, at);
   return bytes;
-}
-
-/** Files of a batch that are decoded at a time, where all together are not too large. */
-const DECODERS = 4;
-const shares = createShareQueue();
-
-/** Embeds image files: [files, D], and which of them cannot be decoded. */
-async function embedFiles({ card, embed }: EncoderSession, files: readonly Uint8Array[]) {
-  const { input } = card;
-  const imageBytes = input.width * input.height * 3;
-  const pixels = new Uint8Array(files.length * imageBytes);
-  const undecodable: Undecodable[] = [];
-  const next = files.entries();
-  const decode = async () => {
-    for (const [i, file] of next) {
-      try {
-        // Stored files were within the limits when they came.
-        const info = await readImageInfo(file, Number.POSITIVE_INFINITY);
-        const decodeOne = () => decodeForEncoder(file, input, undefined, Number.POSITIVE_INFINITY);
-        pixels.set(await shares.run(sharesOf(info, PIXEL_LIMITS), decodeOne), i * imageBytes);
-      } catch (error) {
-        if (!(error instanceof AppError)) throw error;
-        undecodable.push({ file: i, error: toPlainError(error) });
-      }
-      send({ alive: true });
-    }
-  };
-  await Promise.all(Array.from({ length: DECODERS }, decode));
-  return { embeddings: await embed(pixels, files.length), undecodable };
 }
 
 const ACCELERATORS: Partial<Record<NodeJS.Platform, Device>> = { linux: "cuda", darwin: "coreml", win32: "dml" };

@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
-import { listModels, type Model, readOnnx } from "../../core/model-folder.ts";
+import { type Model, readOnnx } from "../../core/model.ts";
+import { listModels } from "../../core/model-folder.ts";
 import { encoderKey } from "../domain/generation.ts";
 import type { Swaps } from "../swap/swaps.ts";
 

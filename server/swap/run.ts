@@ -3,7 +3,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
-import { readModel, readOnnx } from "../../core/model-folder.ts";
+import { readOnnx } from "../../core/model.ts";
+import { readModel } from "../../core/model-folder.ts";
 import type { Decoder } from "../decoding/decoder.ts";
 import type { GenerationRecord } from "../domain/generation.ts";
 import type { Progress, SwapRecord, SwapState } from "../domain/swap.ts";

@@ -1,6 +1,7 @@
 // Swaps as users see them: begin, follow, cancel, roll back. One at a time.
 import { AppError } from "../../core/errors.ts";
-import { readModel, readOnnx } from "../../core/model-folder.ts";
+import { readOnnx } from "../../core/model.ts";
+import { readModel } from "../../core/model-folder.ts";
 import { type GenerationRecord, namedModel } from "../domain/generation.ts";
 import {
   awaitsApproval,

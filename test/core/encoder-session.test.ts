@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { decodeForEncoder, normalisePixels, openEncoder } from "../../core/encoder-session.ts";
+import { decodeImage } from "../../core/decode.ts";
+import { normalisePixels, openEncoder } from "../../core/encoder-session.ts";
 import { sha256 } from "../../core/hash.ts";
+import type { Model } from "../../core/model.ts";
 import type { ModelCard } from "../../core/model-card.ts";
-import { type Model, writeModel } from "../../core/model-folder.ts";
+import { writeModel } from "../../core/model-folder.ts";
 import { input, l2Normalise, reduceMean, serialize, type Tensor } from "../../training/graph/index.ts";
 import { png, withFolder } from "../training/data/fixtures.ts";
 
@@ -53,7 +55,7 @@ describe("openEncoder", () => {
     withFolder(async (folder) => {
       const encoder = await openEncoder(await modelOf(folder, (pixels) => l2Normalise(meanColour(pixels))));
       const images = await Promise.all(
-        [png(255, 0, 0), png(0, 0, 255), png(255, 255, 255)].map(async (file) => decodeForEncoder(await file, INPUT)),
+        [png(255, 0, 0), png(0, 0, 255), png(255, 255, 255)].map(async (file) => decodeImage(await file, INPUT)),
       );
       const embeddings = await encoder.embed(Buffer.concat(images), 3);
       await encoder.close();

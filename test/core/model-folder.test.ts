@@ -3,8 +3,9 @@ import { execFileSync } from "node:child_process";
 import { mkdir, readdir, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "../../core/hash.ts";
+import { readOnnx } from "../../core/model.ts";
 import type { ModelCard } from "../../core/model-card.ts";
-import { keepEvaluation, listModels, readModel, readOnnx, WEIGHTS_FILE, writeModel } from "../../core/model-folder.ts";
+import { keepEvaluation, listModels, readModel, WEIGHTS_FILE, writeModel } from "../../core/model-folder.ts";
 import { withFolder, writeFiles } from "../training/data/fixtures.ts";
 
 const onnx = Buffer.from("weights");

@@ -1,7 +1,7 @@
 // Exports from the checkpoint of a run: with another embedding, size or precision, or a run that was stopped early.
 import { basename, join, resolve } from "node:path";
 import { AppError } from "../../core/errors.ts";
-import type { Model } from "../../core/model-folder.ts";
+import type { Model } from "../../core/model.ts";
 import { openDataset } from "../data/dataset.ts";
 import type { StoredTensor } from "../data/safetensors.ts";
 import { CHECKPOINT_FILE, loadCheckpoint } from "../run/checkpoint.ts";

@@ -2,8 +2,9 @@
 import { basename } from "node:path";
 import { normalisePixels } from "../../core/encoder-session.ts";
 import { sha256 } from "../../core/hash.ts";
+import type { Model } from "../../core/model.ts";
 import type { CurvePoint, ModelCard, ParentModel } from "../../core/model-card.ts";
-import { type Model, writeModel } from "../../core/model-folder.ts";
+import { writeModel } from "../../core/model-folder.ts";
 import { machineName } from "../config/machine.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";

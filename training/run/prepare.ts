@@ -1,7 +1,7 @@
 // Prepares a run: opens the images and settles the configuration.
 import { totalmem } from "node:os";
 import type { Device } from "../../core/device.ts";
-import type { Model } from "../../core/model-folder.ts";
+import type { Model } from "../../core/model.ts";
 import { type RecipeName, recipeOf } from "../config/recipes.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import { type Settings, settle, settleResumed } from "../config/settle.ts";

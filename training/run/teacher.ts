@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type EncoderSession, openEncoder } from "../../core/encoder-session.ts";
 import { AppError, hasErrno } from "../../core/errors.ts";
 import { replaceFile } from "../../core/files.ts";
-import type { Model } from "../../core/model-folder.ts";
+import type { Model } from "../../core/model.ts";
 import { type Dataset, decodeEach } from "../data/dataset.ts";
 import { decodeSafetensors, encodeSafetensors } from "../data/safetensors.ts";
 import type { Collection } from "./collection.ts";

@@ -2,8 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "../../core/errors.ts";
+import type { Model } from "../../core/model.ts";
 import type { ParentModel } from "../../core/model-card.ts";
-import { type Model, WEIGHTS_FILE } from "../../core/model-folder.ts";
+import { WEIGHTS_FILE } from "../../core/model-folder.ts";
 import { readStoredConfig, type TrainingConfig } from "../config/schema.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../data/safetensors.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { AppError } from "../../../core/errors.ts";
-import { readOnnx } from "../../../core/model-folder.ts";
+import { readOnnx } from "../../../core/model.ts";
 import { type EncoderClient, startEncoder } from "../../../server/encoder/client.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { writeTinyModel } from "../../../support/tiny-model.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { onnx } from "onnx-proto";
 import { pino } from "pino";
-import { readOnnx } from "../../../core/model-folder.ts";
+import { readOnnx } from "../../../core/model.ts";
 import { startEncoder } from "../../../server/encoder/client.ts";
 import { endlessLoop, endlessLoopOfTwo, hugeConstant } from "../../../support/hostile-models.ts";
 import { encoderPids, untilGone } from "../../../support/processes.ts";

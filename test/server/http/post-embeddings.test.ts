@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { decodeForEncoder, openEncoder } from "../../../core/encoder-session.ts";
+import { decodeImage } from "../../../core/decode.ts";
+import { openEncoder } from "../../../core/encoder-session.ts";
 import { readModel } from "../../../core/model-folder.ts";
 import { png } from "../../../support/pictures.ts";
 import { startTestServer, type TestServer } from "../../../support/test-server.ts";
@@ -22,7 +23,7 @@ describe("POST /v1/embeddings", () => {
     assert.equal(body.generation, 1);
     assert.equal(body.dimensions, 16);
     for (const [i, file] of files.entries()) {
-      const expected = await encoder.embed(await decodeForEncoder(file, model.card.input), 1);
+      const expected = await encoder.embed(await decodeImage(file, model.card.input), 1);
       for (const [d, value] of expected.entries()) assert.ok(Math.abs(value - body.embeddings[i][d]) < 1e-5);
     }
     await encoder.close();

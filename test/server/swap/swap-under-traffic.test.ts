@@ -1,7 +1,8 @@
 // Continuous searches, uploads and deletes through swaps: nothing fails, every answer is that of the generation it
 // names, no stored image is lost and no deleted one comes back.
 import assert from "node:assert/strict";
-import { decodeForEncoder, openEncoder } from "../../../core/encoder-session.ts";
+import { decodeImage } from "../../../core/decode.ts";
+import { openEncoder } from "../../../core/encoder-session.ts";
 import { readModel } from "../../../core/model-folder.ts";
 import { dot } from "../../../core/vector.ts";
 import { png } from "../../../support/pictures.ts";
@@ -25,7 +26,7 @@ describe("swaps under traffic", () => {
       const encoder = await openEncoder(model, { threads: 1 });
       expected[name] = [];
       for (const file of files) {
-        expected[name].push(await encoder.embed(await decodeForEncoder(file, model.card.input), 1));
+        expected[name].push(await encoder.embed(await decodeImage(file, model.card.input), 1));
       }
       await encoder.close();
     }

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { decodeForEncoder, openEncoder } from "../../../core/encoder-session.ts";
-import type { Model } from "../../../core/model-folder.ts";
+import { decodeImage } from "../../../core/decode.ts";
+import { openEncoder } from "../../../core/encoder-session.ts";
+import type { Model } from "../../../core/model.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { writeTinyModel } from "../../../support/tiny-model.ts";
 import { TINY_CONFIG, tinyTraining, writePictures } from "../../../support/tiny-training.ts";
@@ -44,7 +45,7 @@ describe("a training with a teacher", () => {
     assert.deepEqual(embeddings.shape, [64, 24]);
     const session = await openEncoder(teacher, { threads: 1 });
     const first = await readFile(join(folder, "images", "even", "000.png"));
-    const expected = await session.embed(await decodeForEncoder(first, teacher.card.input), 1);
+    const expected = await session.embed(await decodeImage(first, teacher.card.input), 1);
     await session.close();
     for (const [i, value] of expected.entries()) assert.ok(Math.abs((embeddings.data[i] as number) - value) < 1e-6);
 

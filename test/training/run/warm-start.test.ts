@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "../../../core/errors.ts";
-import type { Model } from "../../../core/model-folder.ts";
+import type { Model } from "../../../core/model.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { writeTinyModel } from "../../../support/tiny-model.ts";
 import { TINY_CONFIG } from "../../../support/tiny-training.ts";
