@@ -64,6 +64,23 @@ describe("the lead over swaps", () => {
   });
 });
 
+describe("a database that ends the connection of a transaction", () => {
+  it("fails the transaction and not the server, between two statements too", async () => {
+    const { url, remove } = await createDatabase();
+    const database = await openDatabase(url);
+    const crossed = database.transaction(async (query) => {
+      const [own] = await query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+      await runSql(url, `SELECT pg_terminate_backend(${own!.pid}, 5000)`);
+      await sleep(200); // the end arrives while nothing is asked
+      await query("SELECT");
+    });
+    await assert.rejects(crossed, { code: "storage_unavailable" });
+    assert.deepEqual(await database.query("SELECT 1 AS there"), [{ there: 1 }]);
+    await database.close();
+    await remove();
+  });
+});
+
 describe("a commit of a server that is cut off", () => {
   it("holds up the others' commits for some seconds alone", async () => {
     const { url, remove } = await createDatabase();

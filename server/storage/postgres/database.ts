@@ -69,8 +69,10 @@ export async function openDatabase(url: string, { migrates = false } = {}): Prom
     types,
   };
   const pool = new pg.Pool({ ...options, max: CONNECTIONS, connectionTimeoutMillis: QUEUE_MS });
-  // A connection that is lost while nobody uses it; the next query opens another one.
+  // A connection may be lost while nobody uses it, or inside a transaction between two statements. Without a listener
+  // Node would end the process; the next statement says it, or opens another connection.
   pool.on("error", () => {});
+  pool.on("connect", (client) => client.on("error", () => {}));
   const database = createDatabase(
     pool,
     (patient) => new pg.Client(patient ? { ...options, query_timeout: 0 } : options),
