@@ -1,6 +1,6 @@
 // What the proof of several servers takes away in the middle of a swap, and how it comes back.
 import { setTimeout as sleep } from "node:timers/promises";
-import { runSql, startPostgres, stopPostgres } from "../support/postgres.ts";
+import { crashPostgres, restartPostgres, runSql } from "../support/postgres.ts";
 import type { S3Process } from "../support/s3-process.ts";
 import { untilEnded } from "../support/swaps.ts";
 import type { Hosts } from "./cluster-hosts.ts";
@@ -100,8 +100,8 @@ export async function strike(
     case "postgres":
       await goOn();
       return findings.outage(async () => {
-        await stopPostgres("immediate");
-        await startPostgres();
+        await crashPostgres();
+        await restartPostgres();
         await all();
       });
     case "leader's link":

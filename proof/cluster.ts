@@ -2,7 +2,8 @@
 //
 // Several servers on one PostgreSQL and one S3. Clients ask them in turn, through swaps and rollbacks. In each state of a
 // swap the server that runs it is killed, and another one; the database crashes, servers are cut off from the storage,
-// and the file store goes away. Then every acknowledged operation is audited. Exit code 0 only where nothing was found. Servers that are cut off run in network namespaces, which need Linux and root.
+// and the file store goes away. Then every acknowledged operation is audited. Exit code 0 only where nothing was found.
+// Servers that are cut off run in network namespaces, which need Linux and root.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,7 +30,7 @@ const faults = { all: ALL_FAULTS, few: FEW_FAULTS, none: [] }[values.faults];
 if (!faults) throw new Error(`Expected --faults all, few or none but received ${values.faults}.`);
 
 const folder = await mkdtemp(join(tmpdir(), "moco-search-proof-"));
-const [database, s3] = await Promise.all([createDatabase(), startS3Process()]);
+const [database, s3] = await Promise.all([createDatabase({ ends: true }), startS3Process()]);
 const began = performance.now();
 try {
   const originals = join(folder, "originals");

@@ -5,11 +5,14 @@
 #   scripts/postgres.sh start              prints the address, postgres://postgres:moco@127.0.0.1:54317/postgres
 #   scripts/postgres.sh stop [immediate]   `immediate` ends it as a crash would
 #
-# Where MOCO_SEARCH_TEST_POSTGRES names a server (with the right to create databases), that one is used and nothing is started.
+# Where MOCO_SEARCH_TEST_POSTGRES names another server (with the right to create databases), that one is used: nothing is
+# started, and what this script did not start it does not end.
 set -euo pipefail
 
 folder="${MOCO_SEARCH_POSTGRES_FOLDER:-/var/tmp/moco-search-postgres}"
 port="${MOCO_SEARCH_POSTGRES_PORT:-54317}"
+own="postgres://postgres:moco@127.0.0.1:$port/postgres"
+named="${MOCO_SEARCH_TEST_POSTGRES:-$own}"
 debian="$folder/debian"
 data=/var/lib/postgresql/moco # inside the folder
 bin=/usr/lib/postgresql/17/bin
@@ -47,14 +50,15 @@ CONF
   fi
   is_up || as_postgres "$bin/pg_ctl" -D "$data" -o "-p $port" -w -t 60 -l /tmp/postgres.log start >/dev/null ||
     fail "PostgreSQL does not start; see $debian/tmp/postgres.log"
-  echo "postgres://postgres:moco@127.0.0.1:$port/postgres"
+  echo "$own"
 }
 
 case "${1:-}" in
   start)
-    if [ -n "${MOCO_SEARCH_TEST_POSTGRES:-}" ]; then echo "$MOCO_SEARCH_TEST_POSTGRES"; else start; fi
+    if [ "$named" = "$own" ]; then start; else echo "$named"; fi
     ;;
   stop)
+    [ "$named" = "$own" ] || fail "MOCO_SEARCH_TEST_POSTGRES names a server that this script did not start; end it yourself"
     if is_up; then as_postgres "$bin/pg_ctl" -D "$data" -m "${2:-fast}" -w stop >/dev/null; fi
     ;;
   *) fail "expected start or stop" ;;

@@ -42,11 +42,11 @@ export const searchOn = async ({ http }: ClusterServer, seed: number) =>
       .expect(200)
   ).body;
 
-/** Makes an empty storage and the tiny models `default` and `other`; no server is started yet. */
-export async function createCluster(): Promise<Cluster> {
+/** Makes an empty storage and the tiny models `default` and `other`; no server is started yet. Options as `createDatabase`. */
+export async function createCluster(options: { ends?: boolean } = {}): Promise<Cluster> {
   Object.assign(process.env, S3_KEYS);
   const { folder, remove } = await temporaryFolder();
-  const [database, s3] = await Promise.all([createDatabase(), startS3Server()]);
+  const [database, s3] = await Promise.all([createDatabase(options), startS3Server()]);
   const modelsFolder = join(folder, "models");
   await writeTinyModel(modelsFolder, "default", { seed: 1 });
   await writeTinyModel(modelsFolder, "other", { seed: 2, dimensions: 24, size: 24 });

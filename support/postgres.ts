@@ -8,15 +8,21 @@ import { packageRoot } from "../core/paths.ts";
 
 const script = join(packageRoot(), "scripts", "postgres.sh");
 
-/** The address of the server, which is started where it is not up. */
-export async function startPostgres(): Promise<string> {
-  const { stdout } = await promisify(execFile)(script, ["start"]);
+/** Runs the script. `ends`: for its own server, whatever MOCO_SEARCH_TEST_POSTGRES names; that one is not ours to end. */
+async function run(args: readonly string[], { ends }: { ends: boolean }): Promise<string> {
+  const { MOCO_SEARCH_TEST_POSTGRES: named, ...env } = process.env;
+  const { stdout } = await promisify(execFile)(script, args, { env: ends || named === undefined ? env : process.env });
   return stdout.trim();
 }
 
-/** Ends the server; `immediate` as a crash would. */
-export async function stopPostgres(how: "fast" | "immediate"): Promise<void> {
-  await promisify(execFile)(script, ["stop", how]);
+/** Starts the server that {@link crashPostgres} has ended. */
+export async function restartPostgres(): Promise<void> {
+  await run(["start"], { ends: true });
+}
+
+/** Ends the server of databases that are made with `ends`, as a crash would. */
+export async function crashPostgres(): Promise<void> {
+  await run(["stop", "immediate"], { ends: true });
 }
 
 /** Runs one statement on the server. */
@@ -30,12 +36,22 @@ export async function runSql(url: string, statement: string): Promise<void> {
   }
 }
 
-/** Makes an empty database; `remove` ends whoever is connected to it. */
-export async function createDatabase(): Promise<{ url: string; remove(): Promise<void> }> {
-  const server = await startPostgres();
+/**
+ * Makes an empty database, on a server that is started where it is not up; `remove` ends whoever is connected to it.
+ *
+ * @param options.ends The server is one that may be ended and started again, and is up when `remove` resolves.
+ */
+export async function createDatabase({ ends = false } = {}): Promise<{ url: string; remove(): Promise<void> }> {
+  const server = await run(["start"], { ends });
   const name = `moco_test_${randomBytes(6).toString("hex")}`;
   await runSql(server, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`);
   const url = new URL(server);
   url.pathname = `/${name}`;
-  return { url: url.href, remove: () => runSql(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+  return {
+    url: url.href,
+    async remove() {
+      if (ends) await restartPostgres();
+      await runSql(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    },
+  };
 }

@@ -8,7 +8,7 @@ import { createServers } from "../../server/storage/postgres/servers.ts";
 import { type Cluster, type ClusterServer, createCluster } from "../../support/cluster.ts";
 import { type Relay, startRelay } from "../../support/network.ts";
 import { png } from "../../support/pictures.ts";
-import { createDatabase, runSql, startPostgres, stopPostgres } from "../../support/postgres.ts";
+import { crashPostgres, createDatabase, restartPostgres, runSql } from "../../support/postgres.ts";
 import { untilEnded } from "../../support/swaps.ts";
 import { cardOf } from "../../support/tiny-model.ts";
 
@@ -118,7 +118,7 @@ describe("a server that is cut off", function () {
   let server: ClusterServer;
   let cutOff: ClusterServer;
   before(async () => {
-    cluster = await createCluster();
+    cluster = await createCluster({ ends: true });
     const address = new URL(cluster.database);
     relay = await startRelay(Number(address.port));
     address.port = String(relay.port);
@@ -167,9 +167,9 @@ describe("a server that is cut off", function () {
 
   it("waits for a database that crashes during a swap, and the swap goes on", async () => {
     const { body } = await server.http.post("/v1/models/default/activate").expect(202);
-    await stopPostgres("immediate");
+    await crashPostgres();
     await until(async () => void (await server.http.get("/v1/images").timeout(8000).expect(503)));
-    await startPostgres();
+    await restartPostgres();
     const swap = await untilEnded<SwapView>(async () => {
       const answer = await server.http.get(`/v1/swaps/${body.swap.id}`);
       return answer.status === 200 ? answer.body : undefined;

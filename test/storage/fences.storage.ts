@@ -28,7 +28,7 @@ describe("proof of the swap on several servers", function () {
     { swaps = 1, faults = [] as readonly Fault[], slow = true } = {},
   ) => {
     const { folder, remove } = await temporaryFolder();
-    const database = await createDatabase();
+    const database = await createDatabase({ ends: true });
     const words: string[] = [];
     try {
       const originals = join(folder, "originals");
