@@ -6,6 +6,7 @@ import { untilEnded } from "../support/swaps.ts";
 import type { Hosts } from "./cluster-hosts.ts";
 import type { Findings } from "./findings.ts";
 import { type Http, RequestError } from "./http.ts";
+import { inTime, untilTrue } from "./in-time.ts";
 import type { ServerHandle } from "./server-handle.ts";
 
 /** What is taken away while a swap is in `state`. */
@@ -52,7 +53,6 @@ export const cutsLink = ({ target }: Fault): boolean => target === "leader's lin
 /** A fault in the backfill comes this much after it has begun, milliseconds. */
 const INTO_BACKFILL_MS = 300;
 const FILES_AWAY_MS = 20_000;
-const LOOK_MS = 100;
 
 /** A swap takes no longer, with what is done to it, on a machine that has much else to do. Milliseconds. */
 export const SWAP_MS = 15 * 60_000;
@@ -132,14 +132,13 @@ export async function strike(
     case "lead": {
       const next = holdAnywhere(others, "backfilling");
       await runSql(deps.database, END_LEADERS_CONNECTION);
-      await next;
+      await inTime("another server has the lead and continues the swap", next);
       leader.go({ fails: true });
-      for (let opened = 1; opened < 2; await sleep(LOOK_MS)) {
-        // It follows the swap again, or has ended it.
-        if ((await http.swap(swap)).state === "failed") return;
-        const { url } = leader;
-        opened = (await http.servers()).find((server) => server.url === url)?.generations.length ?? 0;
-      }
+      await untilTrue("the server that lost the lead follows the swap again, or has ended it", async () => {
+        if ((await http.swap(swap)).state === "failed") return true;
+        const own = (await http.servers()).find(({ url }) => url === leader.url);
+        return own !== undefined && own.generations.length >= 2;
+      });
       for (const server of others) server.go();
     }
   }
@@ -162,9 +161,11 @@ function outageOf(server: ServerHandle, findings: Findings, action: () => Promis
 /** Resolves once a server reaches the database, and answers with the generation that is active. */
 async function answers(server: ServerHandle, { httpOf }: FaultDeps): Promise<void> {
   const succeeds = (request: Promise<unknown>) => request.then(Boolean, () => false);
-  for (let calm = 0; calm < 3; await sleep(LOOK_MS)) {
+  let calm = 0;
+  await untilTrue(`${server.url} answers again`, async () => {
     const ready = fetch(`${server.url}/readyz`).then(({ ok }) => ok);
-    const both = await Promise.all([succeeds(ready), succeeds(httpOf(server).servers())]);
+    const both = await Promise.all([ready.catch(() => false), succeeds(httpOf(server).servers())]);
     calm = both.every(Boolean) ? calm + 1 : 0;
-  }
+    return calm === 3;
+  });
 }

@@ -1,6 +1,7 @@
 // The proof for several servers: clients ask them in turn, through swaps and rollbacks, kills of each server, crashes
 // of the database, servers that are cut off and a file store that goes away.
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import pMap from "p-map";
 import type { Model } from "../core/model.ts";
 import { openSharedApiKeys } from "../server/storage/open.ts";
@@ -11,13 +12,13 @@ import { cutsLink, type Fault, holdAnywhere, SWAP_MS, strike } from "./cluster-f
 import { openHosts } from "./cluster-hosts.ts";
 import type { Fence } from "./fences.ts";
 import { createFindings, type Findings } from "./findings.ts";
-import { createHttp, type Http } from "./http.ts";
+import { createHttp, type Http, type SwapAnswer } from "./http.ts";
 import { createLedger } from "./ledger.ts";
 import { createOracle, type Oracle } from "./oracle.ts";
 import { makePictures } from "./pictures.ts";
 import { publisher, quantile } from "./run.ts";
 import { type ServerHandle, startServer } from "./server-handle.ts";
-import { startTraffic } from "./traffic.ts";
+import { startTraffic, type Traffic } from "./traffic.ts";
 
 export interface ClusterProofOptions {
   /** An empty folder, for what each server keeps. */
@@ -36,6 +37,9 @@ export interface ClusterProofOptions {
   readonly tell: (words: string) => void;
 }
 
+/** Between two looks at a swap. */
+const LOOK_MS = 200;
+
 /** Counts of findings are 0 where the proof holds. */
 export type ClusterOutcome = Findings["counts"] & {
   /** Swaps and rollbacks that have switched. */
@@ -52,7 +56,7 @@ export async function runClusterProof(options: ClusterProofOptions): Promise<Clu
   const { folder, models, images, faults, without, slow = false, tell } = options;
   const findings = createFindings(tell);
   const ledger = createLedger();
-  const pictures = await makePictures(images + Math.max(200, Math.floor(images / 4)));
+  const pictures = await makePictures(images + Math.max(60, Math.floor(images / 4)));
   const oracles = new Map<string, Oracle>();
   for (const model of models) oracles.set(model.card.name, await createOracle(model, pictures));
   const publish = publisher(join(folder, "models"));
@@ -68,6 +72,7 @@ export async function runClusterProof(options: ClusterProofOptions): Promise<Clu
   );
   const deps = { http, ledger, findings, oracles, tell };
   const httpOf = (server: ServerHandle) => createHttp(() => server.url, key);
+  let clients: Traffic | undefined;
   const faultDeps = { ...deps, servers, hosts, files: options.files, httpOf, database: options.database };
 
   try {
@@ -94,6 +99,7 @@ export async function runClusterProof(options: ClusterProofOptions): Promise<Clu
     tell(`${images} images stored through ${servers.length} servers, ${rate.toFixed(0)} a second`);
 
     const traffic = startTraffic({ ...deps, pictures, firstNew: images });
+    clients = traffic;
     const latencies: number[] = [];
     const seconds: number[] = [];
     let swaps = 0;
@@ -106,7 +112,13 @@ export async function runClusterProof(options: ClusterProofOptions): Promise<Clu
       const began = performance.now();
       http.expectSwitch(true);
       const { id } = back ? await http.rollback() : await http.activate(model.card.name);
-      const ended = untilEnded(() => http.swap(id).catch(() => undefined), SWAP_MS);
+      const course = createCourse();
+      const look = async () => {
+        await sleep(LOOK_MS);
+        return http.swap(id).then(course.note, () => undefined);
+      };
+      const ended = untilEnded(look, SWAP_MS);
+      ended.catch(() => {}); // is waited for below
       if (fault) {
         const leader = await Promise.race([held!, ended.then(() => undefined)]);
         if (leader) await strike(fault, { leader, swap: id }, faultDeps);
@@ -120,7 +132,7 @@ export async function runClusterProof(options: ClusterProofOptions): Promise<Clu
       else findings.found("failedOutsideKills", `a swap ended as ${state}: ${error?.detail}`);
       await traffic.pause(() => audit(deps));
       http.expectSwitch(false);
-      tell(`${what}: ${state}, ${took.toFixed(1)} s`);
+      tell(`${what}: ${state}, ${took.toFixed(1)} s (${course.words()})`);
     };
 
     for (let i = 1; i <= options.swaps; i++) {
@@ -138,9 +150,27 @@ export async function runClusterProof(options: ClusterProofOptions): Promise<Clu
       swapSeconds: { median: quantile(seconds, 0.5) },
     };
   } finally {
+    const stopped = clients?.stop(); // where a wait was in vain they still ask
     await Promise.all(servers.map((server) => server.close()));
+    await stopped;
     await hosts.close();
   }
+}
+
+/** How long a swap was in each state, as seen by who follows it. */
+function createCourse() {
+  const began: Array<{ readonly state: string; readonly at: number }> = [];
+  return {
+    note(swap: SwapAnswer): SwapAnswer {
+      if (began.at(-1)?.state !== swap.state) began.push({ state: swap.state, at: performance.now() });
+      return swap;
+    },
+    words: () =>
+      began
+        .slice(0, -1)
+        .map(({ state, at }, i) => `${state} ${((began[i + 1]!.at - at) / 1000).toFixed(1)}`)
+        .join(", "),
+  };
 }
 
 async function makeKey(database: string): Promise<string> {

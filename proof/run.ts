@@ -14,7 +14,7 @@ import { createLedger } from "./ledger.ts";
 import { createOracle } from "./oracle.ts";
 import { makePictures } from "./pictures.ts";
 import { type ServerHandle, startServer, type Target } from "./server-handle.ts";
-import { startTraffic } from "./traffic.ts";
+import { startTraffic, type Traffic } from "./traffic.ts";
 
 /** A kill -9 of `target` where a swap is in `state`. */
 export interface Kill {
@@ -89,6 +89,7 @@ export async function runProof(options: ProofOptions): Promise<Outcome> {
   );
   const http = createHttp(() => server.url);
   const deps = { http, ledger, findings, oracles, tell };
+  let clients: Traffic | undefined;
   try {
     for (let from = 0; from < images; from += 100) {
       const batch = Array.from({ length: Math.min(100, images - from) }, (_, i) => from + i);
@@ -102,6 +103,7 @@ export async function runProof(options: ProofOptions): Promise<Outcome> {
     tell(`${images} images stored`);
 
     const traffic = startTraffic({ ...deps, pictures, firstNew: images });
+    clients = traffic;
     const idle: number[] = [];
     const during: number[] = [];
     const seconds: number[] = [];
@@ -160,7 +162,9 @@ export async function runProof(options: ProofOptions): Promise<Outcome> {
       rssMbAfterEachSwap: rss,
     };
   } finally {
+    const stopped = clients?.stop(); // where a wait was in vain they still ask
     await server.close();
+    await stopped;
   }
 }
 

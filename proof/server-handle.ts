@@ -1,12 +1,12 @@
 // The proof's hold on the server's process: start, hold at a state, kill, start again.
 import { type ChildProcess, execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
 import { siblingModule } from "../core/paths.ts";
 import { exitOf, startProcess } from "../core/processes.ts";
 import type { Options } from "../server/index.ts";
 import type { Fence } from "./fences.ts";
 import type { Guard } from "./guards.ts";
+import { inTime, untilTrue } from "./in-time.ts";
 import type { FromServer, ToServer } from "./server-process.ts";
 
 /** What a kill takes away: the whole server, all its encoder processes, or all its index threads. */
@@ -36,9 +36,6 @@ export interface HandleOptions {
   readonly node?: string | undefined;
 }
 
-/** A server that starts or recovers takes no longer, on a machine that has much else to do. */
-const READY_MS = 300_000;
-
 /** Starts the server under proof. */
 export async function startServer(
   options: Options,
@@ -54,7 +51,11 @@ export async function startServer(
       execPath: node,
     });
     say({ start: options, slow, ...(without ? { without } : {}) });
-    const [answer] = (await once(child, "message")) as [FromServer];
+    const ended = exitOf(child).then(({ code, signal }) => {
+      throw new Error(`The server ended by itself while it started: ${signal ?? code}`);
+    });
+    const said = inTime("a server starts", Promise.race([once(child, "message"), ended]));
+    const [answer] = (await said) as [FromServer];
     if (!("url" in answer)) throw new Error(`The server did not start: ${JSON.stringify(answer)}`);
     url = answer.url;
   };
@@ -81,13 +82,13 @@ export async function startServer(
   };
 
   const ready = async () => {
-    const deadline = Date.now() + READY_MS;
-    for (let calm = 0; calm < 3; ) {
+    let calm = 0;
+    await untilTrue("a server is ready again", async () => {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error("The server ended by itself.");
       const answer = await fetch(`${url}/readyz`).catch(() => undefined);
       calm = answer?.ok ? calm + 1 : 0;
-      if (Date.now() > deadline) throw new Error("The server was not ready again within five minutes");
-      await sleep(50);
-    }
+      return calm === 3;
+    });
   };
 
   await open();
@@ -116,7 +117,7 @@ export async function startServer(
       else {
         const exited = exitOf(child);
         child.kill("SIGKILL");
-        await exited;
+        await inTime("a killed server is gone", exited);
         await open();
       }
       await ready();
@@ -125,7 +126,7 @@ export async function startServer(
       if (!child.connected) return; // it has ended by itself, which the findings say
       const exited = exitOf(child);
       child.disconnect();
-      await exited;
+      await inTime("a server closes", exited);
     },
   };
 }

@@ -28,9 +28,13 @@ export interface Traffic {
 
 const SEARCHERS = 3;
 const WRITERS = 2;
-/** Between a client's requests, so that the machine has room: what is measured is the swap, not overload. */
+/**
+ * Between a client's turns, so that the machine has room: what is measured is the swap, not overload. On a machine that
+ * has much else to do a client rests twice as long as its turn took, where that is more.
+ */
 const SEARCH_PAUSE_MS = 20;
 const WRITE_PAUSE_MS = 40;
+const REST = 2;
 const K = 10;
 /** Each so many-th answer of a client is compared with exact search. */
 const EXACT_EVERY = 5;
@@ -82,7 +86,7 @@ export function startTraffic({ http, ledger, findings, oracles, pictures, firstN
 
   const searcher = async (first: number) => {
     for (let i = first; running; i += SEARCHERS) {
-      await turn(async () => {
+      await turn(SEARCH_PAUSE_MS, async () => {
         const exact = Math.floor(i / SEARCHERS) % EXACT_EVERY === 0;
         const before = { deleted: new Set(ledger.deleted), stored: exact ? new Map(ledger.stored) : ledger.stored };
         if (i % 7 === 3) return void (await searchById(before));
@@ -94,7 +98,6 @@ export function startTraffic({ http, ledger, findings, oracles, pictures, firstN
         latencies.push(performance.now() - began);
         checkAnswer(answer, query, before, exact);
       });
-      await sleep(SEARCH_PAUSE_MS);
     }
   };
 
@@ -132,7 +135,7 @@ export function startTraffic({ http, ledger, findings, oracles, pictures, firstN
 
   const writer = async (first: number) => {
     for (let round = first; running; round++) {
-      await turn(async () => {
+      await turn(WRITE_PAUSE_MS, async () => {
         if (nextNew >= pictures.length) nextNew = firstNew;
         const picture = nextNew++;
         const ids = await findings.attempt(() => http.upload([pictures[picture]!], [{ picture }]));
@@ -150,7 +153,6 @@ export function startTraffic({ http, ledger, findings, oracles, pictures, firstN
         // The collection keeps its size, however long the proof runs.
         if (ledger.stored.size > 0.9 * firstNew) await remove(randomEntry()[0]);
       });
-      await sleep(WRITE_PAUSE_MS);
     }
   };
 
@@ -178,14 +180,16 @@ export function startTraffic({ http, ledger, findings, oracles, pictures, firstN
     if (done) ledger.gone(id);
   };
 
-  const turn = async (action: () => Promise<void>) => {
+  const turn = async (pauseMs: number, action: () => Promise<void>) => {
     while (paused) await paused;
     busy++;
+    const began = performance.now();
     try {
       await action();
     } finally {
       busy--;
     }
+    await sleep(Math.max(pauseMs, REST * (performance.now() - began)));
   };
 
   const clients = [
