@@ -48,6 +48,14 @@ describe("exportEncoder", () => {
     await session.release();
   });
 
+  it("exports an encoder whose last stage is one place for any number of images", async () => {
+    const { architecture } = TINY_CONFIG;
+    const config = { ...TINY_CONFIG, architecture: { ...architecture, stem: { ...architecture.stem, stride: 8 } } };
+    const drawn = drawnTensors(config);
+    const { difference } = await exportEncoder(config, (name) => drawn.get(name)!, check);
+    assert.ok(difference <= 1e-5, String(difference));
+  });
+
   it("exports what it is asked for, of unit norm: features, projection, or whitened features", async () => {
     const whitening = { mean: new Float32Array(16).fill(0.1), matrix: new Float32Array(16 * 4), dimensions: 4 };
     for (let d = 0; d < 4; d++) whitening.matrix[(3 * d + 1) * 4 + d] = d + 1; // turns feature 3d + 1 to place d

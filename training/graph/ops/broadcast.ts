@@ -37,13 +37,17 @@ export function reduce(
 ): Tensor {
   const kept = x.shape.map((v, i) => (axes.includes(i) ? 1 : v));
   const shape = keepDims ? kept : x.shape.filter((_, i) => !axes.includes(i));
-  if (axes.every((i) => x.shape[i] === 1)) return sameShape(shape, x.shape) ? x : reshape(x, shape);
+  if (axes.every((i) => x.shape[i] === 1)) return sameShape(shape, x.shape) ? x : squeeze(x, axes, shape);
   return apply(op, [x, integers(axes)], {
     shape,
     attributes: { keepdims: keepDims ? 1 : 0 },
     ...(gradient && { gradient: (g) => gradient(g, kept) }),
   });
 }
+
+/** Leaves out axes of size 1. A reshape would fix the size of the others, of which the batch's is free in an export. */
+const squeeze = (x: Tensor, axes: readonly number[], shape: Shape): Tensor =>
+  apply("Squeeze", [x, integers(axes)], { shape, gradient: ([g]) => [reshape(g!, x.shape)] });
 
 /** Sums a gradient to the shape before broadcasting. */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
