@@ -9,7 +9,7 @@ import { openDataset } from "../training/data/dataset.ts";
 import { embedDataset } from "../training/evaluate/embed-dataset.ts";
 import { retrieval } from "../training/evaluate/retrieval.ts";
 import { exportRun } from "../training/export/again.ts";
-import type { EmbeddingChoice } from "../training/export/publish.ts";
+import type { EmbeddingChoice } from "../training/export/fitted.ts";
 import type { FeatureOptions } from "../training/network/encoder.ts";
 
 const program = new Command("bench:embeddings")

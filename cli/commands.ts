@@ -28,6 +28,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "add any ONNX image encoder to the models",
     load: () => import("./commands/add.ts"),
   },
+  import: {
+    summary: "bring an encoder that was trained elsewhere",
+    load: () => import("./commands/import.ts"),
+  },
   ablate: {
     summary: "the paper's ablations on your images: a table and a chart",
     load: () => import("./commands/ablate.ts"),

@@ -50,6 +50,20 @@ const curvePointSchema = z.object({
   knn: z.number().optional(),
 });
 
+/** Where an encoder that was not trained here comes from. */
+const sourceSchema = z.object({
+  /** Name of its file. */
+  file: z.string(),
+  /** Format of the file, such as "PyTorch (zip)". */
+  format: z.string(),
+  /** Whose training it is of, in words. */
+  training: z.string(),
+  /** Epochs that the file says it was trained for. */
+  epochs: z.number().optional(),
+  /** What its authors published for such an encoder, in words; it was not measured here. */
+  published: z.string().optional(),
+});
+
 /** Measures of the model on labelled images by their names, such as `knn` and `recallAt1`; each 0..1. */
 const keptEvaluationSchema = z.object({
   /** Such as "CIFAR-10 test". */
@@ -86,6 +100,8 @@ export const modelCardSchema = z.object({
       begunFrom: parentModelSchema.optional(),
     })
     .optional(),
+  /** Only of imported encoders. */
+  source: sourceSchema.optional(),
   scores: scoreStatisticsSchema.optional(),
   /** At most one for each set of images. */
   evaluations: z.array(keptEvaluationSchema).optional(),
@@ -98,6 +114,7 @@ export const modelCardSchema = z.object({
 export type EncoderInput = z.infer<typeof encoderInputSchema>;
 export type CurvePoint = z.infer<typeof curvePointSchema>;
 export type KeptEvaluation = z.infer<typeof keptEvaluationSchema>;
+export type ModelSource = z.infer<typeof sourceSchema>;
 export type ScoreStatistics = z.infer<typeof scoreStatisticsSchema>;
 export type ParentModel = z.infer<typeof parentModelSchema>;
 export type ModelCard = z.infer<typeof modelCardSchema>;

@@ -22,9 +22,11 @@ export {
 } from "./evaluate/evaluate.ts";
 export { type ExportRunOptions, exportRun } from "./export/again.ts";
 export { type ExportedEncoder, exportEncoder, PRECISIONS, type WeightPrecision } from "./export/encoder.ts";
-export { DEFAULT_EMBEDDING, type EmbeddingChoice, type ExportOptions } from "./export/publish.ts";
+export { DEFAULT_EMBEDDING, type EmbeddingChoice } from "./export/fitted.ts";
+export type { ExportOptions } from "./export/publish.ts";
 export { DEVICE_NAMES, type DeviceName, findDevice } from "./graph/engine/device.ts";
 export { tuningFile } from "./graph/engine/tune.ts";
+export { type Imported, type ImportOptions, importEncoder } from "./import/import.ts";
 export { type ParityReport, replay, TOLERANCES } from "./moco/parity.ts";
 export { ARCHITECTURE_NAMES } from "./network/backbone.ts";
 export { viewsSheet } from "./report/contact-sheet.ts";

@@ -6,7 +6,8 @@ import { openDataset } from "../../training/data/dataset.ts";
 import { embedDataset } from "../../training/evaluate/embed-dataset.ts";
 import { knn } from "../../training/evaluate/knn.ts";
 import { exportRun } from "../../training/export/again.ts";
-import { DEFAULT_EMBEDDING, type ExportOptions } from "../../training/export/publish.ts";
+import { DEFAULT_EMBEDDING } from "../../training/export/fitted.ts";
+import type { ExportOptions } from "../../training/export/publish.ts";
 
 /**
  * Embeddings that a run is measured with: whitened features of two stages or of the last, plain ones, the projection.

@@ -13,12 +13,18 @@ const stages = {
     width: positiveInteger,
     kernel: positiveInteger,
     stride: positiveInteger,
+    padding: z.int().min(0).optional(),
     maxPool: z.boolean(),
   }),
 };
 
 const architectureSchema = z.discriminatedUnion("block", [
-  z.strictObject({ block: z.enum(["basic", "bottleneck"]), ...stages }),
+  z.strictObject({
+    block: z.enum(["basic", "bottleneck"]),
+    ...stages,
+    expansion: positiveInteger.optional(),
+    groups: positiveInteger.optional(),
+  }),
   z.strictObject({ block: z.literal("regnet"), ...stages, groupWidth: positiveInteger, squeeze: probability }),
 ]);
 

@@ -56,7 +56,7 @@ export function decodeSafetensors(file: Uint8Array): TensorFile {
   const headerLength = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
   const start = 8 + headerLength;
   if (start > file.length) throw bad("its header is cut short");
-  const { __metadata__: metadata = {}, ...entries } = parseHeader(file.subarray(8, start));
+  const { __metadata__: metadata = {}, ...entries } = parseSafetensorsHeader(file.subarray(8, start));
   const tensors = new Map<string, StoredTensor>();
   for (const [name, { dtype, shape, data_offsets }] of Object.entries(entries)) {
     const Kind = KINDS[dtype as keyof typeof KINDS];
@@ -70,7 +70,12 @@ export function decodeSafetensors(file: Uint8Array): TensorFile {
   return { tensors, metadata };
 }
 
-function parseHeader(bytes: Uint8Array): z.infer<typeof headerSchema> {
+/**
+ * Reads the JSON header of a file: its tensors by name, and `__metadata__`.
+ *
+ * @throws AppError `invalid_checkpoint` where it is not one.
+ */
+export function parseSafetensorsHeader(bytes: Uint8Array): z.infer<typeof headerSchema> {
   let json: unknown;
   try {
     json = JSON.parse(Buffer.from(bytes).toString("utf8"));

@@ -7,7 +7,7 @@ import { type CompiledGraph, compile, input, type Tensor, type Values } from "..
 import { type Embedding, embeddingEncoder } from "../network/encoder.ts";
 import { evaluationScope, once, type Scope } from "../network/scope.ts";
 import { drawViews } from "../views/batch.ts";
-import { viewsOf } from "../views/graph.ts";
+import { type Normalisation, viewsOf } from "../views/graph.ts";
 import { IMAGENET_NORMALISATION } from "../views/preprocessing.ts";
 import type { ViewSpec } from "../views/recipe.ts";
 
@@ -63,8 +63,8 @@ export const sampledViews = <Name extends string>(
   { storedSize }: TrainingConfig,
   B: number,
   views: ReadonlyArray<ViewSpec<Name>>,
-): Record<Name, Tensor> =>
-  viewsOf(input("images", [B, storedSize, storedSize, 3], "uint8"), views, IMAGENET_NORMALISATION);
+  normalisation: Normalisation = IMAGENET_NORMALISATION,
+): Record<Name, Tensor> => viewsOf(input("images", [B, storedSize, storedSize, 3], "uint8"), views, normalisation);
 
 /** The one view that {@link compileEmbedding} embeds. @param recipe `whole` for the image as it is searched with. */
 export const embeddedView = ({ imageSize: size }: TrainingConfig, recipe: ViewSpec["recipe"] = "whole") =>
@@ -79,9 +79,9 @@ export function runningEncoder(encoder: string): Scope {
 export function compileEmbedding(
   config: TrainingConfig,
   batch: number,
-  options: { readonly threads: number; readonly embedding?: Embedding },
+  options: { readonly threads: number; readonly embedding?: Embedding; readonly normalisation?: Normalisation },
 ): Promise<CompiledGraph> {
-  const { view } = sampledViews(config, batch, embeddedView(config));
+  const { view } = sampledViews(config, batch, embeddedView(config), options.normalisation);
   const embedding = embeddingEncoder(view, runningEncoder("q"), config, options.embedding);
   return compile({ embedding }, options);
 }

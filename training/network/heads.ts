@@ -30,3 +30,9 @@ function fullyConnected(x: Tensor, scope: Scope, name: string, outputs: number):
     scope.parameter(`${name}.bias`, [outputs], init),
   );
 }
+
+/** True for the name of a tensor of the head. */
+export const isHead = (name: string): boolean => name.startsWith("fc.");
+
+/** True where the tensors of an encoder, by their names, include a head's. */
+export const hasHead = (tensors: ReadonlyMap<string, unknown>): boolean => [...tensors.keys()].some(isHead);

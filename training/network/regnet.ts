@@ -70,8 +70,8 @@ export const regnet = (x: Tensor, scope: Scope, config: RegNetConfig): Tensor =>
 /** x [N, 3, H, W] → what each stage gives, [N, its width, h, w]. */
 export function regnetMaps(x: Tensor, scope: Scope, config: RegNetConfig): Tensor[] {
   const { stem, widths, depths } = config;
-  const { width: channels, kernel, stride } = stem;
-  let y = relu(scope.convNorm(x, { conv: "stem.0", norm: "stem.1" }, { channels, kernel, stride }));
+  const { width: channels, kernel, stride, padding = kernel >> 1 } = stem;
+  let y = relu(scope.convNorm(x, { conv: "stem.0", norm: "stem.1" }, { channels, kernel, stride, padding }));
   if (stem.maxPool) y = maxPool2d(y, { kernel: 3, stride: 2, padding: 1 });
   return widths.map((width, stage) => {
     for (let n = 0; n < depths[stage]!; n++) {

@@ -8,6 +8,8 @@ export interface Stem {
   /** 3 for small images, 7 as on ImageNet. */
   readonly kernel: number;
   readonly stride: number;
+  /** Zeros around the image, pixels. @default half the kernel */
+  readonly padding?: number | undefined;
   /** 3×3 max pooling of stride 2 after the convolution. */
   readonly maxPool: boolean;
 }
@@ -22,9 +24,9 @@ export interface ResNetConfig {
   readonly depths: readonly number[];
   readonly stem: Stem;
   /** Output channels ÷ inner channels of a bottleneck. @default 4 */
-  readonly expansion?: number;
+  readonly expansion?: number | undefined;
   /** Groups of a bottleneck's 3×3 convolution. @default 1 */
-  readonly groups?: number;
+  readonly groups?: number | undefined;
 }
 
 /** x [N, 3, H, W] → pooled features [N, last width]. */
@@ -34,8 +36,8 @@ export const resnet = (x: Tensor, scope: Scope, config: ResNetConfig): Tensor =>
 /** x [N, 3, H, W] → what each stage gives, [N, its width, h, w]. */
 export function resnetMaps(x: Tensor, scope: Scope, config: ResNetConfig): Tensor[] {
   const { stem, widths, depths } = config;
-  const { kernel, stride } = stem;
-  let y = relu(scope.convNorm(x, { conv: "conv1", norm: "bn1" }, { channels: stem.width, kernel, stride }));
+  const { width: channels, kernel, stride, padding = kernel >> 1 } = stem;
+  let y = relu(scope.convNorm(x, { conv: "conv1", norm: "bn1" }, { channels, kernel, stride, padding }));
   if (stem.maxPool) y = maxPool2d(y, { kernel: 3, stride: 2, padding: 1 });
   return widths.map((width, stage) => {
     for (let n = 0; n < depths[stage]!; n++) {

@@ -7,6 +7,7 @@ import type { TrainingConfig } from "../config/schema.ts";
 import { type Settings, settle, settleResumed } from "../config/settle.ts";
 import { type Dataset, openDataset } from "../data/dataset.ts";
 import { medianSide } from "../data/probe.ts";
+import { hasHead } from "../network/heads.ts";
 import { checkCollection } from "./check-collection.ts";
 import type { WarmStart } from "./warm-start.ts";
 
@@ -75,7 +76,7 @@ function settleOptions(
   if (resumed) return { config: settleResumed(resumed, set), reasons: ["everything as in the checkpoint"] };
   const chosen = recipeOf(recipe, { ...collection, device, memory: totalmem() });
   return settle(chosen, {
-    ...(init && shapeOf(init.config)),
+    ...(init && shapeOf(init)),
     ...(teacher && distillationFrom(teacher)),
     ...set,
   });
@@ -87,7 +88,8 @@ function distillationFrom({ card: { name, sha256, dimensions } }: Model): Settin
   return { mechanism: "distillation", dim: dimensions, temperature: 0.2, teacher };
 }
 
-/** The settings that fit the weights of a warm start; the image size is free. */
-function shapeOf({ architecture, head, headWidth, dim }: TrainingConfig) {
+/** The settings that fit the weights of a warm start; the image size is free, and the head where they have none. */
+function shapeOf({ config: { architecture, head, headWidth, dim }, weights }: WarmStart): Settings {
+  if (!hasHead(weights)) return { architecture };
   return { architecture, head, headWidth: headWidth ?? architecture.widths.at(-1)!, dim };
 }

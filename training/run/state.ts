@@ -6,6 +6,7 @@ import { randomStream } from "../data/streams.ts";
 import { sizeOf } from "../graph/index.ts";
 import { KEY_ARRAYS, type Keys, noiseKeys, type QueuePrecision } from "../moco/queue.ts";
 import type { MocoStep } from "../moco/step.ts";
+import { hasHead, isHead } from "../network/heads.ts";
 import { initialValues } from "../network/initialise.ts";
 import type { TensorSpec } from "../network/scope.ts";
 
@@ -44,7 +45,7 @@ export function resumedRunState(
 }
 
 /**
- * A new run whose encoders have the weights of another model; all else is new.
+ * A new run whose encoders have the weights of another model; all else is new, and the head where that has none.
  *
  * @param weights Tensors by name without prefix, as `readWeights` gives them.
  * @throws AppError `invalid_checkpoint` where they are of another architecture.
@@ -56,7 +57,7 @@ export function warmRunState(
   weights: ReadonlyMap<string, StoredTensor>,
 ): RunState {
   const state = newRunState(step, config, rows);
-  for (const { name, shape } of step.tensors) {
+  for (const { name, shape } of inherited(step.tensors, weights)) {
     begin(state.tensors, name, take(weights, name, shape));
   }
   return state;
@@ -70,8 +71,12 @@ export function warmRunState(
  * @throws AppError `invalid_checkpoint` where they are of another architecture.
  */
 export function checkWeights(specs: readonly TensorSpec[], weights: ReadonlyMap<string, StoredTensor>): void {
-  for (const { name, shape } of specs) take(weights, name, shape);
+  for (const { name, shape } of inherited(specs, weights)) take(weights, name, shape);
 }
+
+/** What of a network's tensors a warm start sets. */
+const inherited = (specs: readonly TensorSpec[], weights: ReadonlyMap<string, StoredTensor>) =>
+  hasHead(weights) ? specs : specs.filter(({ name }) => !isHead(name));
 
 /** Sets a tensor of the query encoder, and of the key encoder if there is one. */
 function begin(tensors: Map<string, Float32Array>, name: string, values: Float32Array): void {

@@ -15,13 +15,13 @@ const VERSION = "1";
 export interface WarmStart {
   /** The configuration that the weights were trained with. */
   readonly config: TrainingConfig;
-  /** The query encoder's tensors with its head, by name without prefix. */
+  /** The query encoder's tensors by name without prefix, with its head unless it was imported without one. */
   readonly weights: ReadonlyMap<string, StoredTensor>;
   /** The model itself, for the card of its child. */
   readonly parent: ParentModel;
 }
 
-/** Encodes the weights file of a query encoder. `tensors` are by name without prefix. */
+/** Encodes the weights file of a query encoder. `tensors` are by name without prefix; the head may be missing. */
 export function encodeWeights(config: TrainingConfig, tensors: ReadonlyMap<string, StoredTensor>): Uint8Array {
   return encodeSafetensors({ tensors, metadata: { format: FORMAT, version: VERSION, config: JSON.stringify(config) } });
 }

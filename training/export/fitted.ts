@@ -1,0 +1,112 @@
+// An encoder made to fit a collection: its features whitened there, its typical similarities measured, and exported.
+import { normalisePixels } from "../../core/encoder-session.ts";
+import type { EncoderInput, ScoreStatistics } from "../../core/model-card.ts";
+import type { TrainingConfig } from "../config/schema.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { scoreStatistics } from "../evaluate/scores.ts";
+import { compileEmbedding, embeddedView, viewedSample } from "../evaluate/viewed-sample.ts";
+import { type Embedding, encoderTensors, type FeatureOptions } from "../network/encoder.ts";
+import { isHead } from "../network/heads.ts";
+import { type ExportedEncoder, exportEncoder, type ReadTensor, type WeightPrecision } from "./encoder.ts";
+import { fitWhitening, type WhiteningOptions } from "./whitening.ts";
+
+/** An embedding to search with. Whitening is fitted to the collection. */
+export type EmbeddingChoice =
+  | ({ readonly kind: "features" } & FeatureOptions)
+  | { readonly kind: "projection" }
+  | ({ readonly kind: "whitened" } & WhiteningOptions & FeatureOptions);
+
+/** Retrieves better than plain features, with a smaller index: see docs/results.md. */
+export const DEFAULT_EMBEDDING = {
+  kind: "whitened",
+  dimensions: 128,
+  strength: 0.5,
+} as const satisfies EmbeddingChoice;
+
+/** Options of {@link fitEncoder}. */
+export interface FitOptions {
+  readonly embedding: EmbeddingChoice;
+  /** How the encoder takes its images. */
+  readonly input: EncoderInput;
+  readonly threads: number;
+  /** @default "float32" */
+  readonly precision?: WeightPrecision;
+}
+
+/** Most images that a whitening is fitted to. */
+const FITTED_IMAGES = 8192;
+/** Most features that are whitened together. */
+const MOST_JOINED = 1024;
+/** Images of the collection that the exported encoder is checked on. */
+const CHECKED_IMAGES = 8;
+
+/**
+ * Fits and exports an encoder.
+ *
+ * @param dataset The collection, stored at `config.storedSize`.
+ * @throws AppError `invalid_model` where the export does not agree with the training graph.
+ */
+export async function fitEncoder(
+  config: TrainingConfig,
+  read: ReadTensor,
+  dataset: Dataset,
+  { embedding: choice, input, threads, precision }: FitOptions,
+): Promise<ExportedEncoder & { readonly scores: ScoreStatistics }> {
+  const sample = viewedSample(dataset, config);
+  const wanted = encoderTensors(config).filter(({ name }) => choice.kind === "projection" || !isHead(name));
+  const feeds = Object.fromEntries(wanted.map(({ name }) => [`q.${name}`, read(name)]));
+  const embedding = choice.kind === "whitened" ? await whitened(choice) : choice;
+  const graph = await compileEmbedding(config, sample.batch, { threads, embedding, normalisation: input });
+  const scores = await scoreStatistics(sample, graph, config, feeds);
+  await graph.release();
+  const check = normalisePixels(await checkImages(dataset, config), CHECKED_IMAGES, input);
+  const exported = await exportEncoder(config, read, check, { embedding, ...(precision && { precision }) });
+  return { ...exported, scores };
+
+  async function whitened({
+    mirrored,
+    stages = joinedStages(config.architecture),
+    ...wanted
+  }: WhiteningOptions & FeatureOptions): Promise<Embedding> {
+    const which = { stages, ...(mirrored && { mirrored }) };
+    const plain: Embedding = { kind: "features", ...which };
+    const options = { threads, embedding: plain, normalisation: input };
+    const features = await compileEmbedding(config, sample.batch, options);
+    const indices = sample.indices(FITTED_IMAGES);
+    const embedded = (await sample.run(features, indices, embeddedView(config), feeds))("embedding");
+    await features.release();
+    return { kind: "whitened", ...which, whitening: fitWhitening(embedded, embedded.length / indices.length, wanted) };
+  }
+}
+
+/**
+ * Features of two stages find more than those of one; where they are so many that a whitening takes minutes, of one.
+ */
+function joinedStages({ widths }: TrainingConfig["architecture"]): number {
+  const both = widths.slice(-2).reduce((sum, width) => sum + width, 0);
+  return both <= MOST_JOINED ? Math.min(2, widths.length) : 1;
+}
+
+/** The first stored images, cropped or tiled to the encoder's size: any real pixels do for the check. */
+async function checkImages(dataset: Dataset, { storedSize, imageSize }: TrainingConfig): Promise<Uint8Array> {
+  const stored = new Uint8Array(CHECKED_IMAGES * storedSize * storedSize * 3);
+  await dataset.read([...Array(CHECKED_IMAGES).keys()], stored);
+  const cut = new Uint8Array(CHECKED_IMAGES * imageSize * imageSize * 3);
+  const row = imageSize * 3;
+  for (let n = 0; n < CHECKED_IMAGES; n++) {
+    for (let y = 0; y < imageSize; y++) {
+      for (let x = 0; x < imageSize; x += storedSize) {
+        const from = (n * storedSize + (y % storedSize)) * storedSize * 3;
+        const width = Math.min(storedSize, imageSize - x) * 3;
+        cut.set(stored.subarray(from, from + width), (n * imageSize + y) * row + x * 3);
+      }
+    }
+  }
+  return cut;
+}
+
+/** An embedding in words, for the card. */
+export function inWords(choice: EmbeddingChoice, dimensions: number): string {
+  if (choice.kind === "projection") return "projection";
+  return choice.kind === "features" ? "pooled features" : `pooled features whitened to ${dimensions} dimensions`;
+}

@@ -1,0 +1,191 @@
+// An encoder from elsewhere → models/<name>/, to be served, continued or measured as one that was trained here.
+import { totalmem } from "node:os";
+import { basename } from "node:path";
+import { AppError } from "../../core/errors.ts";
+import { sha256 } from "../../core/hash.ts";
+import type { EncoderInput, ModelCard, ModelSource } from "../../core/model-card.ts";
+import { type Model, writeModel } from "../../core/model-folder.ts";
+import { recipeOf } from "../config/recipes.ts";
+import type { TrainingConfig } from "../config/schema.ts";
+import { settle } from "../config/settle.ts";
+import { openDataset } from "../data/dataset.ts";
+import type { StoredTensor } from "../data/safetensors.ts";
+import { type ExportedEncoder, exportEncoder } from "../export/encoder.ts";
+import { DEFAULT_EMBEDDING, fitEncoder, inWords } from "../export/fitted.ts";
+import { type ExportOptions, parameterCount } from "../export/publish.ts";
+import { describeArchitecture } from "../network/backbone.ts";
+import { encoderTensors } from "../network/encoder.ts";
+import { isHead } from "../network/heads.ts";
+import { encodeWeights } from "../run/warm-start.ts";
+import { refusal } from "./file/byte-file.ts";
+import type { Checkpoint } from "./file/checkpoint.ts";
+import { openCheckpoint } from "./file/open.ts";
+import { type FoundNetwork, findNetwork } from "./homes.ts";
+import { recogniseInput } from "./preprocessing.ts";
+import { publishedAccuracy, TRAINERS } from "./published.ts";
+import { checkTensors, recogniseArchitecture, type StemOptions } from "./recognise.ts";
+
+/** Options of {@link importEncoder}; what is left out is recognised. */
+export interface ImportOptions
+  extends Omit<ExportOptions, "size">,
+    StemOptions,
+    Partial<Omit<EncoderInput, "width" | "height">> {
+  readonly name: string;
+  readonly modelsFolder: string;
+  /** What the names of the encoder's tensors begin with. */
+  readonly prefix?: string;
+  /** Side of its images, pixels. */
+  readonly size?: number;
+  /** Images to whiten its features on, and to measure typical similarities. Without them its features stay as they are. */
+  readonly images?: readonly string[];
+  /** Replace a model of the same name. @default false */
+  readonly replace?: boolean;
+  /** Folder for decoded images. @default the user's cache folder */
+  readonly cacheFolder?: string;
+  /** Threads of the engine. @default every core */
+  readonly threads?: number;
+}
+
+/** The imported model, and what was recognised, in sentences. */
+export interface Imported {
+  readonly model: Model;
+  readonly recognised: readonly string[];
+}
+
+/** Images that the export is checked on where the user gives none. */
+const CHECKED = 2;
+
+/**
+ * Reads an encoder of a checkpoint and writes `models/<name>/`.
+ *
+ * @throws AppError `invalid_checkpoint` that names what cannot be read or recognised, `invalid_configuration`,
+ *   `invalid_dataset`, `invalid_model`, `model_exists`.
+ */
+export async function importEncoder(path: string, options: ImportOptions): Promise<Imported> {
+  const file = openCheckpoint(path);
+  let encoder: Recognised;
+  try {
+    encoder = recognise(file, options);
+  } finally {
+    file.close();
+  }
+  const { config, input, weights, network } = encoder;
+  const read = (name: string) => weights.get(name)!.data as Float32Array;
+  const embedding = options.embedding ?? (options.images ? DEFAULT_EMBEDDING : { kind: "features" });
+  if (embedding.kind === "projection" && !weights.has("fc.weight") && !weights.has("fc.2.weight")) {
+    throw refusal("it has no projection head that is known. Use --embedding whitened or features");
+  }
+  const exported = await exportOf();
+  const { onnx, dimensions } = exported;
+  const source = sourceOf(path, file, network, config);
+  const now = new Date().toISOString();
+  const card: ModelCard = {
+    format: "moco-search-model",
+    formatVersion: 1,
+    name: options.name,
+    version: now,
+    sha256: sha256(onnx),
+    input,
+    dimensions,
+    architecture: `${describeArchitecture(config.architecture)}, ${inWords(embedding, dimensions)}`,
+    parameters: parameterCount(encoderTensors(config)),
+    source,
+    ...(exported.scores && { scores: exported.scores }),
+    licence: options.licence ?? "unknown: that of the imported file",
+    createdAt: now,
+  };
+  const model = await writeModel(
+    options.modelsFolder,
+    card,
+    { onnx, weights: encodeWeights(config, weights) },
+    { replace: options.replace ?? false },
+  );
+  return { model, recognised: sentences(source, encoder) };
+
+  async function exportOf(): Promise<ExportedEncoder & Pick<ModelCard, "scores">> {
+    const { images, threads = 0, precision, cacheFolder } = options;
+    if (images) {
+      const shape = { width: config.storedSize, height: config.storedSize, fit: "fill" } as const;
+      const dataset = await openDataset(images, shape, { atLeast: 16, ...(cacheFolder && { cacheFolder }) });
+      try {
+        return await fitEncoder(config, read, dataset, { embedding, input, threads, ...(precision && { precision }) });
+      } finally {
+        await dataset.close();
+      }
+    }
+    if (embedding.kind === "whitened") {
+      throw new AppError(
+        "invalid_configuration",
+        "Expected images to fit the whitening to. Name them with --images, or import plain features with --embedding features.",
+      );
+    }
+    const check = Float32Array.from({ length: CHECKED * 3 * input.width * input.height }, (_, i) => Math.sin(i * i));
+    return exportEncoder(config, read, check, { embedding, ...(precision && { precision }) });
+  }
+}
+
+/** An encoder in memory. */
+interface Recognised {
+  readonly network: FoundNetwork;
+  readonly config: TrainingConfig;
+  readonly input: EncoderInput;
+  /** By torchvision's names, with the head where it is one of ours. */
+  readonly weights: ReadonlyMap<string, StoredTensor>;
+}
+
+function recognise(file: Checkpoint, options: ImportOptions): Recognised {
+  const network = findNetwork(file, options.prefix);
+  const architecture = recogniseArchitecture(network, options);
+  const { size, mean, std, fit } = options;
+  const known = recogniseInput(architecture, network.trainer);
+  const input: EncoderInput = {
+    ...known,
+    ...(size && { width: size, height: size }),
+    ...(mean && { mean }),
+    ...(std && { std }),
+    ...(fit && { fit }),
+  };
+  const head = projectionOf(network);
+  const recipe = recipeOf("moco-v2", { images: 0, side: input.width, device: "cpu", memory: totalmem() });
+  const { config } = settle(recipe, { architecture, imageSize: input.width, ...head });
+  const specs = encoderTensors(config).filter(({ name }) => head || !isHead(name));
+  const weights = new Map<string, StoredTensor>();
+  for (const [name, tensor] of checkTensors(specs, network.tensors)) {
+    weights.set(name, { shape: tensor.shape, data: tensor.read() });
+  }
+  return { network, config, input, weights };
+}
+
+/** The head of MoCo v1 and v2, which is ours too; other heads are left behind. */
+function projectionOf({ trainer, tensors }: FoundNetwork) {
+  const linear = tensors.get("fc.weight")?.shape;
+  if (trainer === "moco-v1" && linear) return { head: "linear", dim: linear[0]! } as const;
+  const [hidden, last] = [tensors.get("fc.0.weight")?.shape, tensors.get("fc.2.weight")?.shape];
+  if (trainer === "moco-v2" && hidden && last) return { head: "mlp", headWidth: hidden[0]!, dim: last[0]! } as const;
+  return undefined;
+}
+
+function sourceOf(
+  path: string,
+  { format, facts }: Checkpoint,
+  { trainer }: FoundNetwork,
+  config: TrainingConfig,
+): ModelSource {
+  const epochs = Number(facts.get("epoch") ?? Number.NaN);
+  const counted = Number.isInteger(epochs) && epochs > 0 ? { epochs } : {};
+  const published = publishedAccuracy(config.architecture, trainer, counted.epochs);
+  return { file: basename(path), format, training: TRAINERS[trainer], ...counted, ...(published && { published }) };
+}
+
+function sentences(source: ModelSource, { network, config, input, weights }: Recognised): string[] {
+  const { architecture } = config;
+  const { stem } = architecture;
+  const head = [...weights.keys()].some(isHead) ? "with its projection head" : "without a projection head";
+  return [
+    `File: ${source.format}${source.epochs ? `, after ${source.epochs} epochs` : ""}.`,
+    `Training: ${source.training}; tensors ${network.prefix}…, names as ${network.layout}, ${head}.`,
+    `Network: ${describeArchitecture(architecture)}; first layer ${stem.kernel}×${stem.kernel} of stride ${stem.stride}${stem.maxPool ? " and max pooling" : ""}.`,
+    `Images: ${input.width}×${input.height} pixels, ${input.fit}, mean ${input.mean.join(", ")}, standard deviation ${input.std.join(", ")}.`,
+    ...(source.published ? [`Published, not measured here: ${source.published}.`] : []),
+  ];
+}

@@ -1,0 +1,75 @@
+// Other libraries' names of a network's tensors, as torchvision's, which the networks here have too.
+import type { FileTensor } from "./file/tensor.ts";
+
+/** Tensors of one network by their names without the prefix. */
+export type NamedTensors = ReadonlyMap<string, FileTensor>;
+
+/** A way to name a network's tensors. */
+interface Layout {
+  /** In words. */
+  readonly name: string;
+  /** Name of the first convolution's weight [width, 3, k, k], by which a network is found in a file. */
+  readonly first: string;
+  /** Another tensor of the same network, for certainty. */
+  readonly second: string;
+  /** torchvision's name of a tensor. */
+  readonly rename: (name: string) => string;
+}
+
+/** The layouts that are known; the first that fits is taken. */
+export const LAYOUTS: readonly Layout[] = [
+  {
+    name: "ResNet of torchvision or timm",
+    first: "conv1.weight",
+    second: "layer1.0.conv1.weight",
+    rename: (name) => name.replace(/\.shortcut\./, ".downsample."), // so lightly's, where it is whole
+  },
+  {
+    name: "lightly's ResNet as a Sequential",
+    first: "0.weight",
+    second: "2.0.conv1.weight",
+    rename: (name) => sequential(name, 2).replace(/\.shortcut\./, ".downsample."),
+  },
+  {
+    name: "ResNet of torchvision as a Sequential",
+    first: "0.weight",
+    second: "4.0.conv1.weight",
+    rename: (name) => sequential(name, 4),
+  },
+  {
+    name: "RegNet of torchvision",
+    first: "stem.0.weight",
+    second: "trunk_output.block1.block1-0.f.a.0.weight",
+    rename: (name) => name,
+  },
+  { name: "RegNet of timm", first: "stem.conv.weight", second: "s1.b1.conv1.conv.weight", rename: regnetFromTimm },
+];
+
+/** Names of a Sequential of a ResNet's parts, whose stages begin at `firstStage`. */
+function sequential(name: string, firstStage: number): string {
+  return name.replace(/^(\d+)\./, (whole, digits: string) => {
+    const part = Number(digits);
+    if (part < 2) return ["conv1.", "bn1."][part]!;
+    return part >= firstStage ? `layer${part - firstStage + 1}.` : whole;
+  });
+}
+
+/** timm's units of a RegNet block, by torchvision's. */
+const REGNET_UNITS: Readonly<Record<string, string>> = {
+  "f.a": "conv1",
+  "f.b": "conv2",
+  "f.c": "conv3",
+  proj: "downsample",
+};
+
+function regnetFromTimm(name: string): string {
+  const stem = /^stem\.(conv|bn)\.(.+)$/.exec(name);
+  if (stem) return `stem.${stem[1] === "conv" ? 0 : 1}.${stem[2]}`;
+  const [, stage, block, rest] = /^s(\d+)\.b(\d+)\.(.+)$/.exec(name) ?? [];
+  if (!stage || !block || !rest) return name;
+  const before = `trunk_output.block${stage}.block${stage}-${Number(block) - 1}`;
+  if (rest.startsWith("se.")) return `${before}.f.${rest}`;
+  const [, unit, part, end] = /^(\w+)\.(conv|bn)\.(.+)$/.exec(rest) ?? [];
+  const ours = Object.keys(REGNET_UNITS).find((key) => REGNET_UNITS[key] === unit);
+  return ours ? `${before}.${ours}.${part === "conv" ? 0 : 1}.${end}` : name;
+}

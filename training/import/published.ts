@@ -1,0 +1,32 @@
+// What is published about encoders that are widely used, to stand beside an import. Linear classification on ImageNet.
+import type { Architecture } from "../network/backbone.ts";
+import type { Trainer } from "./homes.ts";
+
+/** Whose training, in words. */
+export const TRAINERS: Readonly<Record<Trainer, string>> = {
+  "moco-v1": "the authors' MoCo v1",
+  "moco-v2": "the authors' MoCo v2",
+  "moco-v3": "the authors' MoCo v3",
+  lightly: "lightly",
+  "solo-learn": "solo-learn",
+  dino: "DINO's teacher",
+  other: "a network by itself",
+};
+
+/** Accuracies of ResNet-50 in percent by epochs: the READMEs of facebookresearch/moco and facebookresearch/moco-v3. */
+const RESNET50: Partial<Record<Trainer, Readonly<Record<number, number>>>> = {
+  "moco-v1": { 200: 60.6 },
+  "moco-v2": { 200: 67.7, 800: 71.1 },
+  "moco-v3": { 100: 68.9, 300: 72.8, 1000: 74.6 },
+};
+
+/** A sentence for the card, where the encoder may be one of the authors' own. */
+export function publishedAccuracy(architecture: Architecture, trainer: Trainer, epochs?: number): string | undefined {
+  const isResNet50 = architecture.block === "bottleneck" && architecture.widths.join() === "256,512,1024,2048";
+  const table = isResNet50 && architecture.depths.join() === "3,4,6,3" ? RESNET50[trainer] : undefined;
+  if (!table) return undefined;
+  const known = Object.entries(table).filter(([after]) => epochs === undefined || Number(after) === epochs);
+  if (known.length === 0) return undefined;
+  const figures = known.map(([after, accuracy]) => `${accuracy} % after ${after} epochs`).join(", ");
+  return `linear classification on ImageNet, ResNet-50 of ${TRAINERS[trainer]}: ${figures}`;
+}
