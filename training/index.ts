@@ -21,9 +21,11 @@ export {
   type Protocol,
 } from "./evaluate/evaluate.ts";
 export { type ExportRunOptions, exportRun } from "./export/again.ts";
+export { type ExportedWeights, type ExportWeightsOptions, exportWeights } from "./export/elsewhere.ts";
 export { type ExportedEncoder, exportEncoder, PRECISIONS, type WeightPrecision } from "./export/encoder.ts";
 export { DEFAULT_EMBEDDING, type EmbeddingChoice } from "./export/fitted.ts";
 export type { ExportOptions } from "./export/publish.ts";
+export { LIBRARIES, type Library } from "./export/python.ts";
 export { DEVICE_NAMES, type DeviceName, findDevice } from "./graph/engine/device.ts";
 export { tuningFile } from "./graph/engine/tune.ts";
 export { type Imported, type ImportOptions, importEncoder } from "./import/import.ts";

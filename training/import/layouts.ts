@@ -1,4 +1,5 @@
 // Other libraries' names of a network's tensors, as torchvision's, which the networks here have too.
+import { regnetFromTimm } from "../network/timm-names.ts";
 import type { FileTensor } from "./file/tensor.ts";
 
 /** Tensors of one network by their names without the prefix. */
@@ -52,24 +53,4 @@ function sequential(name: string, firstStage: number): string {
     if (part < 2) return ["conv1.", "bn1."][part]!;
     return part >= firstStage ? `layer${part - firstStage + 1}.` : whole;
   });
-}
-
-/** timm's units of a RegNet block, by torchvision's. */
-const REGNET_UNITS: Readonly<Record<string, string>> = {
-  "f.a": "conv1",
-  "f.b": "conv2",
-  "f.c": "conv3",
-  proj: "downsample",
-};
-
-function regnetFromTimm(name: string): string {
-  const stem = /^stem\.(conv|bn)\.(.+)$/.exec(name);
-  if (stem) return `stem.${stem[1] === "conv" ? 0 : 1}.${stem[2]}`;
-  const [, stage, block, rest] = /^s(\d+)\.b(\d+)\.(.+)$/.exec(name) ?? [];
-  if (!stage || !block || !rest) return name;
-  const before = `trunk_output.block${stage}.block${stage}-${Number(block) - 1}`;
-  if (rest.startsWith("se.")) return `${before}.f.${rest}`;
-  const [, unit, part, end] = /^(\w+)\.(conv|bn)\.(.+)$/.exec(rest) ?? [];
-  const ours = Object.keys(REGNET_UNITS).find((key) => REGNET_UNITS[key] === unit);
-  return ours ? `${before}.${ours}.${part === "conv" ? 0 : 1}.${end}` : name;
 }

@@ -41,19 +41,12 @@ export async function readWeights({ card, onnxPath }: Model): Promise<WarmStart>
       { cause: error },
     );
   });
-  const { tensors, metadata } = decodeSafetensors(file);
-  // The first files had neither; they count as version 1.
-  if ((metadata.format ?? FORMAT) !== FORMAT || (metadata.version ?? VERSION) !== VERSION) {
-    throw new AppError(
-      "invalid_checkpoint",
-      `Expected ${FORMAT} version ${VERSION} in ${WEIGHTS_FILE} of model "${card.name}" but it is ${metadata.format} version ${metadata.version}. Use the version of moco-search that trained it, or train without it.`,
-    );
-  }
+  const { config, weights } = decodeWeights(file, path);
   const { name, version, training } = card;
   const before = training?.begunFrom;
   return {
-    config: readStoredConfig(metadata.config, path),
-    weights: tensors,
+    config,
+    weights,
     parent: {
       name,
       version,
@@ -61,4 +54,22 @@ export async function readWeights({ card, onnxPath }: Model): Promise<WarmStart>
       seconds: (training?.seconds ?? 0) + (before?.seconds ?? 0),
     },
   };
+}
+
+/**
+ * Decodes a weights file.
+ *
+ * @param path Where it lies, for messages.
+ * @throws AppError `invalid_checkpoint` where it is of another format or version.
+ */
+export function decodeWeights(file: Uint8Array, path: string): Pick<WarmStart, "config" | "weights"> {
+  const { tensors, metadata } = decodeSafetensors(file);
+  // The first files had neither; they count as version 1.
+  if ((metadata.format ?? FORMAT) !== FORMAT || (metadata.version ?? VERSION) !== VERSION) {
+    throw new AppError(
+      "invalid_checkpoint",
+      `Expected ${FORMAT} version ${VERSION} in ${path} but it is ${metadata.format} version ${metadata.version}. Use the version of moco-search that trained it, or train without it.`,
+    );
+  }
+  return { config: readStoredConfig(metadata.config, path), weights: tensors };
 }
