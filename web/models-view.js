@@ -3,6 +3,7 @@ import { showComparison } from "./comparison.js";
 import { trainingCurves } from "./curve.js";
 import { button, el, notice } from "./dom.js";
 import { factList, formatVersion, recipeList } from "./model-facts.js";
+import { serversPanel } from "./servers-panel.js";
 import { awaitsApproval, isOver, swapPanel } from "./swap-panel.js";
 
 /** Milliseconds before a broken stream of events is opened again. */
@@ -13,6 +14,7 @@ export function createModelsView({ api, toast, status }) {
   const swapPlace = el("div", { class: "swap-place" });
   const comparison = el("div");
   const cards = el("ul", { class: "cards", "aria-label": "Models" });
+  const servers = serversPanel(api);
   const rollback = button("Roll back", () => begin("/v1/rollback"), { hidden: true });
   const element = el(
     "div",
@@ -32,6 +34,7 @@ export function createModelsView({ api, toast, status }) {
     comparison,
     message,
     cards,
+    servers.element,
   );
   /** Id of the swap that is shown. It is in the address, so that a reload shows it again. */
   let shown;
@@ -124,6 +127,7 @@ export function createModelsView({ api, toast, status }) {
 
   /** @param {string | null} id The swap that the address names. */
   const open = async (id) => {
+    void servers.watch();
     await load();
     if (!id || id === shown) return;
     const swap = await api.get(addressOf(id)).catch(() => undefined);
