@@ -92,6 +92,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "find groups of near and exact duplicates on a running server",
     load: () => import("./commands/duplicates.ts"),
   },
+  work: {
+    summary: "embed for servers that swap, on a machine of its own",
+    load: () => import("./commands/work.ts"),
+  },
   migrate: {
     summary: "move everything between a data folder and PostgreSQL",
     load: () => import("./commands/migrate.ts"),

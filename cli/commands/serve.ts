@@ -1,8 +1,8 @@
 // moco-search serve: starts the server. It needs no configuration.
-import { once } from "node:events";
 import { Command } from "commander";
 import { parseConfig, start } from "../../server/index.ts";
 import { readSettings } from "../settings-file.ts";
+import { stopSignal } from "../stop-signal.ts";
 
 interface Flags extends Readonly<Record<string, unknown>> {
   readonly json?: true;
@@ -63,12 +63,4 @@ Find similar ones:    curl -F image=@photo.jpg ${url}/v1/search
 See what is stored:   curl ${url}/v1/images
 
 Press Ctrl-C to stop.`;
-}
-
-/** Resolves on the first Ctrl-C or SIGTERM; after that a second one ends the process at once. */
-async function stopSignal(): Promise<void> {
-  const heard = new AbortController();
-  const { signal } = heard;
-  await Promise.race([once(process, "SIGINT", { signal }), once(process, "SIGTERM", { signal })]);
-  heard.abort();
 }

@@ -7,7 +7,7 @@ import type { Prepare } from "../decoding/preparer.ts";
 import type { GenerationRecord } from "../domain/generation.ts";
 import type { ImageMatch } from "../domain/image.ts";
 import { batchSizes, createBatcher } from "../encoder/batcher.ts";
-import { type EncoderClient, type EncoderLimits, startEncoder } from "../encoder/client.ts";
+import { type EncoderClient, type EncoderLimits, type ModelSource, startEncoder } from "../encoder/client.ts";
 import type { EncoderOptions } from "../encoder/messages.ts";
 import type { Metrics, Stage } from "../metrics.ts";
 import type { Storage, VectorIndex, Wanted } from "../storage/ports.ts";
@@ -67,7 +67,7 @@ export async function openGeneration(
   { logger: parentLogger, metrics, signal }: GenerationDeps,
 ): Promise<Generation> {
   const logger = parentLogger.child({ generation: number });
-  const model = { card, read: () => readEncoder(card, models) };
+  const model = modelIn(models, card);
   const encoderOptions = { device, threads, openSeconds, runSeconds, maxEncoderBytes };
   const client = await startEncoder(model, encoderOptions, { logger, signal });
   const imageBytes = card.input.width * card.input.height * 3;
@@ -125,8 +125,12 @@ export async function openGeneration(
   return generation;
 }
 
-async function readEncoder(card: ModelCard, models: Storage["models"]): Promise<Uint8Array> {
-  const onnx = await models.get(card.sha256);
-  if (onnx) return onnx;
-  throw new AppError("invalid_model", `The encoder of model "${card.name}" is not in the storage any more.`);
-}
+/** The model of a card, as it is in the storage. */
+export const modelIn = (models: Storage["models"], card: ModelCard): ModelSource => ({
+  card,
+  async read() {
+    const onnx = await models.get(card.sha256);
+    if (onnx) return onnx;
+    throw new AppError("invalid_model", `The encoder of model "${card.name}" is not in the storage any more.`);
+  },
+});

@@ -31,6 +31,11 @@ interface BackfillOptions {
   readonly skipDamaged: boolean;
 }
 
+/** What a backfill needs of the generation that is to answer. */
+export type Candidate = Pick<Generation, "card" | "encoder" | "startBackgroundEncoder"> & {
+  readonly index: Pick<Generation["index"], "reached">;
+};
+
 type BackfillStorage = Pick<Storage, "catalogue" | "images">;
 
 /**
@@ -43,7 +48,7 @@ type BackfillStorage = Pick<Storage, "catalogue" | "images">;
  *   cannot be read or decoded and `skipDamaged` is false.
  */
 export async function backfill(
-  candidate: Generation,
+  candidate: Candidate,
   storage: BackfillStorage,
   { signal, onProgress, skipDamaged }: BackfillOptions,
 ): Promise<ReadonlySet<number>> {
@@ -98,7 +103,7 @@ interface EmbedDeps {
   readonly onDamaged: (contents: readonly DamagedContent[]) => Promise<void>;
 }
 
-async function embedAndStore(contents: readonly Content[], candidate: Generation, deps: EmbedDeps): Promise<void> {
+async function embedAndStore(contents: readonly Content[], candidate: Candidate, deps: EmbedDeps): Promise<void> {
   const embeddings: Embedding[] = [];
   for (const some of messages(contents)) {
     embeddings.push(...(await embedContents(some, deps)));
