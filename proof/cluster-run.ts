@@ -130,7 +130,7 @@ export async function runClusterProof(options: ClusterProofOptions): Promise<Clu
       if (!fault && !back) seconds.push(took);
       if (state === "active") swaps++;
       else findings.found("failedOutsideKills", `a swap ended as ${state}: ${error?.detail}`);
-      await traffic.pause(() => audit(deps));
+      await traffic.pause(() => findings.attempt(() => audit(deps)));
       http.expectSwitch(false);
       tell(`${what}: ${state}, ${took.toFixed(1)} s (${course.words()})`);
     };
@@ -141,7 +141,7 @@ export async function runClusterProof(options: ClusterProofOptions): Promise<Clu
     }
     for (const fault of faults) await swapOnce(`${fault.target} gone while ${fault.state}`, { fault });
     await traffic.stop();
-    await audit(deps, { whole: true });
+    await findings.attempt(() => audit(deps, { whole: true }));
     return {
       swaps,
       faults: faults.length,

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { openSharedStorage } from "../server/storage/open-shared.ts";
-import type { Catalogue, Storage } from "../server/storage/ports.ts";
+import type { Catalogue, Servers, Storage } from "../server/storage/ports.ts";
 import type { Database, Query } from "../server/storage/postgres/database.ts";
 
 /**
@@ -74,38 +74,72 @@ function withoutFence(database: Database, fence: Fence): Database {
   };
 }
 
-/** Opening a candidate takes longer than a request waits for it, milliseconds. */
-const SLOW_OPEN_MS = 12_000;
+/** Opening a candidate takes longer than a request waits for it that comes seconds after the switch, milliseconds. */
+const SLOW_OPEN_MS = 20_000;
+/** A swap waits so long for an upload to be kept, milliseconds. */
+const SLOW_LOADING_MS = 12_000;
 const LOOK_MS = 50;
+/** Word of a switch takes so long to another server, milliseconds: what asks it meanwhile has still to be refused. */
+const SLOW_WORD_MS = 4000;
 /** An upload is not kept longer than this, milliseconds. */
 const KEPT_MS = 240_000;
 
-/** Until a server opens a candidate that another one has brought through its gate. */
-export async function untilLate({ swaps }: Catalogue): Promise<void> {
-  for (let swap = await swaps.running(); swap && swap.state !== "loading"; swap = await swaps.running()) {
+/** How many uploads a server keeps. */
+export interface Kept {
+  uploads: number;
+}
+
+/**
+ * Until a server opens a candidate: the one that runs the swap when it keeps an upload, which the candidate has not
+ * embedded; another one some time after the candidate has passed its gate.
+ */
+export async function untilLate({ swaps }: Catalogue, kept: Kept): Promise<void> {
+  const began = performance.now();
+  for (let swap = await swaps.running(); swap; swap = await swaps.running()) {
     if (swap.state === "ready") return sleep(SLOW_OPEN_MS);
+    if (swap.state === "loading" && (kept.uploads > 0 || performance.now() - began > SLOW_LOADING_MS)) return;
     await sleep(LOOK_MS);
   }
 }
 
+/** Servers that hear late of a switch. */
+function slowToHear(servers: Servers): Servers {
+  let known: number | undefined;
+  return {
+    ...servers,
+    async beat(self) {
+      const course = await servers.beat(self);
+      if (known !== undefined && course.active !== known) await sleep(SLOW_WORD_MS);
+      known = course.active;
+      return course;
+    },
+  };
+}
+
 /**
- * A storage where uploads that have been embedded before the candidate was open are kept: every second one until the
- * candidate has passed its gate, the others until it answers.
+ * A storage where uploads that have been embedded before the candidate was open are kept. Every second one on a server
+ * is kept until the candidate has passed its gate: the switch must count it. The others are kept until the candidate
+ * answers: their commit must see that. Without the fences `commit` and `opened` these are all: no switch is then refused
+ * for what it counts. The servers of the storage are {@link slowToHear}.
  */
-export function slowed(storage: Storage): Storage {
+export function slowed(storage: Storage, kept: Kept, without?: Fence): Storage {
   const { catalogue, images } = storage;
+  const counts = without !== "commit" && without !== "opened";
   let uploads = 0;
   const keep = async (): Promise<void> => {
     const swap = await catalogue.swaps.running();
     if (!swap || swap.state === "verifying" || swap.state === "ready") return;
-    const until = uploads++ % 2 === 0 ? ["ready", "active"] : ["active"];
+    kept.uploads++;
+    const until = counts && uploads++ % 2 === 0 ? ["ready", "active"] : ["active"];
     for (const deadline = performance.now() + KEPT_MS; performance.now() < deadline; await sleep(LOOK_MS)) {
       const { state } = (await catalogue.swaps.get(swap.id))!;
-      if (until.includes(state) || state === "failed") return;
+      if (until.includes(state) || state === "failed") break;
     }
+    kept.uploads--;
   };
   return {
     ...storage,
+    ...(storage.servers && { servers: slowToHear(storage.servers) }),
     images: {
       ...images,
       async put(sha256, bytes) {

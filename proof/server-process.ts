@@ -10,7 +10,7 @@ import { start } from "../server/main.ts";
 import { startIndexThread } from "../server/storage/hnsw/thread.ts";
 import { openStorage } from "../server/storage/open.ts";
 import type { Catalogue } from "../server/storage/ports.ts";
-import { FENCES, type Fence, openSharedWithout, slowed, untilLate } from "./fences.ts";
+import { FENCES, type Fence, type Kept, openSharedWithout, slowed, untilLate } from "./fences.ts";
 import { type Guard, withoutGuard } from "./guards.ts";
 
 /** To the server's process. `hold`: stop where a swap enters this state, until `go`; then (`fails`) it fails. */
@@ -77,10 +77,11 @@ function partsOf(
   slow: boolean,
   without: Fence | undefined,
 ): Pick<Parts, "openStorage" | "openSharedStorage" | "openGeneration"> {
+  const kept: Kept = { uploads: 0 };
   return {
     async openSharedStorage(places, logger) {
       const storage = await openSharedWithout(without, places, logger);
-      const shared = slow ? slowed(storage) : storage;
+      const shared = slow ? slowed(storage, kept, without) : storage;
       return { ...shared, catalogue: pausing(shared.catalogue, slow) };
     },
     openStorage: (folder, logger, { wrapCatalogue = (catalogue: Catalogue) => catalogue } = {}) =>
@@ -90,7 +91,7 @@ function partsOf(
       }),
     async openGeneration(record, storage, options, deps) {
       await pauseAt("loading", slow); // the request that began the swap is answered meanwhile
-      if (slow && storage.servers) await untilLate(storage.catalogue);
+      if (slow && storage.servers) await untilLate(storage.catalogue, kept);
       const generation = await openGeneration(record, storage, options, deps);
       if (!slow) return generation;
       const startBackgroundEncoder: typeof generation.startBackgroundEncoder = async () => {
