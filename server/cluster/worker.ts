@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
-import { type Options, parseConfig } from "../config.ts";
+import { type Config, type Options, parseConfig } from "../config.ts";
 import type { Progress, SwapRecord } from "../domain/swap.ts";
 import { startEncoder } from "../encoder/client.ts";
 import { modelIn } from "../generation/generation.ts";
@@ -55,7 +55,7 @@ export async function work(options: Options, { signal, onProgress = () => {} }: 
   }
 }
 
-interface HelpDeps extends Required<WorkOptions>, ReturnType<typeof parseConfig> {
+interface HelpDeps extends Config, Required<WorkOptions> {
   readonly storage: Storage;
   readonly logger: Logger;
 }
