@@ -40,6 +40,8 @@ if (what === "write") {
     stem: { width: 64, kernel: 7, stride: 2, maxPool: true },
   };
   await write("grouped-64", wide, 64);
+  const vit = { block: "vit", widths: [96], depths: [3], heads: 6, patch: 8, hidden: 192 } as const;
+  for (const layerScale of [false, true]) await write(`vit-scaled-${layerScale}`, { ...vit, layerScale }, 64);
 } else {
   for (const file of (await readdir(folder)).filter((name) => /\.(pth|ckpt|pt|tar)$/.test(name)).sort())
     await back(file);

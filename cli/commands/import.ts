@@ -15,6 +15,7 @@ interface Flags extends ExportFlags, Partial<Omit<EncoderInput, "width" | "heigh
   readonly prefix?: string;
   readonly stemStride?: number;
   readonly stemPool?: boolean;
+  readonly heads?: number;
   readonly images?: readonly string[];
   readonly replace?: true;
   readonly models: string;
@@ -37,6 +38,7 @@ export const command = new Command("import")
   .option("--stem-stride <number>", "stride of its first convolution, which the file does not say", positiveInteger)
   .option("--stem-pool", "max pooling after it, which the file does not say")
   .option("--no-stem-pool", "no max pooling after it")
+  .option("--heads <number>", "heads of a transformer's attention, which the file does not say", positiveInteger)
   .option("--replace", "replace a model of the same name")
   .option("--models <folder>", "folder that the model is written to", MODELS_FOLDER)
   .option("--threads <number>", "threads (default: all cores)", positive)
@@ -47,7 +49,7 @@ export const command = new Command("import")
   );
 addExportOptions(command);
 command.action(async (file: string, flags: Flags) => {
-  const { name, prefix, fit, mean, std, stemStride, stemPool, images, models, threads } = flags;
+  const { name, prefix, fit, mean, std, stemStride, stemPool, heads, images, models, threads } = flags;
   const { embedding, ...options } = exportOptionsOf(flags);
   const asked = command.getOptionValueSource("embedding") === "cli" || images !== undefined;
   const { model, recognised } = await importEncoder(file, {
@@ -59,6 +61,7 @@ command.action(async (file: string, flags: Flags) => {
     ...(std && { std }),
     ...(stemStride && { stemStride }),
     ...(stemPool !== undefined && { stemPool }),
+    ...(heads && { heads }),
     ...(images && { images }),
     ...(threads && { threads }),
     name,

@@ -216,5 +216,43 @@ net.layer1[0].downsample = nn.Sequential(nn.Conv2d(6, 8, 1, bias=False), nn.Batc
 features("timm", randomise(net, 11), 64)
 save_file(net.state_dict(), path("timm.safetensors"))
 
+# Vision transformers: MoCo v3's, whose attention has 12 heads and whose projector is called `head`; DINO's with student and
+# teacher and its arguments; DINOv2's with scaled branches.
+
+
+def transformer(size=32, heads=12, **more):
+    return timm.models.vision_transformer.VisionTransformer(
+        img_size=size, patch_size=8, embed_dim=24, depth=2, num_heads=heads, num_classes=0, **more
+    )
+
+
+net = randomise(transformer(), 12)
+features("moco-v3-vit", net, 32)
+state = prefixed("module.base_encoder.", net)
+state.update({"module.base_encoder.head.0.weight": torch.randn(32, 24), "module.base_encoder.head.1.running_mean": torch.randn(32)})
+state["module.momentum_encoder.patch_embed.proj.weight"] = torch.randn(24, 3, 8, 8)
+state["module.momentum_encoder.blocks.0.attn.qkv.weight"] = torch.randn(72, 24)
+torch.save({"epoch": 300, "arch": "vit_small", "state_dict": state, "optimizer": {"state": {}, "param_groups": [{"lr": 1e-4}]}}, path("moco-v3-vit.pth.tar"))
+
+net = randomise(transformer(heads=3), 13)
+features("dino", net, 32)
+other = transformer(size=48, heads=3)
+state = net.state_dict()
+grid = state["pos_embed"][:, 1:].reshape(1, 4, 4, 24).permute(0, 3, 1, 2)
+grid = nn.functional.interpolate(grid, size=(6, 6), mode="bicubic").permute(0, 2, 3, 1).reshape(1, 36, 24)
+other.load_state_dict({**state, "pos_embed": torch.cat([state["pos_embed"][:, :1], grid], 1)})
+features("dino-48", other.eval(), 48)
+teacher = prefixed("backbone.", net)
+teacher["head.mlp.0.weight"] = torch.randn(8, 24)
+student = {f"module.backbone.{k}": v for k, v in randomise(transformer(heads=3), 33).state_dict().items()}
+torch.save(
+    {"student": student, "teacher": teacher, "epoch": 100, "args": argparse.Namespace(arch="vit_small", patch_size=8), "dino_loss": collections.OrderedDict(center=torch.zeros(1, 8))},
+    path("dino.pth"),
+)
+
+net = randomise(transformer(init_values=0.1), 14)
+features("dinov2", net, 32)
+torch.save({**net.state_dict(), "mask_token": torch.zeros(1, 24)}, path("dinov2.pth"))
+
 save_file(expected, path("features.safetensors"))
 print(json.dumps(summary, indent=1), torch.__version__, torchvision.__version__, timm.__version__)

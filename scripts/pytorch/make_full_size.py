@@ -56,3 +56,16 @@ write("moco-v2-resnet50.pth.tar", headless(models.resnet50()), "module.encoder_q
 write("moco-v3-resnet50.pth.tar", headless(models.resnet50()), "module.base_encoder.", wrap="state_dict")
 for name in ("resnet34", "regnetx_008", "regnety_008", "regnetx_004_tv"):
     write(f"timm-{name}.pth", timm.create_model(name, num_classes=0))
+
+# MoCo v3's ViT-S and ViT-B, DINO's ViT-S of patches of 16 and of 8, DINOv2's ViT-S at the size of its positions in small.
+vit = timm.models.vision_transformer.VisionTransformer
+for name, width, heads, patch, more in (
+    ("moco-v3-vit-small", 384, 12, 16, {}),
+    ("moco-v3-vit-base", 768, 12, 16, {}),
+    ("dino-vit-small", 384, 6, 16, {}),
+    ("dino-vit-small-8", 384, 6, 8, {}),
+    ("dinov2-vit-small", 384, 6, 14, {"init_values": 1e-5}),
+):
+    net = vit(patch_size=patch, embed_dim=width, depth=12, num_heads=heads, num_classes=0, **more)
+    is_moco = name.startswith("moco")
+    write(f"{name}.pth", net, "module.base_encoder." if is_moco else "", wrap="state_dict" if is_moco else None)

@@ -26,6 +26,15 @@ const architectureSchema = z.discriminatedUnion("block", [
     groups: positiveInteger.optional(),
   }),
   z.strictObject({ block: z.literal("regnet"), ...stages, groupWidth: positiveInteger, squeeze: probability }),
+  z.strictObject({
+    block: z.literal("vit"),
+    widths: z.array(positiveInteger).length(1).readonly(),
+    depths: z.array(positiveInteger).length(1).readonly(),
+    heads: positiveInteger,
+    patch: positiveInteger,
+    hidden: positiveInteger,
+    layerScale: z.boolean(),
+  }),
 ]);
 
 /** Where negative keys come from (figure 2 of the paper), or distillation from another encoder. */
@@ -144,6 +153,19 @@ const trainingConfigSchema = z
       `expected images to be kept at the size of the views, ${c.imageSize}, or larger, not ${c.storedSize}`,
     );
     expect(depths.length === widths.length, "architecture.depths", "expected one depth for each width");
+    if (c.architecture.block === "vit") {
+      const { heads, patch } = c.architecture;
+      expect(
+        widths[0]! % heads === 0,
+        "architecture.heads",
+        `expected heads that divide the width ${widths}, not ${heads}`,
+      );
+      expect(
+        c.imageSize % patch === 0,
+        "imageSize",
+        `expected a multiple of the ${patch} pixels of a patch, not ${c.imageSize}`,
+      );
+    }
     if (c.architecture.block === "regnet") {
       const { groupWidth } = c.architecture;
       expect(

@@ -39,7 +39,7 @@ export async function exportWeights(
   { library, output = `${basename(resolve(folder))}.safetensors` }: ExportWeightsOptions,
 ): Promise<ExportedWeights> {
   const { config, read } = await encoderOf(folder);
-  const python = pythonOf(config.architecture, library, basename(output));
+  const python = pythonOf(config, library, basename(output));
   const rename = library === "timm" && config.architecture.block === "regnet" ? regnetToTimm : (name: string) => name;
   const tensors = new Map<string, StoredTensor>();
   for (const { name } of encoderTensors(config).filter(({ name }) => !isHead(name))) {

@@ -1,5 +1,6 @@
 // The end of a run: exports the encoder, checks it and writes it to models/.
 import { basename } from "node:path";
+import { AppError } from "../../core/errors.ts";
 import { sha256 } from "../../core/hash.ts";
 import type { Model } from "../../core/model.ts";
 import type { CurvePoint, ModelCard, ParentModel } from "../../core/model-card.ts";
@@ -56,6 +57,12 @@ export interface PublishOptions extends ExportOptions {
 export async function publish(options: PublishOptions): Promise<Model> {
   const { name, dataset, metrics, state, threads, embedding: choice = DEFAULT_EMBEDDING } = options;
   const config = { ...options.config, imageSize: options.size ?? options.config.imageSize };
+  if (config.architecture.block === "vit" && config.imageSize !== options.config.imageSize) {
+    throw new AppError(
+      "invalid_configuration",
+      `Expected the ${options.config.imageSize} pixels that the transformer's positions were learned for, not ${config.imageSize}. Leave the size out.`,
+    );
+  }
   const tensors = encoderTensors(config);
   const read = (tensor: string) => state.get(`q.${tensor}`)!;
   const cardInput = encoderInput(config.imageSize);

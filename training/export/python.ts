@@ -1,8 +1,10 @@
 // The lines of Python that build one of our networks with torchvision or timm.
 import { AppError } from "../../core/errors.ts";
+import type { TrainingConfig } from "../config/schema.ts";
 import { type Architecture, namedArchitecture } from "../network/backbone.ts";
 import type { RegNetConfig } from "../network/regnet.ts";
 import type { ResNetConfig } from "../network/resnet.ts";
+import type { ViTConfig } from "../network/vit.ts";
 
 /** Libraries that weights are written for. */
 export const LIBRARIES = ["torchvision", "timm"] as const;
@@ -17,16 +19,12 @@ const USUAL_SIDE = 224;
  *
  * @throws AppError `invalid_configuration` where the library has no such network.
  */
-export function pythonOf(architecture: Architecture, library: Library, file: string): string {
-  const isRegNet = architecture.block === "regnet";
-  const build =
-    library === "torchvision"
-      ? isRegNet
-        ? torchvisionRegNet(architecture)
-        : torchvisionResNet(architecture)
-      : isRegNet
-        ? timmRegNet(architecture)
-        : timmResNet(architecture);
+export function pythonOf(
+  { architecture, imageSize }: Pick<TrainingConfig, "architecture" | "imageSize">,
+  library: Library,
+  file: string,
+): string {
+  const build = linesOf(architecture, imageSize, library);
   return [
     `import ${library}`,
     "from safetensors.torch import load_file",
@@ -35,6 +33,26 @@ export function pythonOf(architecture: Architecture, library: Library, file: str
     `net.load_state_dict(load_file(${JSON.stringify(file)}), strict=True)`,
     "net.eval()",
   ].join("\n");
+}
+
+function linesOf(architecture: Architecture, imageSize: number, library: Library): string[] {
+  switch (architecture.block) {
+    case "regnet":
+      return library === "timm" ? timmRegNet(architecture) : torchvisionRegNet(architecture);
+    case "vit":
+      if (library === "timm") return timmViT(architecture, imageSize);
+      throw unknown("torchvision", "ResNets and RegNets; use --to timm for transformers");
+    default:
+      return library === "timm" ? timmResNet(architecture) : torchvisionResNet(architecture);
+  }
+}
+
+function timmViT({ widths, depths, heads, patch, hidden, layerScale }: ViTConfig, imageSize: number): string[] {
+  const [width, depth] = [widths[0]!, depths[0]!];
+  return [
+    "from timm.models.vision_transformer import VisionTransformer",
+    `net = VisionTransformer(img_size=${imageSize}, patch_size=${patch}, embed_dim=${width}, depth=${depth}, num_heads=${heads}, mlp_ratio=${hidden} / ${width}, num_classes=0, init_values=${layerScale ? "1e-5" : "None"})`,
+  ];
 }
 
 /** torchvision's ResNet with the widths of ours; `_make_layer` is how it makes its own stages. */
@@ -129,7 +147,7 @@ function timmRegNet(network: RegNetConfig): string[] {
 }
 
 function unknown(library: Library, networks: string): AppError {
-  const other = library === "timm" ? " Use --to torchvision, whose networks take any widths." : "";
+  const other = library === "timm" ? " Use --to torchvision, whose ResNets and RegNets take any widths." : "";
   return new AppError(
     "invalid_configuration",
     `Expected a network that ${library} has, of which weights are written for ${networks}, but this is another.${other}`,

@@ -54,7 +54,7 @@ export interface Node {
 }
 
 /** Whether onnxruntime leaves a node's result in the memory of its input. */
-export const isView = ({ op }: Node): boolean => op === "Reshape" || op === "Identity";
+export const isView = ({ op }: Node): boolean => ["Reshape", "Squeeze", "Identity"].includes(op);
 
 /** Number of elements. */
 export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);

@@ -1,42 +1,30 @@
 // An encoder from elsewhere → models/<name>/, to be served, continued or measured as one that was trained here.
-import { totalmem } from "node:os";
 import { basename } from "node:path";
 import { AppError } from "../../core/errors.ts";
 import { sha256 } from "../../core/hash.ts";
 import type { Model } from "../../core/model.ts";
-import type { EncoderInput, ModelCard, ModelSource } from "../../core/model-card.ts";
+import type { ModelCard, ModelSource } from "../../core/model-card.ts";
 import { writeModel } from "../../core/model-folder.ts";
-import { recipeOf } from "../config/recipes.ts";
 import type { TrainingConfig } from "../config/schema.ts";
-import { settle } from "../config/settle.ts";
 import { openDataset } from "../data/dataset.ts";
-import type { StoredTensor } from "../data/safetensors.ts";
 import { type ExportedEncoder, exportEncoder } from "../export/encoder.ts";
 import { DEFAULT_EMBEDDING, fitEncoder, inWords } from "../export/fitted.ts";
 import { type ExportOptions, parameterCount } from "../export/publish.ts";
-import { describeArchitecture } from "../network/backbone.ts";
+import { type Architecture, describeArchitecture } from "../network/backbone.ts";
 import { encoderTensors } from "../network/encoder.ts";
 import { isHead } from "../network/heads.ts";
 import { encodeWeights } from "../run/warm-start.ts";
+import { type ReadEncoder, type RecogniseOptions, readEncoder } from "./encoder.ts";
 import { refusal } from "./file/byte-file.ts";
 import type { Checkpoint } from "./file/checkpoint.ts";
 import { openCheckpoint } from "./file/open.ts";
-import { type FoundNetwork, findNetwork } from "./homes.ts";
-import { recogniseInput } from "./preprocessing.ts";
+import type { FoundNetwork } from "./homes.ts";
 import { publishedAccuracy, TRAINERS } from "./published.ts";
-import { checkTensors, recogniseArchitecture, type StemOptions } from "./recognise.ts";
 
 /** Options of {@link importEncoder}; what is left out is recognised. */
-export interface ImportOptions
-  extends Omit<ExportOptions, "size">,
-    StemOptions,
-    Partial<Omit<EncoderInput, "width" | "height">> {
+export interface ImportOptions extends Omit<ExportOptions, "size">, RecogniseOptions {
   readonly name: string;
   readonly modelsFolder: string;
-  /** What the names of the encoder's tensors begin with. */
-  readonly prefix?: string;
-  /** Side of its images, pixels. */
-  readonly size?: number;
   /** Images to whiten its features on, and to measure typical similarities. Without them its features stay as they are. */
   readonly images?: readonly string[];
   /** Replace a model of the same name. @default false */
@@ -64,9 +52,9 @@ const CHECKED = 2;
  */
 export async function importEncoder(path: string, options: ImportOptions): Promise<Imported> {
   const file = openCheckpoint(path);
-  let encoder: Recognised;
+  let encoder: ReadEncoder;
   try {
-    encoder = recognise(file, options);
+    encoder = readEncoder(file, options);
   } finally {
     file.close();
   }
@@ -125,47 +113,6 @@ export async function importEncoder(path: string, options: ImportOptions): Promi
   }
 }
 
-/** An encoder in memory. */
-interface Recognised {
-  readonly network: FoundNetwork;
-  readonly config: TrainingConfig;
-  readonly input: EncoderInput;
-  /** By torchvision's names, with the head where it is one of ours. */
-  readonly weights: ReadonlyMap<string, StoredTensor>;
-}
-
-function recognise(file: Checkpoint, options: ImportOptions): Recognised {
-  const network = findNetwork(file, options.prefix);
-  const architecture = recogniseArchitecture(network, options);
-  const { size, mean, std, fit } = options;
-  const known = recogniseInput(architecture, network.trainer);
-  const input: EncoderInput = {
-    ...known,
-    ...(size && { width: size, height: size }),
-    ...(mean && { mean }),
-    ...(std && { std }),
-    ...(fit && { fit }),
-  };
-  const head = projectionOf(network);
-  const recipe = recipeOf("moco-v2", { images: 0, side: input.width, device: "cpu", memory: totalmem() });
-  const { config } = settle(recipe, { architecture, imageSize: input.width, ...head });
-  const specs = encoderTensors(config).filter(({ name }) => head || !isHead(name));
-  const weights = new Map<string, StoredTensor>();
-  for (const [name, tensor] of checkTensors(specs, network.tensors)) {
-    weights.set(name, { shape: tensor.shape, data: tensor.read() });
-  }
-  return { network, config, input, weights };
-}
-
-/** The head of MoCo v1 and v2, which is ours too; other heads are left behind. */
-function projectionOf({ trainer, tensors }: FoundNetwork) {
-  const linear = tensors.get("fc.weight")?.shape;
-  if (trainer === "moco-v1" && linear) return { head: "linear", dim: linear[0]! } as const;
-  const [hidden, last] = [tensors.get("fc.0.weight")?.shape, tensors.get("fc.2.weight")?.shape];
-  if (trainer === "moco-v2" && hidden && last) return { head: "mlp", headWidth: hidden[0]!, dim: last[0]! } as const;
-  return undefined;
-}
-
 function sourceOf(
   path: string,
   { format, facts }: Checkpoint,
@@ -178,15 +125,20 @@ function sourceOf(
   return { file: basename(path), format, training: TRAINERS[trainer], ...counted, ...(published && { published }) };
 }
 
-function sentences(source: ModelSource, { network, config, input, weights }: Recognised): string[] {
+function sentences(source: ModelSource, { network, config, input, weights }: ReadEncoder): string[] {
   const { architecture } = config;
-  const { stem } = architecture;
   const head = [...weights.keys()].some(isHead) ? "with its projection head" : "without a projection head";
   return [
     `File: ${source.format}${source.epochs ? `, after ${source.epochs} epochs` : ""}.`,
     `Training: ${source.training}; tensors ${network.prefix}…, names as ${network.layout}, ${head}.`,
-    `Network: ${describeArchitecture(architecture)}; first layer ${stem.kernel}×${stem.kernel} of stride ${stem.stride}${stem.maxPool ? " and max pooling" : ""}.`,
+    `Network: ${describeArchitecture(architecture)}${firstLayer(architecture)}.`,
     `Images: ${input.width}×${input.height} pixels, ${input.fit}, mean ${input.mean.join(", ")}, standard deviation ${input.std.join(", ")}.`,
     ...(source.published ? [`Published, not measured here: ${source.published}.`] : []),
   ];
+}
+
+function firstLayer(architecture: Architecture): string {
+  if (architecture.block === "vit") return "";
+  const { kernel, stride, maxPool } = architecture.stem;
+  return `; first layer ${kernel}×${kernel} of stride ${stride}${maxPool ? " and max pooling" : ""}`;
 }

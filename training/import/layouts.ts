@@ -43,6 +43,12 @@ export const LAYOUTS: readonly Layout[] = [
     second: "trunk_output.block1.block1-0.f.a.0.weight",
     rename: (name) => name,
   },
+  {
+    name: "ViT of timm",
+    first: "patch_embed.proj.weight",
+    second: "blocks.0.attn.qkv.weight",
+    rename: (name) => name,
+  },
   { name: "RegNet of timm", first: "stem.conv.weight", second: "s1.b1.conv1.conv.weight", rename: regnetFromTimm },
 ];
 

@@ -16,8 +16,9 @@ const CIFAR_STD: Partial<Record<Trainer, readonly [number, number, number]>> = {
  * The input of an encoder: ImageNet's 224 pixels and normalisation, or for a network whose first layer keeps the
  * resolution CIFAR's 32 pixels, with the normalisation of its training.
  */
-export function recogniseInput({ block, stem }: Architecture, trainer: Trainer): EncoderInput {
-  const isSmall = block !== "regnet" && stem.stride === 1;
+export function recogniseInput(architecture: Architecture, trainer: Trainer): EncoderInput {
+  const { block } = architecture;
+  const isSmall = block !== "regnet" && block !== "vit" && architecture.stem.stride === 1;
   const input = encoderInput(isSmall ? 32 : 224);
   const std = isSmall ? CIFAR_STD[trainer] : undefined;
   return std ? { ...input, mean: [...CIFAR_MEAN], std: [...std] } : input;

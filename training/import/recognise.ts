@@ -7,11 +7,13 @@ import type { FoundNetwork, Trainer } from "./homes.ts";
 import type { NamedTensors } from "./layouts.ts";
 
 /** What names and shapes do not tell. */
-export interface StemOptions {
+export interface ArchitectureOptions {
   /** Stride of the first convolution. @default 1 for a kernel of 3 of a ResNet, otherwise 2 */
   readonly stemStride?: number;
   /** Max pooling after it. @default for a kernel of 7 */
   readonly stemPool?: boolean;
+  /** Heads of a transformer's attention. @default 12 of MoCo v3, otherwise one for 64 channels */
+  readonly heads?: number;
 }
 
 /**
@@ -19,11 +21,15 @@ export interface StemOptions {
  *
  * @throws AppError `invalid_checkpoint` where its tensors are not those of one that is known.
  */
-export function recogniseArchitecture({ tensors, trainer }: FoundNetwork, options: StemOptions = {}): Architecture {
+export function recogniseArchitecture(
+  { tensors, trainer }: FoundNetwork,
+  options: ArchitectureOptions = {},
+): Architecture {
+  if (tensors.has("patch_embed.proj.weight")) return vitOf(tensors, trainer, options);
   return tensors.has("stem.0.weight") ? regnetOf(tensors, options) : resnetOf(tensors, trainer, options);
 }
 
-function resnetOf(tensors: NamedTensors, trainer: Trainer, options: StemOptions): Architecture {
+function resnetOf(tensors: NamedTensors, trainer: Trainer, options: ArchitectureOptions): Architecture {
   const stem = stemOf(tensors, "conv1.weight", options);
   const blocks = blocksOf(tensors, (stage, n) => `layer${stage}.${n}.conv1.weight`);
   const isBottleneck = tensors.has("layer1.0.conv3.weight");
@@ -42,7 +48,7 @@ function resnetOf(tensors: NamedTensors, trainer: Trainer, options: StemOptions)
   };
 }
 
-function regnetOf(tensors: NamedTensors, { stemStride = 2, stemPool = false }: StemOptions): Architecture {
+function regnetOf(tensors: NamedTensors, { stemStride = 2, stemPool = false }: ArchitectureOptions): Architecture {
   const block = (stage: number, n: number) => `trunk_output.block${stage}.block${stage}-${n}`;
   const depths = blocksOf(tensors, (stage, n) => `${block(stage, n)}.f.a.0.weight`);
   const stem = stemOf(tensors, "stem.0.weight", { stemStride, stemPool });
@@ -57,7 +63,22 @@ function regnetOf(tensors: NamedTensors, { stemStride = 2, stemPool = false }: S
   };
 }
 
-function stemOf(tensors: NamedTensors, name: string, { stemStride, stemPool }: StemOptions): Stem {
+function vitOf(tensors: NamedTensors, trainer: Trainer, options: ArchitectureOptions): Architecture {
+  const [width, , patch] = shapeOf(tensors, "patch_embed.proj.weight") as [number, number, number];
+  let depth = 1;
+  while (tensors.has(`blocks.${depth}.attn.qkv.weight`)) depth++;
+  return {
+    block: "vit",
+    widths: [width],
+    depths: [depth],
+    heads: options.heads ?? (trainer === "moco-v3" ? 12 : Math.max(1, Math.round(width / 64))),
+    patch,
+    hidden: tensors.get("blocks.0.mlp.fc1.weight")?.shape[0] ?? 4 * width,
+    layerScale: tensors.has("blocks.0.ls1.gamma"),
+  };
+}
+
+function stemOf(tensors: NamedTensors, name: string, { stemStride, stemPool }: ArchitectureOptions): Stem {
   const [width, , kernel] = shapeOf(tensors, name) as [number, number, number];
   return { width, kernel, stride: stemStride ?? (kernel > 3 ? 2 : 1), maxPool: stemPool ?? kernel > 3 };
 }
@@ -82,8 +103,8 @@ function shapeOf(tensors: NamedTensors, name: string): readonly number[] {
 
 const outputs = (tensors: NamedTensors, name: string): number => shapeOf(tensors, name)[0]!;
 
-/** Tensors beside the encoder in its own namespace: classifiers, projections, counters. */
-const BESIDE = /^(fc|head|heads|linear|classifier)\.|(^|\.)num_batches_tracked$/;
+/** Tensors beside the encoder in its own namespace: classifiers, projections, counters, the token for hidden patches. */
+const BESIDE = /^(fc|head|heads|linear|classifier)\.|(^|\.)num_batches_tracked$|^mask_token$/;
 
 /**
  * Holds a network against the tensors that its architecture has: all are there, of these shapes and of floating-point

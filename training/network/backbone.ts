@@ -1,25 +1,32 @@
 // The networks that can be trained: the families behind one function, and the well-known members by name.
-import type { Tensor } from "../graph/index.ts";
+import { reshapeItems, type Tensor } from "../graph/index.ts";
 import { type RegNetConfig, type RegNetDesign, regnet, regnetMaps, regnetStages } from "./regnet.ts";
 import { type ResNetConfig, resnet, resnetMaps, type Stem } from "./resnet.ts";
 import type { Scope } from "./scope.ts";
+import { type ViTConfig, vit } from "./vit.ts";
 
-/** A network of either family; `block` tells which. */
-export type Architecture = ResNetConfig | RegNetConfig;
+/** A network of any family; `block` tells which. */
+export type Architecture = ResNetConfig | RegNetConfig | ViTConfig;
 
-/** x [N, 3, H, W] → pooled features [N, last width]. */
+/** x [N, 3, H, W] → pooled features [N, last width]; of a transformer its class token. */
 export function backbone(x: Tensor, scope: Scope, architecture: Architecture): Tensor {
+  if (architecture.block === "vit") return vit(x, scope, architecture);
   return architecture.block === "regnet" ? regnet(x, scope, architecture) : resnet(x, scope, architecture);
 }
 
-/** x [N, 3, H, W] → what each stage gives, [N, its width, h, w]. */
+/** x [N, 3, H, W] → what each stage gives, [N, its width, h, w]; of a transformer the class token, of one place. */
 export function backboneMaps(x: Tensor, scope: Scope, architecture: Architecture): Tensor[] {
+  if (architecture.block === "vit") {
+    return [reshapeItems(vit(x, scope, architecture), [architecture.widths[0]!, 1, 1])];
+  }
   return architecture.block === "regnet" ? regnetMaps(x, scope, architecture) : resnetMaps(x, scope, architecture);
 }
 
 /** The network in words, for the model card. */
 export function describeArchitecture(architecture: Architecture): string {
   const { block, widths, depths } = architecture;
+  if (block === "vit")
+    return `ViT, width ${widths}, ${depths} blocks of ${architecture.heads} heads, patches of ${architecture.patch} pixels`;
   const family = block !== "regnet" ? `ResNet (${block})` : architecture.squeeze > 0 ? "RegNetY" : "RegNetX";
   return `${family}, widths ${widths}, depths ${depths}`;
 }

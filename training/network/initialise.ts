@@ -15,6 +15,7 @@ export function initialValues(
     const deviation = Math.sqrt(2 / (outputs * height * width));
     return values.map(() => draw.normal() * deviation);
   }
+  if ("deviation" in init) return values.map(() => draw.normal() * init.deviation);
   const bound = 1 / Math.sqrt(init.uniformFanIn);
   return values.map(() => draw.uniform(-bound, bound));
 }

@@ -27,6 +27,8 @@ export type Init =
   | "he-fan-out"
   /** Uniform in ±1/√fanIn, as torch.nn.Linear. */
   | { readonly uniformFanIn: number }
+  /** Normal with this standard deviation, as in transformers. */
+  | { readonly deviation: number }
   | "zeros"
   | "ones";
 

@@ -88,8 +88,13 @@ function distillationFrom({ card: { name, sha256, dimensions } }: Model): Settin
   return { mechanism: "distillation", dim: dimensions, temperature: 0.2, teacher };
 }
 
-/** The settings that fit the weights of a warm start; the image size is free, and the head where they have none. */
-function shapeOf({ config: { architecture, head, headWidth, dim }, weights }: WarmStart): Settings {
-  if (!hasHead(weights)) return { architecture };
-  return { architecture, head, headWidth: headWidth ?? architecture.widths.at(-1)!, dim };
+/** The settings that fit the weights of a warm start; the head is free where they have none. */
+function shapeOf({ config, weights }: WarmStart): Settings {
+  const { architecture, head, headWidth, dim, imageSize } = config;
+  const network = {
+    architecture,
+    ...(architecture.block === "vit" && { imageSize }), // its positions are those of one size; elsewhere that is free
+  };
+  if (!hasHead(weights)) return network;
+  return { ...network, head, headWidth: headWidth ?? architecture.widths.at(-1)!, dim };
 }

@@ -44,6 +44,7 @@ describe("recipes", () => {
     assert.deepEqual([schedule, imageSize], [{ kind: "cosine", warmup: 0 }, 32]);
     assert.deepEqual([views.cropScale, views.jitter.probability, views.jitter.hue], [[0.08, 1], 0.8, 0.1]);
     assert.deepEqual([views.grey, views.flip, views.blur.probability], [0.2, 0.5, 0]);
+    assert.ok(architecture.block === "basic");
     assert.deepEqual(
       [architecture.depths, architecture.stem],
       [[2, 2, 2, 2], { width: 64, kernel: 3, stride: 1, maxPool: false }],

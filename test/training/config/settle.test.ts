@@ -35,8 +35,14 @@ describe("settle", () => {
   });
 
   it("a network by name fits the size of the images", () => {
-    assert.equal(config({ architecture: "regnety-200mf", imageSize: 128 }).architecture.stem.stride, 2);
-    assert.equal(config({ architecture: "regnety-200mf" }).architecture.stem.stride, 1);
+    for (const [imageSize, stride] of [
+      [128, 2],
+      [32, 1],
+    ] as const) {
+      const { architecture } = config({ architecture: "regnety-200mf", imageSize });
+      assert.ok(architecture.block === "regnet");
+      assert.equal(architecture.stem.stride, stride);
+    }
     assert.match(
       refusal(() => config({ architecture: "vgg" as "small" })),
       /resnet18.*vgg/,

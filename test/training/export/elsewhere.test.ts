@@ -100,9 +100,9 @@ describe("weights for PyTorch", () => {
 
   it("are refused where the library has no such network, and beside options about a model", async () => {
     const says = { code: "invalid_configuration", message: /timm has.*Use --to torchvision/ };
-    assert.throws(() => pythonOf(namedArchitecture("small", 32), "timm", "x"), says);
-    const regnet = { ...namedArchitecture("regnety-200mf", 32), depths: [1, 1, 4, 8] };
-    assert.throws(() => pythonOf(regnet, "timm", "x"), says);
+    assert.throws(() => pythonOf({ architecture: namedArchitecture("small", 32), imageSize: 32 }, "timm", "x"), says);
+    const architecture = { ...namedArchitecture("regnety-200mf", 32), depths: [1, 1, 4, 8] };
+    assert.throws(() => pythonOf({ architecture, imageSize: 32 }, "timm", "x"), says);
     const { stderr } = await runCliHere(["export", folder, "--to", "timm", "--dimensions", "64"]);
     assert.match(stderr, /Expected only --output beside --to but received --dimensions/);
     const none = await runCliHere(["export", join(folder, "nowhere"), "--to", "timm"]);

@@ -36,6 +36,10 @@ describe("gradients against finite differences", () => {
     ["log", g.log],
     ["sqrt", g.sqrt],
     ["sigmoid", g.sigmoid],
+    ["erf", (x) => g.erf(g.sub(x, g.scalar(1)))],
+    ["gelu", (x) => g.gelu(g.sub(x, g.scalar(1)))],
+    ["softmax", g.softmax],
+    ["reshapeItems", (x) => g.reshapeItems(x, [2, 6])],
     ["relu", (x) => g.relu(g.sub(x, g.scalar(1)))],
     ["reduceSum", (x) => g.reduceSum(x, [1])],
     ["reduceMean", (x) => g.reduceMean(x, [0, 2], { keepDims: true })],
@@ -63,6 +67,11 @@ describe("gradients against finite differences", () => {
   for (const [name, op] of singles) {
     it(name, () => checkGradient([[2, 3, 4]], op, { transform: (v) => positive(v) + (v > 0 ? 0.5 : 0) }));
   }
+
+  it("layerNorm", () =>
+    checkGradient([[2, 3, 4], [4], [4]], (x, weight, bias) => g.layerNorm(x, weight, bias, 1e-6), {
+      transform: (v) => 3 * v,
+    }));
 
   it("a tensor used twice gets both gradients", () => checkGradient([[3]], (x) => g.mul(g.mul(x, x), g.exp(x))));
 

@@ -8,7 +8,7 @@ import { readModel } from "../../../core/model-folder.ts";
 import { packageRoot } from "../../../core/paths.ts";
 import { runCliHere } from "../../../support/run-cli.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
-import { tinyTraining, writePictures } from "../../../support/tiny-training.ts";
+import { TINY_CONFIG, tinyTraining, writePictures } from "../../../support/tiny-training.ts";
 import { decodeSafetensors } from "../../../training/data/safetensors.ts";
 import { type ImportOptions, importEncoder } from "../../../training/import/import.ts";
 import { loadCheckpoint } from "../../../training/run/checkpoint.ts";
@@ -18,7 +18,14 @@ import { train } from "../../../training/train.ts";
 const fixtures = join(packageRoot(), "test/fixtures/checkpoints");
 
 /** The fixtures of scripts/pytorch/make_checkpoints.py, and what is to be recognised. */
-const CHECKPOINTS: readonly { file: string; size: number; format: string; training: RegExp; network: string }[] = [
+const CHECKPOINTS: readonly {
+  file: string;
+  size: number;
+  heads?: number;
+  format: string;
+  training: RegExp;
+  network: string;
+}[] = [
   {
     file: "moco-v1.pth.tar",
     size: 64,
@@ -110,7 +117,40 @@ const CHECKPOINTS: readonly { file: string; size: number; format: string; traini
     training: /RegNet of timm/,
     network: "RegNetX, widths 8,16,24,48, depths 1,1,1,2",
   },
+  {
+    file: "moco-v3-vit.pth.tar",
+    size: 32,
+    format: "PyTorch (zip)",
+    training: /authors' MoCo v3; .*ViT of timm/,
+    network: "ViT, width 24, 2 blocks of 12 heads, patches of 8 pixels",
+  },
+  {
+    file: "dino.pth",
+    size: 32,
+    heads: 3,
+    format: "PyTorch (zip)",
+    training: /DINO's teacher; tensors teacher\.backbone\./,
+    network: "ViT, width 24, 2 blocks of 3 heads, patches of 8 pixels",
+  },
+  {
+    file: "dinov2.pth",
+    size: 32,
+    heads: 12,
+    format: "PyTorch (zip)",
+    training: /a network by itself/,
+    network: "ViT, width 24, 2 blocks of 12 heads, patches of 8 pixels",
+  },
 ];
+
+const VIT_SMALL = {
+  block: "vit",
+  widths: [384],
+  depths: [12],
+  heads: 12,
+  patch: 16,
+  hidden: 1536,
+  layerScale: false,
+} as const;
 
 /** What PyTorch was given: two images [2, 3, S, S]. */
 const pixels = (size: number) =>
@@ -156,9 +196,9 @@ describe("import of encoders from elsewhere", () => {
       ...more,
     });
 
-  for (const { file, size, format, training, network } of CHECKPOINTS) {
+  for (const { file, size, heads, format, training, network } of CHECKPOINTS) {
     it(`${file}: recognised, and its features are PyTorch's`, async () => {
-      const { model, recognised } = await imported(file, { size });
+      const { model, recognised } = await imported(file, { size, ...(heads && { heads }) });
       const text = recognised.join("\n");
       assert.equal(model.card.source!.format, format);
       assert.equal(model.card.source!.file, file);
@@ -208,6 +248,16 @@ describe("import of encoders from elsewhere", () => {
     await assert.rejects(imported("moco-v1.pth.tar", { prefix: "nowhere" }), says);
   });
 
+  it("interpolates a transformer's positions for images of another size, as PyTorch does", async () => {
+    const { model } = await imported("dino.pth", { size: 48, heads: 3 });
+    const { tensors } = decodeSafetensors(await readFile(join(fixtures, "features.safetensors")));
+    const { data } = tensors.get("dino-48")!;
+    assertClose(await embedded(model, 48), normalised(data as Float32Array, 24), 1e-4);
+    const says = { code: "invalid_configuration", message: /multiple of the 8 pixels of a patch, not 36/ };
+    await assert.rejects(imported("dino.pth", { size: 36, heads: 3 }), says);
+    await assert.rejects(imported("dino.pth", { size: 32, heads: 7 }), { message: /heads that divide the width/ });
+  });
+
   it("whitens on a collection, as export does", async () => {
     const images = await writePictures(folder);
     const embedding = { kind: "whitened", dimensions: 12, strength: 0.5 } as const;
@@ -225,14 +275,15 @@ describe("import of encoders from elsewhere", () => {
     for (const [file, hasHead] of [
       ["moco-v2.pth.tar", true],
       ["solo-learn.ckpt", false],
+      ["moco-v3-vit.pth.tar", false],
     ] as const) {
       const { model } = await imported(file, { size: 32 });
       const init = await readWeights(model);
       assert.equal(init.weights.has("fc.2.weight"), hasHead);
-      const { architecture: _, head: __, dim: ___, ...config } = tinyTraining(folder).config as Record<string, unknown>;
+      const { batch, queue, bnGroups } = TINY_CONFIG;
       const stopped = await train({
         ...tinyTraining(folder, { init, runFolder: join(folder, file), signal: AbortSignal.abort() }),
-        config,
+        config: { batch, queue, bnGroups },
       });
       const { tensors, config: settled } = await loadCheckpoint(stopped.checkpoint);
       assert.deepEqual(settled.architecture, init.config.architecture);
@@ -243,6 +294,21 @@ describe("import of encoders from elsewhere", () => {
     }
   });
 
+  it("trains a transformer on", async () => {
+    await writePictures(folder);
+    const { model } = await imported("moco-v3-vit.pth.tar", { size: 32 });
+    const init = await readWeights(model);
+    const { batch, queue, bnGroups } = TINY_CONFIG;
+    const run = tinyTraining(folder, { init, budget: { steps: 3 }, runFolder: join(folder, "vit") });
+    const trained = await train({ ...run, config: { batch, queue, bnGroups, dim: 16, imageSize: 32, storedSize: 32 } });
+    assert.ok(Number.isFinite(trained.metrics!.loss));
+    const { tensors } = await loadCheckpoint(trained.checkpoint);
+    for (const name of ["cls_token", "pos_embed", "patch_embed.proj.weight", "blocks.1.attn.qkv.weight"]) {
+      assert.notDeepEqual(tensors.get(`q.${name}`)!.data, init.weights.get(name)!.data, name);
+    }
+    assert.equal(trained.model!.card.input.width, 32);
+  });
+
   it("says what is published about an encoder of the authors' size only", async () => {
     const { publishedAccuracy } = await import("../../../training/import/published.ts");
     const { namedArchitecture } = await import("../../../training/network/backbone.ts");
@@ -250,6 +316,8 @@ describe("import of encoders from elsewhere", () => {
     assert.match(publishedAccuracy(resnet50, "moco-v2", 800)!, /MoCo v2: 71\.1 % after 800 epochs/);
     assert.match(publishedAccuracy(resnet50, "moco-v3", 300)!, /72\.8 %/);
     assert.match(publishedAccuracy(resnet50, "moco-v1")!, /60\.6 %/);
+    assert.match(publishedAccuracy(VIT_SMALL, "moco-v3", 300)!, /ViT-S.*73\.2 %/);
+    assert.equal(publishedAccuracy(VIT_SMALL, "dino"), undefined);
     assert.equal(publishedAccuracy(resnet50, "moco-v2", 17), undefined);
     assert.equal(publishedAccuracy(namedArchitecture("resnet18", 224), "moco-v2", 200), undefined);
     assert.equal((await imported("moco-v2.pth.tar", { size: 64 })).model.card.source!.published, undefined);

@@ -75,7 +75,9 @@ describe("network/backbone", () => {
 
   it("small images get a first layer of 3×3 that keeps the resolution", () => {
     for (const name of ["resnet18", "resnet50", "regnetx-200mf"] as const) {
-      const { stem } = namedArchitecture(name, 32);
+      const architecture = namedArchitecture(name, 32);
+      assert.ok(architecture.block !== "vit");
+      const { stem } = architecture;
       assert.deepEqual([stem.kernel, stem.stride, stem.maxPool], [3, 1, false]);
     }
   });
@@ -124,6 +126,7 @@ describe("network/backbone", () => {
         stem: { width: 8, kernel: 3, stride: 1, maxPool: false },
       },
     ],
+    ["ViT", { block: "vit", widths: [8], depths: [2], heads: 2, patch: 4, hidden: 16, layerScale: true }],
   ];
   for (const [name, architecture] of tiny) {
     it(`${name}: exported, it gives the features of the evaluated network, and every parameter has a gradient`, async () => {

@@ -42,6 +42,12 @@ export const sigmoid = (x: Tensor): Tensor => unary("Sigmoid", x, (g, y) => mul(
 /** max(x, 0); the gradient at 0 is 0, as in PyTorch. */
 export const relu = (x: Tensor): Tensor => unary("Relu", x, (g, y) => mul(g, isPositive(y)));
 
+/** The error function, 2/√π ∫₀ˣ e^(−t²) dt. */
+export const erf = (x: Tensor): Tensor =>
+  unary("Erf", x, (g) => mul(g, mul(exp(neg(mul(x, x))), scalar(2 / Math.sqrt(Math.PI)))));
+/** x · Φ(x) with the normal distribution's Φ, as torch.nn.GELU. */
+export const gelu = (x: Tensor): Tensor => mul(mul(x, add(erf(div(x, scalar(Math.SQRT2))), scalar(1))), scalar(0.5));
+
 /** 1 where x > 0, else 0, as float32. No gradient flows through it. */
 export function isPositive(x: Tensor): Tensor {
   const greater = apply("Greater", [x, scalar(0)], { shape: x.shape, dtype: "bool", parents: [] });

@@ -1,5 +1,5 @@
 // Normalisation and losses. Derived operators: their gradients follow from those of their parts.
-import { scalar, type Tensor } from "../tensor.ts";
+import { apply, scalar, type Tensor } from "../tensor.ts";
 import { reduceSum } from "./broadcast.ts";
 import { add, div, exp, log, mul, sqrt, sub } from "./elementwise.ts";
 import { reduceMax, reduceMean } from "./mean.ts";
@@ -21,9 +21,25 @@ export function crossEntropyWithLabel0(logits: Tensor): Tensor {
   return reduceMean(sub(logSumExp(logits), slice(logits, 1, 0, 1)));
 }
 
-/** Softmax of each row of x [B, N] → [B, N], without overflow. */
+/** Softmax over the last dimension of x, without overflow. One ONNX node. */
 export function softmax(x: Tensor): Tensor {
-  return exp(sub(x, logSumExp(x)));
+  const y: Tensor = apply("Softmax", [x], {
+    shape: x.shape,
+    attributes: { axis: -1 },
+    gradient: ([g]) => {
+      const weighted = mul(g!, y);
+      return [sub(weighted, mul(y, reduceSum(weighted, [x.shape.length - 1], { keepDims: true })))];
+    },
+  });
+  return y;
+}
+
+/** Each row of the last dimension of x moved to mean 0 and scaled to variance 1, then · weight + bias, both [D]. */
+export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
+  const last = [x.shape.length - 1];
+  const centred = sub(x, reduceMean(x, last, { keepDims: true }));
+  const variance = reduceMean(mul(centred, centred), last, { keepDims: true });
+  return add(mul(div(centred, sqrt(add(variance, scalar(epsilon)))), weight), bias);
 }
 
 /** Mean softmax cross entropy of logits [B, N] against rows [B, N] that each sum to 1, such as one-hot ones → []. */

@@ -11,6 +11,19 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return apply("Reshape", [x, integers(full)], { shape: full, gradient: ([g]) => [reshape(g!, x.shape)] });
 }
 
+/** Every item of a batch in another shape: x [N, …] → [N, ...shape]. An export leaves N free. */
+export function reshapeItems(x: Tensor, shape: Shape): Tensor {
+  const full = [x.shape[0]!, ...shape];
+  if (sizeOf(full) !== sizeOf(x.shape)) {
+    throw new RangeError(`reshapeItems: [${x.shape}] cannot become [${full}]`);
+  }
+  // To ONNX a size of 0 is that of the input.
+  return apply("Reshape", [x, integers([0, ...shape])], {
+    shape: full,
+    gradient: ([g]) => [reshapeItems(g!, x.shape.slice(1))],
+  });
+}
+
 /** Permutes the dimensions: output dimension i is input dimension `permutation[i]`. */
 export function transpose(x: Tensor, permutation: readonly number[]): Tensor {
   if (permutation.length !== x.shape.length || new Set(permutation).size !== permutation.length) {
