@@ -166,6 +166,17 @@ state.update(prefixed("momentum_backbone.", randomise(narrow_resnet(resnet.Basic
 state.update({"projector.0.weight": torch.randn(8, 10), "momentum_projector.0.weight": torch.randn(8, 10), "queue": torch.randn(2, 8, 16)})
 torch.save({**LIGHTNING, "state_dict": state, "hyper_parameters": argparse.Namespace(dataset="cifar10", lr=0.3)}, path("solo-learn.ckpt"))
 
+# The authors' demo on CIFAR-10: a Sequential without the pooling, its fully connected layer the projection.
+net = randomise(narrow_resnet(resnet.BasicBlock, [4, 6, 8, 10], [1, 1, 1, 1], small=True), 15)
+features("moco-cifar", net, 32)
+net.fc = nn.Linear(10, 16)
+parts = [part for name, part in net.named_children() if name != "maxpool"]
+demo = nn.Sequential(*parts[:-1], nn.Flatten(1), parts[-1])
+state = prefixed("encoder_q.net.", demo)
+state.update({k.replace("encoder_q", "encoder_k"): torch.zeros_like(v) for k, v in state.items()})
+state.update({"queue": torch.randn(16, 32), "queue_ptr": torch.zeros(1, dtype=torch.long)})
+torch.save({"epoch": 200, "state_dict": state, "optimizer": momentum_sgd(net).state_dict()}, path("moco-cifar.pth"))
+
 # torchvision: a plain dictionary; in half precision and with the channels last; a grouped, wide bottleneck.
 net = randomise(narrow_resnet(resnet.BasicBlock, [4, 6, 8, 10], [2, 1, 1, 1]), 7)
 features("torchvision", net, 64)

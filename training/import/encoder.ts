@@ -59,10 +59,11 @@ export function readEncoder(file: Checkpoint, options: RecogniseOptions): ReadEn
   return { network, config, input, weights };
 }
 
-/** The head of MoCo v1 and v2, which is ours too; other heads are left behind. */
+/** The head of MoCo v1, v2 and the demo, which is ours too; other heads are left behind. */
 function projectionOf({ trainer, tensors }: FoundNetwork) {
   const linear = tensors.get("fc.weight")?.shape;
-  if (trainer === "moco-v1" && linear) return { head: "linear", dim: linear[0]! } as const;
+  if ((trainer === "moco-v1" || trainer === "moco-cifar") && linear)
+    return { head: "linear", dim: linear[0]! } as const;
   const [hidden, last] = [tensors.get("fc.0.weight")?.shape, tensors.get("fc.2.weight")?.shape];
   if (trainer === "moco-v2" && hidden && last) return { head: "mlp", headWidth: hidden[0]!, dim: last[0]! } as const;
   return undefined;

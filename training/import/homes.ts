@@ -1,10 +1,7 @@
 // Finds the encoder in a checkpoint: by the prefix of its tensors' names, which tells whose training wrote it.
 import { refusal } from "./file/byte-file.ts";
 import type { Checkpoint } from "./file/checkpoint.ts";
-import { LAYOUTS, type NamedTensors } from "./layouts.ts";
-
-/** Whose training a checkpoint is of. */
-export type Trainer = "moco-v1" | "moco-v2" | "moco-v3" | "lightly" | "solo-learn" | "dino" | "other";
+import { LAYOUTS, type NamedTensors, type Trainer } from "./layouts.ts";
 
 /** A network of a checkpoint. */
 export interface FoundNetwork {
@@ -45,7 +42,12 @@ export function findNetwork(checkpoint: Checkpoint, prefix?: string): FoundNetwo
       .map(([name, tensor]) => [layout.rename(name.slice(chosen.length)), tensor] as const),
   );
   const home = HOMES.find(([ends]) => ends.test(chosen))?.[1] ?? "other";
-  return { prefix: chosen, layout: layout.name, trainer: trainerOf(home, checkpoint, own), tensors: own };
+  return {
+    prefix: chosen,
+    layout: layout.name,
+    trainer: layout.trainer ?? trainerOf(home, checkpoint, own),
+    tensors: own,
+  };
 }
 
 /** The networks of known layouts by their prefix. */

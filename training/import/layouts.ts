@@ -2,6 +2,9 @@
 import { regnetFromTimm } from "../network/timm-names.ts";
 import type { FileTensor } from "./file/tensor.ts";
 
+/** Whose training a checkpoint is of. */
+export type Trainer = "moco-v1" | "moco-v2" | "moco-v3" | "moco-cifar" | "lightly" | "solo-learn" | "dino" | "other";
+
 /** Tensors of one network by their names without the prefix. */
 export type NamedTensors = ReadonlyMap<string, FileTensor>;
 
@@ -15,6 +18,8 @@ interface Layout {
   readonly second: string;
   /** torchvision's name of a tensor. */
   readonly rename: (name: string) => string;
+  /** Whose training has such names, where nobody else's has. */
+  readonly trainer?: Trainer;
 }
 
 /** The layouts that are known; the first that fits is taken. */
@@ -38,6 +43,13 @@ export const LAYOUTS: readonly Layout[] = [
     rename: (name) => sequential(name, 4),
   },
   {
+    name: "the authors' demo on CIFAR-10",
+    first: "net.0.weight",
+    second: "net.3.0.conv1.weight",
+    rename: (name) => sequential(name.replace(/^net\./, ""), 3).replace(/^9\./, "fc."),
+    trainer: "moco-cifar",
+  },
+  {
     name: "RegNet of torchvision",
     first: "stem.0.weight",
     second: "trunk_output.block1.block1-0.f.a.0.weight",
@@ -57,6 +69,7 @@ function sequential(name: string, firstStage: number): string {
   return name.replace(/^(\d+)\./, (whole, digits: string) => {
     const part = Number(digits);
     if (part < 2) return ["conv1.", "bn1."][part]!;
-    return part >= firstStage ? `layer${part - firstStage + 1}.` : whole;
+    const stage = part - firstStage + 1;
+    return stage >= 1 && stage <= 4 ? `layer${stage}.` : whole;
   });
 }

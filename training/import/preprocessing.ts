@@ -2,13 +2,12 @@
 import type { EncoderInput } from "../../core/model-card.ts";
 import type { Architecture } from "../network/backbone.ts";
 import { encoderInput } from "../views/preprocessing.ts";
-import type { Trainer } from "./homes.ts";
+import type { Trainer } from "./layouts.ts";
 
 const CIFAR_MEAN = [0.4914, 0.4822, 0.4465] as const;
 /** Standard deviations of CIFAR-10's pixels: the authors' demo has those of a mean over images, solo-learn the true ones. */
 const CIFAR_STD: Partial<Record<Trainer, readonly [number, number, number]>> = {
-  "moco-v1": [0.2023, 0.1994, 0.201],
-  "moco-v2": [0.2023, 0.1994, 0.201],
+  "moco-cifar": [0.2023, 0.1994, 0.201],
   "solo-learn": [0.247, 0.2435, 0.2616],
 };
 

@@ -1,12 +1,13 @@
 // What is published about encoders that are widely used, to stand beside an import. Linear classification on ImageNet.
 import type { Architecture } from "../network/backbone.ts";
-import type { Trainer } from "./homes.ts";
+import type { Trainer } from "./layouts.ts";
 
 /** Whose training, in words. */
 export const TRAINERS: Readonly<Record<Trainer, string>> = {
   "moco-v1": "the authors' MoCo v1",
   "moco-v2": "the authors' MoCo v2",
   "moco-v3": "the authors' MoCo v3",
+  "moco-cifar": "the authors' demo on CIFAR-10",
   lightly: "lightly",
   "solo-learn": "solo-learn",
   dino: "DINO's teacher",

@@ -3,8 +3,8 @@ import type { Architecture } from "../network/backbone.ts";
 import type { Stem } from "../network/resnet.ts";
 import { refusal } from "./file/byte-file.ts";
 import type { FileTensor } from "./file/tensor.ts";
-import type { FoundNetwork, Trainer } from "./homes.ts";
-import type { NamedTensors } from "./layouts.ts";
+import type { FoundNetwork } from "./homes.ts";
+import type { NamedTensors, Trainer } from "./layouts.ts";
 
 /** What names and shapes do not tell. */
 export interface ArchitectureOptions {

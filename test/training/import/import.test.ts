@@ -69,6 +69,13 @@ const CHECKPOINTS: readonly {
     network: "ResNet (basic), widths 4,6,8,10, depths 1,1,1,1",
   },
   {
+    file: "moco-cifar.pth",
+    size: 32,
+    format: "PyTorch (zip)",
+    training: /authors' demo on CIFAR-10; tensors state_dict\.encoder_q\.….* with its projection head/,
+    network: "ResNet (basic), widths 4,6,8,10, depths 1,1,1,1",
+  },
+  {
     file: "torchvision.pth",
     size: 64,
     format: "PyTorch (zip)",
@@ -220,6 +227,9 @@ describe("import of encoders from elsewhere", () => {
       mean: [0.4914, 0.4822, 0.4465],
       std: [0.247, 0.2435, 0.2616],
     });
+    const demo = (await imported("moco-cifar.pth")).model.card.input;
+    assert.deepEqual([demo.width, demo.std], [32, [0.2023, 0.1994, 0.201]]);
+    assert.deepEqual((await imported("lightly-cifar.ckpt")).model.card.input.std, [0.229, 0.224, 0.225]);
     const half: [number, number, number] = [0.5, 0.5, 0.5];
     const own = await imported("moco-v2.pth.tar", {
       size: 48,
