@@ -25,6 +25,7 @@ const whitened = (dimensions: number, strength: number, more: FeatureOptions = {
   dimensions,
   strength,
   stages: 1,
+  layout: 0,
   ...more,
 });
 const CHOICES: Readonly<Record<string, EmbeddingChoice>> = {
@@ -39,6 +40,8 @@ const CHOICES: Readonly<Record<string, EmbeddingChoice>> = {
   "whitened fully to 64": whitened(64, 1),
   "two stages, whitened by half to 128": whitened(128, 0.5, { stages: 2 }),
   "two stages, whitened fully to 128": whitened(128, 1, { stages: 2 }),
+  "two stages and layout, whitened by half to 128": whitened(128, 0.5, { stages: 2, layout: 0.4 }),
+  "two stages and layout, whitened by half to 256": whitened(256, 0.5, { stages: 2, layout: 0.4 }),
   "mirrored, whitened by half to 128": whitened(128, 0.5, { mirrored: true }),
   "mirrored, two stages, whitened by half to 128": whitened(128, 0.5, { mirrored: true, stages: 2 }),
 };

@@ -63,6 +63,7 @@ use() {
   step "$node-approve" "$moco" approve --server "$url"
   step "$node-status" "$moco" status --server "$url"
   grep -q "first" "$home/$node-status.log"
+  step "$node-client" node examples/client.js "$url" queries/bag/0001.png
   stop
   step "$node-library-server" node examples/serve-and-search.js queries/*/0000.png
   step "$node-library-mounted" mounted
@@ -156,10 +157,11 @@ done
 cd "$home/app"
 stop
 cat > doors.ts << 'EOF'
+import { createClient } from "moco-search/client";
 import { type Tensor, compile } from "moco-search/graph";
 import { AppError, createServer, type MountableServer, start } from "moco-search/server";
 import { type Embedder, openEmbedder, train } from "moco-search/training";
-export const doors = { AppError, compile, createServer, openEmbedder, start, train };
+export const doors = { AppError, compile, createClient, createServer, openEmbedder, start, train };
 export type Doors = MountableServer | Embedder | Tensor;
 EOF
 step types ../clients/node_modules/.bin/tsc --strict --skipLibCheck false --target es2022 --module nodenext --noEmit \

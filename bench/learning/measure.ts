@@ -6,15 +6,14 @@ import { openDataset } from "../../training/data/dataset.ts";
 import { embedDataset } from "../../training/evaluate/embed-dataset.ts";
 import { knn } from "../../training/evaluate/knn.ts";
 import { exportRun } from "../../training/export/again.ts";
-import { DEFAULT_EMBEDDING } from "../../training/export/fitted.ts";
 import type { ExportOptions } from "../../training/export/publish.ts";
 
 /**
  * Embeddings that a run is measured with: whitened features of two stages or of the last, plain ones, the projection.
  */
 export const EMBEDDINGS = {
-  "two stages": { embedding: DEFAULT_EMBEDDING },
-  "one stage": { embedding: { ...DEFAULT_EMBEDDING, stages: 1 } },
+  "two stages": { embedding: { kind: "whitened", dimensions: 128, strength: 0.5, stages: 2, layout: 0 } },
+  "one stage": { embedding: { kind: "whitened", dimensions: 128, strength: 0.5, stages: 1, layout: 0 } },
   features: { embedding: { kind: "features" } },
   projection: { embedding: { kind: "projection" } },
 } as const satisfies Record<string, ExportOptions>;

@@ -15,6 +15,7 @@ export interface ExportFlags {
   readonly embedding: EmbeddingChoice["kind"];
   readonly dimensions?: number;
   readonly strength?: number;
+  readonly layout?: number;
   readonly mirrored?: true;
   readonly size?: number;
   readonly precision: WeightPrecision;
@@ -31,6 +32,7 @@ export function addExportOptions(command: Command): void {
     .addOption(new Option("--embedding <kind>", "what is searched with").choices(KINDS).default(kind))
     .option("--dimensions <number>", `of a whitened embedding, at most (default: ${dimensions})`, positive)
     .option("--strength <0..1>", `of the whitening: 0 only turns, 1 is full (default: ${strength})`, Number)
+    .option("--layout <0..1>", "how much it counts where in the image things are (default: 0.4)", Number)
     .option("--mirrored", "average each image with its mirror image: a little better, in twice the time")
     .option("--size <pixels>", "side of the images that the encoder takes (default: that of the views)", positive)
     .addOption(new Option("--precision <kind>", "of the weights in the file").choices(PRECISIONS).default("float32"))
@@ -47,23 +49,25 @@ export function exportOptionsOf(flags: ExportFlags): ExportOptions {
       `Expected --dimensions and --strength with --embedding whitened but it is ${embedding}: its length is that of the network.`,
     );
   }
-  if (embedding === "projection" && flags.mirrored) {
+  if (embedding === "projection" && (flags.mirrored || flags.layout !== undefined)) {
     throw new AppError(
       "invalid_configuration",
-      "Expected --mirrored with --embedding whitened or features but it is projection.",
+      "Expected --mirrored and --layout with --embedding whitened or features but it is projection.",
     );
   }
-  const inRange = whitening.strength >= 0 && whitening.strength <= 1 && Number.isInteger(whitening.dimensions);
+  const isShare = (value: number) => value >= 0 && value <= 1;
+  const inRange = isShare(whitening.strength) && isShare(flags.layout ?? 0) && Number.isInteger(whitening.dimensions);
   if (!inRange || (size !== undefined && !Number.isInteger(size))) {
     throw new AppError(
       "invalid_configuration",
-      `Expected whole numbers of --dimensions and --size and a --strength of 0 to 1 but received ${whitening.dimensions}, ${size ?? "no size"} and ${whitening.strength}.`,
+      `Expected whole numbers of --dimensions and --size and a --strength and --layout of 0 to 1 but received ${whitening.dimensions}, ${size ?? "no size"}, ${whitening.strength} and ${flags.layout ?? "no layout"}.`,
     );
   }
   return {
     embedding: {
       ...(embedding === "whitened" ? { kind: embedding, ...whitening } : { kind: embedding }),
       ...(flags.mirrored && { mirrored: true }),
+      ...(flags.layout !== undefined && { layout: flags.layout }),
     },
     precision,
     ...(size && { size }),

@@ -55,7 +55,7 @@ describe("train", () => {
 
     const { card } = await readModel(join(folder, "models"), "tiny");
     assert.deepEqual(card, model!.card);
-    assert.equal(card.dimensions, 8 + 16); // features of the two stages
+    assert.equal(card.dimensions, 63); // of 8 + 16 + 4·16 features as many as 64 images tell apart
     assert.deepEqual([card.input.width, card.input.height], [16, 16]);
     const { data, images, epochs, imagesSeen, recipe } = card.training!;
     assert.deepEqual({ data, images, epochs, imagesSeen }, { data: "images", images: 64, epochs: 3, imagesSeen: 192 });

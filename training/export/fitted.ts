@@ -19,7 +19,7 @@ export type EmbeddingChoice =
 /** Retrieves better than plain features, with a smaller index: see docs/results.md. */
 export const DEFAULT_EMBEDDING = {
   kind: "whitened",
-  dimensions: 128,
+  dimensions: 256,
   strength: 0.5,
 } as const satisfies EmbeddingChoice;
 
@@ -35,8 +35,10 @@ export interface FitOptions {
 
 /** Most images that a whitening is fitted to. */
 const FITTED_IMAGES = 8192;
-/** Most features that are whitened together. */
-const MOST_JOINED = 1024;
+/** Most features that are whitened together: 8,192 images of so many take 134 MB. */
+const MOST_FEATURES = 4096;
+/** How much the layout counts: see docs/decisions/0012-layout.md. */
+const LAYOUT = 0.4;
 /** Images of the collection that the exported encoder is checked on. */
 const CHECKED_IMAGES = 8;
 
@@ -63,28 +65,26 @@ export async function fitEncoder(
   const exported = await exportEncoder(config, read, check, { embedding, ...(precision && { precision }) });
   return { ...exported, scores };
 
-  async function whitened({
-    mirrored,
-    stages = joinedStages(config.architecture),
-    ...wanted
-  }: WhiteningOptions & FeatureOptions): Promise<Embedding> {
-    const which = { stages, ...(mirrored && { mirrored }) };
+  async function whitened(choice: WhiteningOptions & FeatureOptions): Promise<Embedding> {
+    const { dimensions, strength, stages, layout, mirrored = false } = { ...richestFeatures(config), ...choice };
+    const which = { stages, layout, mirrored };
     const plain: Embedding = { kind: "features", ...which };
     const options = { threads, embedding: plain, normalisation: input };
-    const features = await compileEmbedding(config, sample.batch, options);
+    const graph = await compileEmbedding(config, sample.batch, options);
     const indices = sample.indices(FITTED_IMAGES);
-    const embedded = (await sample.run(features, indices, embeddedView(config), feeds))("embedding");
-    await features.release();
-    return { kind: "whitened", ...which, whitening: fitWhitening(embedded, embedded.length / indices.length, wanted) };
+    const embedded = (await sample.run(graph, indices, embeddedView(config), feeds))("embedding");
+    await graph.release();
+    const F = embedded.length / indices.length;
+    const whitening = await fitWhitening(embedded, F, { dimensions, strength }, threads);
+    return { kind: "whitened", ...which, whitening };
   }
 }
 
-/**
- * Features of two stages find more than those of one; where they are so many that a whitening takes minutes, of one.
- */
-function joinedStages({ widths }: TrainingConfig["architecture"]): number {
-  const both = widths.slice(-2).reduce((sum, width) => sum + width, 0);
-  return both <= MOST_JOINED ? Math.min(2, widths.length) : 1;
+/** Two stages find more than one, and layout adds to them; each is left out where the features were too many to whiten. */
+function richestFeatures({ architecture: { widths } }: TrainingConfig): { stages: number; layout: number } {
+  const [last, before] = [widths.at(-1)!, widths.at(-2) ?? 0];
+  const stages = before + last <= MOST_FEATURES ? Math.min(2, widths.length) : 1;
+  return { stages, layout: before + 5 * last <= MOST_FEATURES ? LAYOUT : 0 };
 }
 
 /** The first stored images, cropped or tiled to the encoder's size: any real pixels do for the check. */

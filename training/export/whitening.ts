@@ -1,7 +1,7 @@
 // Fits a whitening: features are rotated to their principal directions, scaled so that none outweighs the others, and
 // cut short.
-import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import type { Whitening } from "../network/encoder.ts";
+import { principalDirections } from "./principal.ts";
 
 /** How a whitening is fitted. */
 export interface WhiteningOptions {
@@ -18,22 +18,28 @@ export interface WhiteningOptions {
 /** Share of the largest variance below which a direction counts as noise and is scaled as if it had this share. */
 const NOISE = 1e-3;
 
-/** Fits a whitening to features [N, F], row by row. Takes about a second where F is 512. */
-export function fitWhitening(features: Float32Array, F: number, options: WhiteningOptions): Whitening {
-  const x = Matrix.from1DArray(features.length / F, F, Array.from(features));
-  const mean = x.mean("column");
-  x.subRowVector(mean);
-  const covariance = x.transpose().mmul(x).div(x.rows);
-  const { eigenvectorMatrix, realEigenvalues } = new EigenvalueDecomposition(covariance, { assumeSymmetric: true });
-  const order = [...realEigenvalues.keys()].sort((a, b) => realEigenvalues[b]! - realEigenvalues[a]!);
-  const kept = order.slice(0, Math.max(1, Math.min(options.dimensions, x.rows - 1)));
-  const largest = Math.max(realEigenvalues[order[0]!]!, Number.MIN_VALUE);
-  const scales = kept.map((i) => Math.max(realEigenvalues[i]! / largest, NOISE) ** (-options.strength / 2));
-  const matrix = new Float32Array(F * kept.length);
-  for (let f = 0; f < F; f++) {
-    for (const [d, direction] of kept.entries()) {
-      matrix[f * kept.length + d] = eigenvectorMatrix.get(f, direction) * scales[d]!;
-    }
+/**
+ * Fits a whitening to features [N, F], row by row.
+ *
+ * @param threads Of the engine. @default every core
+ */
+export async function fitWhitening(
+  features: Float32Array,
+  F: number,
+  { dimensions, strength }: WhiteningOptions,
+  threads = 0,
+): Promise<Whitening> {
+  const N = features.length / F;
+  const mean = new Float64Array(F);
+  for (const [i, value] of features.entries()) mean[i % F]! += value / N;
+  const centred = features.map((value, i) => value - mean[i % F]!);
+  const D = Math.max(1, Math.min(dimensions, F, N - 1));
+  const { variances, directions } = await principalDirections(centred, F, D, threads);
+  const largest = Math.max(variances[0]!, Number.MIN_VALUE);
+  const matrix = new Float32Array(F * D);
+  for (const [d, variance] of variances.entries()) {
+    const scale = Math.max(variance / largest, NOISE) ** (-strength / 2);
+    for (let f = 0; f < F; f++) matrix[f * D + d] = directions[d * F + f]! * scale;
   }
-  return { mean: Float32Array.from(mean), matrix, dimensions: kept.length };
+  return { mean: Float32Array.from(mean), matrix, dimensions: D };
 }

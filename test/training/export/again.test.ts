@@ -41,7 +41,8 @@ describe("exportRun", function () {
       { name: "features", embedding: { kind: "features" }, size: 24 },
       { name: "projection", embedding: { kind: "projection" }, precision: "float16", licence: "CC0" },
       { name: "whitened", embedding: { kind: "whitened", dimensions: 8, strength: 1 } },
-      { name: "mirrored", embedding: { kind: "whitened", dimensions: 64, strength: 1, mirrored: true } }, // 8 + 16 features
+      { name: "mirrored", embedding: { kind: "whitened", dimensions: 64, strength: 1, layout: 0, mirrored: true } }, // 8 + 16 features
+      { name: "layout", embedding: { kind: "features", stages: 2, layout: 0.4 } }, // and 4·16
     ] as const;
     const seen = [];
     for (const choice of choices) {
@@ -59,6 +60,7 @@ describe("exportRun", function () {
       [16, 16, "CC0"],
       [8, 16, licence],
       [24, 16, licence],
+      [88, 16, licence],
     ]);
   });
 

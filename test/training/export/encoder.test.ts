@@ -108,6 +108,34 @@ describe("exportEncoder", () => {
     near(features.rows, (i) => both.rows[Math.floor(i / 16) * 24 + 8 + (i % 16)]! * Math.SQRT2);
   });
 
+  it("puts what the quarters differ by beside the mean, as much as it is told to", async () => {
+    const embed = async (layout: number) => {
+      const embedding = { kind: "features", layout } as const;
+      const { onnx } = await exportEncoder(TINY_CONFIG, (name) => tensors.get(name)!, check, { embedding });
+      const session = await InferenceSession.create(onnx);
+      const out = await session.run({ pixels: new Tensor("float32", check, [4, 3, S, S]) });
+      await session.release();
+      return out.embedding!.data as Float32Array;
+    };
+    const F = 16;
+    const [without, some, twice] = [await embed(0), await embed(0.4), await embed(0.8)];
+    const inUnitsOfMean = (rows: Float32Array, n: number) => {
+      const row = rows.subarray(n * 5 * F, (n + 1) * 5 * F);
+      const length = Math.hypot(...row.subarray(0, F));
+      return Array.from(row, (value) => value / length);
+    };
+    for (let n = 0; n < 4; n++) {
+      const [one, other] = [inUnitsOfMean(some, n), inUnitsOfMean(twice, n)];
+      assert.ok(Math.hypot(...one.slice(F)) > 0.01);
+      for (let f = 0; f < F; f++) {
+        assert.ok(Math.abs(one[f]! - without[n * F + f]!) < 1e-5);
+        const quarters = [1, 2, 3, 4].map((part) => one[part * F + f]!);
+        assert.ok(Math.abs(quarters.reduce((a, b) => a + b)) < 1e-5, "together the quarters are the mean");
+        for (const part of [1, 2, 3, 4]) assert.ok(Math.abs(other[part * F + f]! - 2 * one[part * F + f]!) < 1e-5);
+      }
+    }
+  });
+
   it("halves the file where weights are kept as float16, and still agrees", async () => {
     const wide = { ...TINY_CONFIG, architecture: { ...TINY_CONFIG.architecture, widths: [8, 64] } };
     const weights = drawnTensors(wide);
