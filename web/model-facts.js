@@ -5,11 +5,26 @@ import { count, el } from "./dom.js";
 const MEASURES = { knn: "kNN", linear: "linear", recallAt1: "recall@1", recallAt10: "recall@10", mAP: "mAP" };
 
 /** A model card's facts as a description list. */
-export function factList({ training, dimensions, parameters, architecture, input, scores, evaluations, licence }) {
+export function factList({
+  training,
+  source,
+  dimensions,
+  parameters,
+  architecture,
+  input,
+  scores,
+  evaluations,
+  licence,
+}) {
   const percent = (value) => `${(value * 100).toFixed(1)} %`;
   const minutes = (seconds) =>
     seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60).toLocaleString()} min`;
   const facts = [
+    source && [
+      "Imported from",
+      `“${source.file}”, ${source.training}${source.epochs ? `, ${source.epochs} epochs` : ""}`,
+    ],
+    source?.published && ["Published, not measured here", source.published],
     training && ["Trained on", `${count(training.images, "image")} of “${training.data}”`],
     training && ["Training", `${count(Math.round(training.epochs), "epoch")} in ${minutes(training.seconds)}`],
     training?.begunFrom && [
