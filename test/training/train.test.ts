@@ -272,6 +272,7 @@ describe("train", () => {
     const child = startProcess(module, { args: [folder] });
     const pid = child.pid!;
     await once(child, "message"); // its first step is done
+    child.kill("SIGSTOP"); // so that it has not ended by the time it is killed
     for (const resume of [false, true]) {
       await rejects(
         train(tinyTraining(folder, { resume })),
