@@ -271,7 +271,8 @@ describe("train", () => {
     const module = siblingModule(import.meta.url, "../../support/training-process");
     const child = startProcess(module, { args: [folder] });
     const pid = child.pid!;
-    await once(child, "message"); // its first step is done
+    await once(child, "message");
+    await once(child, "message"); // its second step is done: the checkpoint of the first is there
     child.kill("SIGSTOP"); // so that it has not ended by the time it is killed
     for (const resume of [false, true]) {
       await rejects(
@@ -286,7 +287,7 @@ describe("train", () => {
     const started = new Promise<void>((resolve) => (hasStarted = resolve));
     const onEvent = ({ kind }: TrainEvent) => kind === "starting" && hasStarted();
     const resumed = train(tinyTraining(folder, { resume: true, onEvent }));
-    await started;
+    await Promise.race([started, resumed]);
     await rejects(train(tinyTraining(folder)), "invalid_configuration", new RegExp(`process ${process.pid}`));
     assert.equal((await resumed).metrics!.step, STEPS);
   }).timeout(120_000);
