@@ -85,8 +85,8 @@ export async function openEncoder(
 }
 
 /**
- * True where the bytes may have tensors in other files: the entry that names such a file has this key. Without it, which
- * is nearly always, the file need not be parsed twice.
+ * True where tensors of the model may be in other files: ONNX names such a file under the key `location`. Most models
+ * do not have this word, and are not parsed twice.
  */
 const mayNameOtherFiles = (onnx: Uint8Array): boolean =>
   Buffer.from(onnx.buffer, onnx.byteOffset, onnx.length).includes("location");

@@ -1,9 +1,9 @@
 // npm run proof:cluster -- [--json] [--servers n] [--swaps n] [--images n] [--faults all|few|none]
 //
-// Several servers on one PostgreSQL and one S3. Clients ask them in turn, through swaps and rollbacks. In each state of a
-// swap the server that runs it is killed, and another one; the database crashes, servers are cut off from the storage,
-// and the file store goes away. Then every acknowledged operation is audited. Exit code 0 only where nothing was found.
-// Servers that are cut off run in network namespaces, which need Linux and root.
+// Several servers on one PostgreSQL and one S3. Clients ask them in turn, through swaps and rollbacks. In each state of
+// a swap the server that runs it is killed, and another one; the database crashes, servers are cut off from the
+// storage, and the file store goes away. Then every acknowledged operation is audited. Exit code 0 only where nothing
+// was found. Servers that are cut off run in network namespaces, which need Linux and root.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -119,8 +119,8 @@ function slowToHear(servers: Servers): Servers {
 /**
  * A storage where uploads that have been embedded before the candidate was open are kept. Every second one on a server
  * is kept until the candidate has passed its gate: the switch must count it. The others are kept until the candidate
- * answers: their commit must see that. Without the fences `commit` and `opened` these are all: no switch is then refused
- * for what it counts. The servers of the storage are {@link slowToHear}.
+ * answers: their commit must see that. Without the fences `commit` and `opened` these are all: no switch is then
+ * refused for what it counts. The servers of the storage are {@link slowToHear}.
  */
 export function slowed(storage: Storage, kept: Kept, without?: Fence): Storage {
   const { catalogue, images } = storage;

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# PostgreSQL 17 with pgvector for tests, benchmarks and proofs: without Docker and beside whatever is installed. Debian 13 is
-# unpacked into a folder and its server started there, on 127.0.0.1 alone. What is up already is used again.
+# PostgreSQL 17 with pgvector for tests, benchmarks and proofs: without Docker and beside whatever is installed. Debian
+# 13 is unpacked into a folder and its server started there, on 127.0.0.1 alone. What is up already is used again.
 #
 #   scripts/postgres.sh start              prints the address, postgres://postgres:moco@127.0.0.1:54317/postgres
 #   scripts/postgres.sh stop [immediate]   `immediate` ends it as a crash would
 #
-# Where MOCO_SEARCH_TEST_POSTGRES names another server (with the right to create databases), that one is used: nothing is
-# started, and what this script did not start it does not end.
+# Where MOCO_SEARCH_TEST_POSTGRES names another server (with the right to create databases), that one is used: nothing
+# is started, and what this script did not start it does not end.
 set -euo pipefail
 
 folder="${MOCO_SEARCH_POSTGRES_FOLDER:-/var/tmp/moco-search-postgres}"

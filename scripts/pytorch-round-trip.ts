@@ -1,5 +1,6 @@
-// Networks of every name and size, written for torchvision and timm with random weights, and the features that ours gives:
-// scripts/pytorch/check_exports.py loads them there strictly and compares. Then back: what PyTorch saves is imported.
+// Networks of every name and size, written for torchvision and timm with random weights, and the features that ours
+// gives: scripts/pytorch/check_exports.py loads them there strictly and compares. Then back: what PyTorch saves is
+// imported.
 //
 //   npx tsx scripts/pytorch-round-trip.ts write /tmp/exports && python3 scripts/pytorch/check_exports.py /tmp/exports
 //   npx tsx scripts/pytorch-round-trip.ts import /tmp/exports

@@ -42,7 +42,10 @@ export const searchOn = async ({ http }: ClusterServer, seed: number) =>
       .expect(200)
   ).body;
 
-/** Makes an empty storage and the tiny models `default` and `other`; no server is started yet. Options as `createDatabase`. */
+/**
+ * Makes an empty storage and the tiny models `default` and `other`; no server is started yet. Options as
+ * `createDatabase`.
+ */
 export async function createCluster(options: { ends?: boolean } = {}): Promise<Cluster> {
   Object.assign(process.env, S3_KEYS);
   const { folder, remove } = await temporaryFolder();

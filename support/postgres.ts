@@ -8,7 +8,9 @@ import { packageRoot } from "../core/paths.ts";
 
 const script = join(packageRoot(), "scripts", "postgres.sh");
 
-/** Runs the script. `ends`: for its own server, whatever MOCO_SEARCH_TEST_POSTGRES names; that one is not ours to end. */
+/**
+ * Runs the script. `ends`: for its own server, whatever MOCO_SEARCH_TEST_POSTGRES names; that one is not ours to end.
+ */
 async function run(args: readonly string[], { ends }: { ends: boolean }): Promise<string> {
   const { MOCO_SEARCH_TEST_POSTGRES: named, ...env } = process.env;
   const { stdout } = await promisify(execFile)(script, args, { env: ends || named === undefined ? env : process.env });

@@ -77,8 +77,8 @@ export type TrainResult = { readonly checkpoint: string } & (
  * Trains an encoder and writes `models/<name>/`.
  *
  * @throws AppError `invalid_dataset`, `invalid_configuration` (also where another training runs in `runFolder`),
- *   `invalid_checkpoint`, `model_exists`, `storage_full`, or `invalid_model` where the loss is no longer a number or the
- *   export does not agree with the trained encoder.
+ *   `invalid_checkpoint`, `model_exists`, `storage_full`, or `invalid_model` where the loss is no longer a number or
+ *   the export does not agree with the trained encoder.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const opened: Closeable[] = [];

@@ -227,8 +227,8 @@ net.layer1[0].downsample = nn.Sequential(nn.Conv2d(6, 8, 1, bias=False), nn.Batc
 features("timm", randomise(net, 11), 64)
 save_file(net.state_dict(), path("timm.safetensors"))
 
-# Vision transformers: MoCo v3's, whose attention has 12 heads and whose projector is called `head`; DINO's with student and
-# teacher and its arguments; DINOv2's with scaled branches.
+# Vision transformers: MoCo v3's, whose attention has 12 heads and whose projector is called `head`; DINO's with student
+# and teacher and its arguments; DINOv2's with scaled branches.
 
 
 def transformer(size=32, heads=12, **more):

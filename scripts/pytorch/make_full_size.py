@@ -57,7 +57,8 @@ write("moco-v3-resnet50.pth.tar", headless(models.resnet50()), "module.base_enco
 for name in ("resnet34", "regnetx_008", "regnety_008", "regnetx_004_tv"):
     write(f"timm-{name}.pth", timm.create_model(name, num_classes=0))
 
-# MoCo v3's ViT-S and ViT-B, DINO's ViT-S of patches of 16 and of 8, DINOv2's ViT-S at the size of its positions in small.
+# MoCo v3's ViT-S and ViT-B, DINO's ViT-S of patches of 16 and of 8, DINOv2's ViT-S at the size of its positions in
+# small.
 vit = timm.models.vision_transformer.VisionTransformer
 for name, width, heads, patch, more in (
     ("moco-v3-vit-small", 384, 12, 16, {}),

@@ -26,8 +26,8 @@ describe("proof of the swap on several servers", function () {
   after(() => s3.close());
 
   /**
-   * Two servers and one swap; one more for each fault. `slow`: their races have time to happen. A fault that waits for a
-   * server to open the candidate goes without: slow servers open it after the gate alone.
+   * Two servers and one swap; one more for each fault. `slow`: their races have time to happen. A fault that waits for
+   * a server to open the candidate goes without: slow servers open it after the gate alone.
    */
   const prove = async (
     without: Fence | undefined,

@@ -1,5 +1,5 @@
-// An encoder's weights for PyTorch: safetensors by torchvision's or timm's names, and the lines of Python that build the
-// network there and load them strictly.
+// An encoder's weights for PyTorch: safetensors by torchvision's or timm's names, and the lines of Python that build
+// the network there and load them strictly.
 import { readFile, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { replaceFile } from "../../core/files.ts";

@@ -80,7 +80,9 @@ export async function fitEncoder(
   }
 }
 
-/** Two stages find more than one, and layout adds to them; each is left out where the features were too many to whiten. */
+/**
+ * Two stages find more than one, and layout adds to them; each is left out where the features were too many to whiten.
+ */
 function richestFeatures({ architecture: { widths } }: TrainingConfig): { stages: number; layout: number } {
   const [last, before] = [widths.at(-1)!, widths.at(-2) ?? 0];
   const stages = before + last <= MOST_FEATURES ? Math.min(2, widths.length) : 1;

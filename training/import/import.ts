@@ -25,7 +25,9 @@ import { publishedAccuracy, TRAINERS } from "./published.ts";
 export interface ImportOptions extends Omit<ExportOptions, "size">, RecogniseOptions {
   readonly name: string;
   readonly modelsFolder: string;
-  /** Images to whiten its features on, and to measure typical similarities. Without them its features stay as they are. */
+  /**
+   * Images to whiten its features on, and to measure typical similarities. Without them its features stay as they are.
+   */
   readonly images?: readonly string[];
   /** Replace a model of the same name. @default false */
   readonly replace?: boolean;

@@ -5,7 +5,10 @@ import { encoderInput } from "../views/preprocessing.ts";
 import type { Trainer } from "./layouts.ts";
 
 const CIFAR_MEAN = [0.4914, 0.4822, 0.4465] as const;
-/** Standard deviations of CIFAR-10's pixels: the authors' demo has those of a mean over images, solo-learn the true ones. */
+/**
+ * Standard deviations of CIFAR-10's pixels: the authors' demo has those of a mean over images, solo-learn the true
+ * ones.
+ */
 const CIFAR_STD: Partial<Record<Trainer, readonly [number, number, number]>> = {
   "moco-cifar": [0.2023, 0.1994, 0.201],
   "solo-learn": [0.247, 0.2435, 0.2616],

@@ -103,7 +103,9 @@ function shapeOf(tensors: NamedTensors, name: string): readonly number[] {
 
 const outputs = (tensors: NamedTensors, name: string): number => shapeOf(tensors, name)[0]!;
 
-/** Tensors beside the encoder in its own namespace: classifiers, projections, counters, the token for hidden patches. */
+/**
+ * Tensors beside the encoder in its own namespace: classifiers, projections, counters, the token for hidden patches.
+ */
 const BESIDE = /^(fc|head|heads|linear|classifier)\.|(^|\.)num_batches_tracked$|^mask_token$/;
 
 /**

@@ -101,8 +101,9 @@ function searchFeatures(
 }
 
 /**
- * What the quarters of a map [B, C, H, W] differ from its mean by, [B, 4 C]: the root of their mean square over the four
- * is in units of the mean's length. Where the side is odd, quarters share its middle.
+ * What the means of a map's quarters differ by from the mean of all, in units of twice its length:
+ * [B, C, H, W] → [B, 4 C]. Twice, as there are four: together they are as long as one of them is on average. Where the
+ * side is odd, quarters share its middle.
  */
 function layoutOf(map: Tensor): Tensor {
   const mean = globalAveragePool(map);

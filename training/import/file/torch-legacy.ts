@@ -1,5 +1,5 @@
-// torch.save before PyTorch 1.6: pickles one after the other (magic number, version, system, the object, the keys of its
-// storages), then each storage: how many values as 64 bits, and the values.
+// torch.save before PyTorch 1.6: pickles one after the other (magic number, version, system, the object, the keys of
+// its storages), then each storage: how many values as 64 bits, and the values.
 import { ByteCursor, type ByteFile, refusal } from "./byte-file.ts";
 import { type Checkpoint, contentsOf } from "./checkpoint.ts";
 import { readPickle } from "./pickle.ts";

@@ -1,5 +1,5 @@
-// torch.save since PyTorch 1.6: a zip file with `<name>/data.pkl`, a pickle, and `<name>/data/<key>`, the values of each
-// storage.
+// torch.save since PyTorch 1.6: a zip file with `<name>/data.pkl`, a pickle, and `<name>/data/<key>`, the values of
+// each storage.
 import { crc32 } from "node:zlib";
 import { ByteCursor, type ByteFile, refusal } from "./byte-file.ts";
 import { type Checkpoint, contentsOf } from "./checkpoint.ts";

@@ -92,7 +92,9 @@ function findDirectory(file: ByteFile): { from: number; size: number; count: num
   return { from, size, count };
 }
 
-/** Packed and stored size, and the place of the local header; fields that do not fit 32 bits stand in an extra field. */
+/**
+ * Packed and stored size, and the place of the local header; fields that do not fit 32 bits stand in an extra field.
+ */
 function wideFields(directory: DataView, at: number, from: number, to: number, name: string): [number, number, number] {
   const narrow = [20, 24, 42].map((field) => directory.getUint32(at + field, true));
   if (!narrow.includes(0xffffffff)) return narrow as [number, number, number];
@@ -118,7 +120,9 @@ function wideFields(directory: DataView, at: number, from: number, to: number, n
   throw refusal(`its zip entry ${JSON.stringify(name)} has no size`);
 }
 
-/** Entries are never written anywhere; a name that leads out of the archive all the same says that it was made to harm. */
+/**
+ * Entries are never written anywhere; a name that leads out of the archive all the same says that it was made to harm.
+ */
 function checkName(name: string): void {
   const leadsOut = name.split("/").includes("..") || name.startsWith("/") || /[\\\0]|^[A-Za-z]:/.test(name);
   if (name === "" || leadsOut) throw refusal(`its zip has an entry of the name ${JSON.stringify(name)}`);
