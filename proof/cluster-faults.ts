@@ -6,7 +6,7 @@ import { untilEnded } from "../support/swaps.ts";
 import type { Hosts } from "./cluster-hosts.ts";
 import type { Findings } from "./findings.ts";
 import { type Http, RequestError } from "./http.ts";
-import { inTime, untilTrue } from "./in-time.ts";
+import { untilTrue } from "./in-time.ts";
 import type { ServerHandle } from "./server-handle.ts";
 
 /** What is taken away while a swap is in `state`. */
@@ -130,9 +130,16 @@ export async function strike(
         (error) => error instanceof RequestError && error.request.asked === "POST /v1/images",
       );
     case "lead": {
-      const next = holdAnywhere(others, "backfilling");
-      await runSql(deps.database, END_LEADERS_CONNECTION);
-      await inTime("another server has the lead and continues the swap", next);
+      const { id } = (await http.servers()).find(({ url }) => url === leader.url)!;
+      let continued = false;
+      void holdAnywhere(others, "backfilling").then(() => {
+        continued = true;
+      });
+      // Again where it takes the lead back before another server asks for it.
+      await untilTrue("another server has the lead and continues the swap", async () => {
+        if (!continued) await runSql(deps.database, endConnectionOf(id));
+        return continued;
+      });
       leader.go({ fails: true });
       await untilTrue("the server that lost the lead follows the swap again, or has ended it", async () => {
         if ((await http.swap(swap)).state === "failed") return true;
@@ -144,10 +151,11 @@ export async function strike(
   }
 }
 
-/** The lock of the server that runs swaps; see server/storage/postgres/servers.ts. */
-const END_LEADERS_CONNECTION = `
+/** Ends the connection whose lock gives a server the lead; see server/storage/postgres/servers.ts. */
+const endConnectionOf = (server: string) => `
   SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database
-  WHERE locktype = 'advisory' AND granted AND datname = current_database() AND classid = 0 AND objid = ${0x6d6f6373}`;
+  WHERE locktype = 'advisory' AND granted AND datname = current_database() AND classid = 0 AND objid = ${0x6d6f6373}
+    AND (SELECT server FROM leadership) = '${server}'`;
 
 /** While `action` runs, requests to this server may fail; those to others may not. */
 function outageOf(server: ServerHandle, findings: Findings, action: () => Promise<void>): Promise<void> {

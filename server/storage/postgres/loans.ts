@@ -1,10 +1,11 @@
-// Shares the work of a backfill: each batch of contents is lent to one server for a while.
+// Shares the work of a backfill: each batch of contents is lent to one server, as long as that server lives.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Content } from "../../domain/content.ts";
 import type { Database } from "./database.ts";
 
-/** How long a batch is lent. A server that has not stored its embeddings by then is taken to be gone. */
-const LOAN = "60 seconds";
+/** How long a loan lasts. Its server renews it until the embeddings are stored, so what a dead one has is soon free. */
+const LOAN = "10 seconds";
+const RENEW_MS = 3000;
 /** Between two looks whether what others borrowed is done or free again. */
 const LOOK_MS = 200;
 /** Taken while contents are lent, with the encoder's number: two servers would ask for the same ones. */
@@ -50,9 +51,16 @@ export async function* lendLacking(
     return rows.length > 0;
   };
 
+  const renew = () =>
+    query(`UPDATE loans SET until = now() + interval '${LOAN}' WHERE encoder = $1 AND borrower = $2`, [
+      encoder,
+      borrower,
+    ]);
   const giveBack = () => query("DELETE FROM loans WHERE encoder = $1 AND borrower = $2", [encoder, borrower]);
 
   await giveBack(); // what an earlier round could not embed
+  // Where the database is not reached the loans end, and another server takes them over.
+  const renewing = setInterval(() => void renew().catch(() => {}), RENEW_MS);
   try {
     for (let cursor = 0; ; ) {
       const lent = await borrow(cursor);
@@ -68,6 +76,7 @@ export async function* lendLacking(
       }
     }
   } finally {
+    clearInterval(renewing);
     if (!ended) await giveBack();
   }
 }
