@@ -8,26 +8,66 @@ import { chosenForms, fastestForms, tuningFile } from "../training/graph/engine/
 import { type FormChooser, input, sizeOf } from "../training/graph/index.ts";
 import { noiseKeys, type QueuePrecision } from "../training/moco/queue.ts";
 import { mocoStep } from "../training/moco/step.ts";
+import { type Architecture, backbone, namedArchitecture } from "../training/network/backbone.ts";
 import { projectionHead } from "../training/network/heads.ts";
 import { initialValues } from "../training/network/initialise.ts";
-import { resnet } from "../training/network/resnet.ts";
 import { sgd } from "../training/optimize/optimizer.ts";
 
-/** Shapes of a comparison: a ResNet of basic blocks on 32×32 images with the CIFAR stem. */
+const DIM = 128;
+
+/** A step to be timed, here and in PyTorch. */
 export interface Case {
-  readonly widths: readonly number[];
-  readonly blocks: number;
+  readonly architecture: Architecture;
+  /** Side of a view, pixels. */
+  readonly side: number;
   readonly batch: number;
+  /** Products of the forward pass of one view, two operations each. */
+  readonly products: number;
+  /** The network as options of pytorch_step.py. */
+  readonly peer: Readonly<Record<string, string | number>>;
 }
 
-/** The cases by name. */
+/** The cases by name. `small-stride-2` is a network that `auto` trains on a CPU. */
 export const CASES: Readonly<Record<string, Case>> = {
-  "resnet18-cifar": { widths: [64, 128, 256, 512], blocks: 2, batch: 64 },
-  small: { widths: [32, 64, 128, 256], blocks: 1, batch: 128 },
+  "resnet18-cifar": basic({ widths: [64, 128, 256, 512], blocks: 2, stemStride: 1, batch: 64 }),
+  small: basic({ widths: [32, 64, 128, 256], blocks: 1, stemStride: 1, batch: 128 }),
+  "small-stride-2": basic({ widths: [32, 64, 128, 256], blocks: 1, stemStride: 2, batch: 128 }),
+  resnet50: {
+    architecture: namedArchitecture("resnet50", 224),
+    side: 224,
+    batch: 32,
+    products: 4.09e9, // He et al. 2016
+    peer: { network: "resnet50" },
+  },
 };
 
-const SIDE = 32;
-const DIM = 128;
+/** A ResNet of basic blocks for images of 32×32 pixels, with a stem of one 3×3 convolution. */
+function basic(network: { widths: readonly number[]; blocks: number; stemStride: number; batch: number }): Case {
+  const { widths, blocks, stemStride, batch } = network;
+  const side = 32;
+  const stem = { width: widths[0]!, kernel: 3, stride: stemStride, maxPool: false };
+  const architecture = { block: "basic" as const, widths: [...widths], depths: widths.map(() => blocks), stem };
+  const peer = { widths: widths.join(), blocks, "stem-stride": stemStride };
+  return { architecture, side, batch, products: productsOf(network, side), peer };
+}
+
+function productsOf({ widths, blocks, stemStride }: Parameters<typeof basic>[0], imageSide: number): number {
+  let side = imageSide / stemStride;
+  let channels = widths[0]!;
+  let products = side * side * channels * 3 * 9;
+  for (const [stage, width] of widths.entries()) {
+    if (stage > 0) side /= 2;
+    for (let block = 0; block < blocks; block++, channels = width) {
+      products += side * side * width * 9 * (channels + width);
+      if (channels !== width) products += side * side * width * channels;
+    }
+  }
+  return products + channels * DIM;
+}
+
+/** Floating-point operations of a step for one image: forward and backward for queries, forward for keys. */
+export const operationsOf = ({ products }: Case): number => 2 * 4 * products;
+
 const WARM_UP = 2;
 
 /** What to time, and how. */
@@ -45,21 +85,15 @@ export interface StepOptions {
 
 /** Times `steps` steps after two that are not. `profile` is text, filled where asked for. */
 export async function timeStep(
-  { widths, blocks, batch: B }: Case,
+  { architecture, batch: B, side }: Case,
   options: StepOptions,
-): Promise<{ median: number; best: number; rssMb: number; profile: string }> {
+): Promise<{ median: number; rssMb: number; loss: number; profile: string }> {
   const { steps, threads, provider, queue: K, queuePrecision, recompute = false } = options;
-  const architecture = {
-    block: "basic" as const,
-    widths: [...widths],
-    depths: widths.map(() => blocks),
-    stem: { width: widths[0]!, kernel: 3, stride: 1, maxPool: false },
-  };
   const build = (chooser: FormChooser) =>
     mocoStep(
-      (x, scope) => projectionHead(resnet(x, scope, architecture), scope, "linear", DIM),
-      input("xq", [B, 3, SIDE, SIDE]),
-      input("xk", [B, 3, SIDE, SIDE]),
+      (x, scope) => projectionHead(backbone(x, scope, architecture), scope, "linear", DIM),
+      input("xq", [B, 3, side, side]),
+      input("xk", [B, 3, side, side]),
       { B, K, m: 0.99, T: 0.1, dim: DIM, bnGroups: 1, queuePrecision, recompute },
       sgd({ momentum: 0.9, weightDecay: 5e-4 }),
       chooser,
@@ -81,7 +115,7 @@ export async function timeStep(
     ...engine,
     ...(folder && { profile: join(folder, "step") }),
   });
-  const view = Float32Array.from({ length: B * 3 * SIDE * SIDE }, () => random.uniform(-2, 2));
+  const view = Float32Array.from({ length: B * 3 * side * side }, () => random.uniform(-2, 2));
   const feeds = {
     xq: view,
     xk: view,
@@ -90,9 +124,10 @@ export async function timeStep(
     step: Float32Array.of(1),
   };
   const seconds: number[] = [];
+  let lossNow = 0;
   for (let i = 0; i < steps + WARM_UP; i++) {
     const start = performance.now();
-    await graph.step(feeds);
+    lossNow = (await graph.step(feeds)).loss![0]!;
     if (i >= WARM_UP) seconds.push((performance.now() - start) / 1000);
   }
   await graph.release();
@@ -101,8 +136,8 @@ export async function timeStep(
   if (folder) rmSync(folder, { recursive: true });
   return {
     median: B / seconds[seconds.length >> 1]!,
-    best: B / seconds[0]!,
     rssMb: Math.floor(process.resourceUsage().maxRSS / 1000),
+    loss: lossNow,
     profile,
   };
 }

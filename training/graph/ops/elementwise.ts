@@ -54,6 +54,12 @@ export function isPositive(x: Tensor): Tensor {
   return cast(greater, "float32");
 }
 
+/** 1 where a = b, else 0, as float32. No gradient flows through it. */
+export function equal(a: Tensor, b: Tensor): Tensor {
+  const shape = broadcastShape(a.shape, b.shape, "Equal");
+  return cast(apply("Equal", [a, b], { shape, dtype: "bool", parents: [] }), "float32");
+}
+
 /** Limits values to `low`..`high`. It has no gradient rule: only pixels are clipped. */
 export function clip(x: Tensor, low: Tensor, high: Tensor): Tensor {
   return apply("Clip", [x, low, high], { shape: x.shape });

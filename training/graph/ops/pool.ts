@@ -1,8 +1,9 @@
 // Pooling over images [N, C, H, W].
-import { apply, filled, integers, makeNode, scalar, type Tensor } from "../tensor.ts";
+import { apply, constant, filled, type Tensor } from "../tensor.ts";
 import { convTranspose2d } from "./conv-transpose.ts";
+import { equal, mul, sub } from "./elementwise.ts";
 import { reduceMean } from "./mean.ts";
-import { reshape } from "./shape.ts";
+import { concat, pad, reshape, slice } from "./shape.ts";
 
 /** Mean over each image: [N, C, H, W] → [N, C]. */
 export const globalAveragePool = (x: Tensor): Tensor => reduceMean(x, [2, 3]);
@@ -10,32 +11,61 @@ export const globalAveragePool = (x: Tensor): Tensor => reduceMean(x, [2, 3]);
 const pooledSize = (size: number, kernel: number, stride: number, padding: number) =>
   Math.floor((size + 2 * padding - kernel) / stride) + 1;
 
-/** Largest value of each window. Among equal ones the first gets the gradient, as in PyTorch. */
-export function maxPool2d(
-  x: Tensor,
-  { kernel, stride, padding }: { kernel: number; stride: number; padding: number },
-): Tensor {
-  const [n, c, h, w] = x.shape as [number, number, number, number];
-  const shape = [n, c, pooledSize(h, kernel, stride, padding), pooledSize(w, kernel, stride, padding)];
-  const attributes = {
-    kernel_shape: [kernel, kernel],
-    strides: [stride, stride],
-    pads: [padding, padding, padding, padding],
-  };
-  const outputs = makeNode(
-    {
-      op: "MaxPool",
-      inputs: [x],
-      attributes,
-      gradient: ([g]) => [reshape(scatterAdd(n * c * h * w, reshape(outputs[1]!, [-1]), reshape(g!, [-1])), x.shape)],
-    },
-    [
-      { shape, dtype: "float32" },
-      { shape, dtype: "int64" },
-    ],
-  );
-  return outputs[0]!;
+/** A square window that moves over an image. */
+interface PoolOptions {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
 }
+
+/** Largest value of each window. Among equal ones the first gets the gradient, as in PyTorch. */
+export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
+  const { kernel, stride, padding } = options;
+  const [n, c, h, w] = x.shape as [number, number, number, number];
+  const y: Tensor = apply("MaxPool", [x], {
+    shape: [n, c, pooledSize(h, kernel, stride, padding), pooledSize(w, kernel, stride, padding)],
+    attributes: {
+      kernel_shape: [kernel, kernel],
+      strides: [stride, stride],
+      pads: [padding, padding, padding, padding],
+    },
+    gradient: ([g]) => [maxPoolGradient(x, y, g!, options)],
+  });
+  return y;
+}
+
+/**
+ * Without the operator's second output, the places of the largest values, which not every provider has: for each place
+ * in a window, 1 where its value is the largest and no earlier one was.
+ */
+function maxPoolGradient(x: Tensor, y: Tensor, g: Tensor, { kernel, stride, padding }: PoolOptions): Tensor {
+  const [n, c, height, width] = x.shape as [number, number, number, number];
+  const [, , h, w] = y.shape as [number, number, number, number];
+  const [below, right] = [(h - 1) * stride + kernel, (w - 1) * stride + kernel];
+  const after = [0, 0, Math.max(0, below - height - padding), Math.max(0, right - width - padding)];
+  const padded = pad(x, [0, 0, padding, padding], after, LOWEST);
+  const parts: Tensor[] = [];
+  let left: Tensor | undefined; // 1 where no earlier place had the largest value
+  for (let i = 0; i < kernel; i++) {
+    for (let j = 0; j < kernel; j++) {
+      const rows = slice(padded, 2, i, i + (h - 1) * stride + 1, stride);
+      const isLargest = equal(slice(rows, 3, j, j + (w - 1) * stride + 1, stride), y);
+      const isFirst: Tensor = left ? mul(isLargest, left) : isLargest;
+      left = left ? sub(left, isFirst) : sub(filled([], 1), isFirst);
+      parts.push(reshape(mul(isFirst, g), [n, c, 1, h, w]));
+    }
+  }
+  const places = kernel * kernel;
+  const stacked = reshape(concat(parts, 2), [n, c * places, h, w]);
+  const isPlace = Float32Array.from({ length: c * places * places }, (_, at) =>
+    at % places === Math.floor(at / places) % places ? 1 : 0,
+  );
+  const weight = constant(isPlace, [c * places, 1, kernel, kernel]);
+  return convTranspose2d(stacked, weight, { stride, padding, groups: c, height, width });
+}
+
+/** Less than any value of an image, and finite: a product with 0 stays 0. */
+const LOWEST = -3e38;
 
 /** Mean of each window without padding. */
 export function averagePool2d(x: Tensor, { kernel, stride }: { kernel: number; stride: number }): Tensor {
@@ -45,14 +75,5 @@ export function averagePool2d(x: Tensor, { kernel, stride }: { kernel: number; s
     shape: [n, c, pooledSize(h, kernel, stride, 0), pooledSize(w, kernel, stride, 0)],
     attributes: { kernel_shape: [kernel, kernel], strides: [stride, stride] },
     gradient: ([g]) => [convTranspose2d(g!, spread, { stride, padding: 0, groups: c, height: h, width: w })],
-  });
-}
-
-/** Zeros [size] with `updates` [M] added at `indices` (int64 [M]). */
-function scatterAdd(size: number, indices: Tensor, updates: Tensor): Tensor {
-  const zeros = apply("Expand", [scalar(0), integers([size])], { shape: [size] });
-  return apply("ScatterElements", [zeros, indices, updates], {
-    shape: [size],
-    attributes: { axis: 0, reduction: "add" },
   });
 }

@@ -1,5 +1,5 @@
 // Operators that move values without changing them.
-import { apply, type GradientRule, integers, type Shape, sizeOf, type Tensor } from "../tensor.ts";
+import { apply, type GradientRule, integers, type Shape, scalar, sizeOf, type Tensor } from "../tensor.ts";
 
 /** The same values in another shape. One size may be −1: it follows from the others. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
@@ -69,9 +69,9 @@ export function slice(x: Tensor, axis: number, start: number, end: number, step 
   });
 }
 
-/** Adds `before[i]` and `after[i]` zeros along dimension i. */
-export function pad(x: Tensor, before: readonly number[], after: readonly number[]): Tensor {
-  return apply("Pad", [x, integers([...before, ...after])], {
+/** Adds `before[i]` and `after[i]` times `value` along dimension i. */
+export function pad(x: Tensor, before: readonly number[], after: readonly number[], value = 0): Tensor {
+  return apply("Pad", [x, integers([...before, ...after]), ...(value === 0 ? [] : [scalar(value)])], {
     shape: x.shape.map((v, i) => v + before[i]! + after[i]!),
     gradient: ([g]) => [x.shape.reduce((t, v, i) => slice(t, i, before[i]!, before[i]! + v), g!)],
   });

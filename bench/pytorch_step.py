@@ -1,0 +1,131 @@
+"""One step of MoCo in PyTorch, timed: the peer of bench/train.ts, which starts it. Prints one line of JSON.
+
+The step is Algorithm 1 of the paper: the key encoder follows, keys without gradient, queries, InfoNCE over a queue,
+backward, SGD with momentum and weight decay. Views are ready-made tensors on the device.
+"""
+import argparse
+import json
+import resource
+import statistics
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--network", help="of torchvision, instead of one of basic blocks")
+parser.add_argument("--widths", help="channels of the stages, separated by commas")
+parser.add_argument("--blocks", type=int, help="basic blocks of a stage")
+parser.add_argument("--batch", type=int, required=True)
+parser.add_argument("--stem-stride", type=int, default=1)
+parser.add_argument("--side", type=int, default=32, help="of an image, pixels")
+parser.add_argument("--dimensions", type=int, default=128)
+parser.add_argument("--queue", type=int, default=4096)
+parser.add_argument("--steps", type=int, default=8)
+parser.add_argument("--threads", type=int, default=2)
+parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+parser.add_argument("--channels-last", action="store_true")
+parser.add_argument("--compile", action="store_true")
+parser.add_argument("--tf32", action="store_true", help="products of float32 in the GPU's shorter format")
+parser.add_argument("--bfloat16", action="store_true", help="automatic mixed precision")
+options = parser.parse_args()
+
+WARM_UP = 2 if options.device == "cpu" else 10
+torch.set_num_threads(options.threads)
+torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.tf32
+torch.backends.cudnn.benchmark = True
+device = torch.device(options.device)
+layout = torch.channels_last if options.channels_last else torch.contiguous_format
+
+
+class Block(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.shortcut = None
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = self.bn2(self.conv2(y))
+        return F.relu(y + (x if self.shortcut is None else self.shortcut(x)), inplace=True)
+
+
+def encoder():
+    if options.network:
+        import torchvision
+
+        network = getattr(torchvision.models, options.network)(num_classes=options.dimensions)
+        return network.to(device, memory_format=layout)
+    widths = [int(width) for width in options.widths.split(",")]
+    channels = widths[0]
+    layers = [
+        nn.Conv2d(3, channels, 3, options.stem_stride, 1, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
+    ]
+    for stage, width in enumerate(widths):
+        for block in range(options.blocks):
+            layers.append(Block(channels, width, 2 if stage > 0 and block == 0 else 1))
+            channels = width
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, options.dimensions)]
+    return nn.Sequential(*layers).to(device, memory_format=layout)
+
+
+query_encoder, key_encoder = encoder(), encoder()
+key_encoder.load_state_dict(query_encoder.state_dict())
+key_encoder.requires_grad_(False)
+f_q, f_k = query_encoder, key_encoder
+if options.compile:
+    f_q, f_k = torch.compile(f_q), torch.compile(f_k)
+optimizer = torch.optim.SGD(query_encoder.parameters(), 0.03, momentum=0.9, weight_decay=5e-4)
+queue = F.normalize(torch.randn(options.dimensions, options.queue, device=device), dim=0)
+labels = torch.zeros(options.batch, dtype=torch.long, device=device)
+mixed = torch.autocast(options.device, torch.bfloat16, enabled=options.bfloat16)
+
+
+def step(x_q, x_k, pointer):
+    with torch.no_grad(), mixed:
+        parameters = zip(key_encoder.parameters(), query_encoder.parameters())
+        for k, q in parameters:
+            k.mul_(0.99).add_(q, alpha=0.01)
+        keys = F.normalize(f_k(x_k).float(), dim=1)
+    with mixed:
+        queries = F.normalize(f_q(x_q).float(), dim=1)
+        positive = (queries * keys).sum(1, keepdim=True)
+        logits = torch.cat([positive, queries @ queue], 1).float() / 0.1
+        loss = F.cross_entropy(logits, labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    queue[:, pointer : pointer + options.batch] = keys.t()
+    return loss
+
+
+def now():
+    if options.device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+seconds = []
+for i in range(WARM_UP + options.steps):
+    x_q = torch.randn(options.batch, 3, options.side, options.side, device=device).to(memory_format=layout)
+    x_k = (x_q + 0.1 * torch.randn_like(x_q)).to(memory_format=layout)
+    start = now()
+    step(x_q, x_k, i * options.batch % options.queue)
+    if i >= WARM_UP:
+        seconds.append(now() - start)
+
+print(json.dumps({
+    "version": torch.__version__,
+    "median": options.batch / statistics.median(seconds),
+    "rssMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000,
+}))
