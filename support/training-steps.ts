@@ -57,7 +57,7 @@ export async function trainingSteps(device: Device): Promise<TrainingSteps> {
     queue.enqueue(out.keys!);
     losses.push(out.loss![0]!);
   }
-  const weights = [...graph.state.get("q.conv1.weight")!];
+  const weights = [...(await graph.state()).get("q.conv1.weight")!];
   await graph.release();
   return { losses, weights };
 }

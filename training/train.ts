@@ -152,7 +152,7 @@ async function run(options: TrainOptions, opened: Closeable[]): Promise<TrainRes
   const save = async () => {
     const { step, totalSteps = null, seconds } = pace;
     const progress = { step, totalSteps, seconds, queuePointer: dictionary.pointer };
-    await saveCheckpoint(checkpointPath, { config, progress, images, parent, forms, tensors: tensors() });
+    await saveCheckpoint(checkpointPath, { config, progress, images, parent, forms, tensors: await tensors() });
     savedAt = pace.seconds;
     isSaved = true;
     onEvent({ kind: "checkpoint", path: checkpointPath });
@@ -183,7 +183,7 @@ async function run(options: TrainOptions, opened: Closeable[]): Promise<TrainRes
   if (signal?.aborted) return { model: undefined, metrics, checkpoint: checkpointPath };
   if (!metrics)
     throw new AppError("invalid_configuration", "Expected at least one step to train. Ask for more epochs or minutes.");
-  const trained = { config, dataset, state: graph.state, metrics, epochs: watch.epochs, parent };
+  const trained = { config, dataset, state: await graph.state(), metrics, epochs: watch.epochs, parent };
   onEvent({ kind: "exporting" });
   const model = await publish({ ...options, ...trained, threads });
   return { model, metrics, checkpoint: checkpointPath };

@@ -97,7 +97,8 @@ export async function trainLinear(
       await graph.step({ x, oneHot, learningRate: Float32Array.of(rate), step: Float32Array.of(step + 1) });
       if ((step + 1) % sampler.batchesPerEpoch === 0) onProgress?.(epoch + 1, epochs);
     }
-    return { classes, weight: graph.state.get("weight")!.slice(), bias: graph.state.get("bias")!.slice() };
+    const state = await graph.state();
+    return { classes, weight: state.get("weight")!.slice(), bias: state.get("bias")!.slice() };
   } finally {
     await graph.release();
   }

@@ -135,10 +135,11 @@ export async function replay(
       compare("gradients", out[`grad.${name}`]!, of(`grad.${name}`), gradientFloor);
     }
   }
+  const state = await graph.state();
   for (const { name, kind } of step.tensors) {
     const isBuffer = kind === "buffer";
-    compare(isBuffer ? "batchNormBuffers" : "queryParameters", graph.state.get(`q.${name}`)!, of(`q_end.${name}`));
-    compare(isBuffer ? "batchNormBuffers" : "keyParameters", graph.state.get(`k.${name}`)!, of(`k_end.${name}`));
+    compare(isBuffer ? "batchNormBuffers" : "queryParameters", state.get(`q.${name}`)!, of(`q_end.${name}`));
+    compare(isBuffer ? "batchNormBuffers" : "keyParameters", state.get(`k.${name}`)!, of(`k_end.${name}`));
   }
   compare("queue", queue.keys, of("queue_end"));
   compare("pointer", [queue.pointer], of("ptr_end"));

@@ -33,7 +33,7 @@ export interface CompiledStep {
   /** The forms of convolutions that it uses. */
   readonly forms: Choices;
   /** State and dictionary as they are now, for a checkpoint; the arrays are not copied. */
-  tensors(): Map<string, StoredTensor>;
+  tensors(): Promise<Map<string, StoredTensor>>;
 }
 
 /** Builds and compiles the step of a run. The caller releases its graph. */
@@ -66,10 +66,12 @@ export async function compileStep(config: TrainingConfig, options: CompileStepOp
     graph,
     dictionary,
     forms,
-    tensors: () =>
-      new Map<string, StoredTensor>([
-        ...[...step.next].map(([name, { shape }]) => [name, { shape, data: graph.state.get(name)! }] as const),
+    async tensors() {
+      const state = await graph.state();
+      return new Map<string, StoredTensor>([
+        ...[...step.next].map(([name, { shape }]) => [name, { shape, data: state.get(name)! }] as const),
         ["queue", { shape: [rows, config.dim], data: dictionary.keys }],
-      ]),
+      ]);
+    },
   };
 }

@@ -39,9 +39,10 @@ export interface Watch {
   /**
    * Call after each step. Measures at the end of an epoch if the last measurement is long enough ago.
    *
+   * @param state Returns the state of the run, by name.
    * @param negatives Returns the negatives, [K, D].
    */
-  step(metrics: StepMetrics, state: State, negatives: () => Float32Array): Promise<void>;
+  step(metrics: StepMetrics, state: () => Promise<State>, negatives: () => Float32Array): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -104,7 +105,7 @@ export async function watchRun(options: WatchOptions): Promise<Watch> {
       since = [...since, metrics].slice(-stepsPerEpoch); // not every epoch is measured
       await log.append({ kind: "step", ...metrics });
       const ended = metrics.step % stepsPerEpoch === 0 && performance.now() - measuredAt >= pause;
-      if (ended || metrics.step === metrics.totalSteps) await measure(metrics, state, negatives());
+      if (ended || metrics.step === metrics.totalSteps) await measure(metrics, await state(), negatives());
     },
     async close() {
       await log.close();

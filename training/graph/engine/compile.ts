@@ -108,12 +108,14 @@ async function hasBlockedKernels(): Promise<boolean> {
   }
 }
 
-function wrap(name: string, value: TensorData | undefined, tensor: { dtype: DType; shape: Shape }): OrtTensor {
+/** A value as onnxruntime takes it. */
+export function wrap(name: string, value: TensorData | undefined, tensor: { dtype: DType; shape: Shape }): OrtTensor {
   if (!value) throw new Error(`run: the input "${name}" was not given`);
   return new OrtTensor(tensor.dtype as "float32", value as Float32Array, tensor.shape);
 }
 
-function inputsOf(outputs: Readonly<Record<string, Tensor>>): Map<string, Tensor> {
+/** The inputs that `outputs` need, by name. */
+export function inputsOf(outputs: Readonly<Record<string, Tensor>>): Map<string, Tensor> {
   const nodes = topologicalOrder(Object.values(outputs)).filter((node) => node.op === "Input");
   return new Map(nodes.map((node) => [node.name!, node.outputs[0]!]));
 }

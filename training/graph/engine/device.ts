@@ -46,9 +46,10 @@ export const providersOf = (device: Device): readonly string[] => (device === "c
 function candidates(): Device[] {
   if (process.platform === "darwin") return ["webgpu"]; // Core ML wants fixed weights
   if (process.platform === "win32") return ["dml", "webgpu"];
+  const hasNvidia = existsSync("/proc/driver/nvidia/version"); // its Vulkan driver does without /dev/dri
   return [
-    ...(existsSync("/proc/driver/nvidia/version") ? (["cuda"] as const) : []),
-    ...(existsSync("/dev/dri") ? (["webgpu"] as const) : []),
+    ...(hasNvidia ? (["cuda"] as const) : []),
+    ...(hasNvidia || existsSync("/dev/dri") ? (["webgpu"] as const) : []),
   ];
 }
 

@@ -10,11 +10,12 @@ import {
   topologicalOrder,
   type Values,
 } from "../index.ts";
+import { compileResident } from "./resident.ts";
 
 /** A compiled step whose state stays in place. */
 export interface StatefulGraph {
   /** Current state by name. Every step overwrites or replaces the arrays: do not hold on to them. */
-  readonly state: ReadonlyMap<string, Float32Array>;
+  state(): Promise<ReadonlyMap<string, Float32Array>>;
   /** Runs one step on the state and `feeds`, keeps the next state and returns the outputs. */
   step(feeds: Values): Promise<Record<string, Float32Array>>;
   release(): Promise<void>;
@@ -31,10 +32,10 @@ export async function compileStateful(
   outputs: Readonly<Record<string, Tensor>>,
   next: ReadonlyMap<string, Tensor>,
   initial: ReadonlyMap<string, Float32Array>,
-  options?: CompileOptions,
+  options: CompileOptions = {},
 ): Promise<StatefulGraph> {
-  const nextName = (name: string) => `next.${name}`;
   const ports = Object.fromEntries([...next].map(([name, tensor]) => [nextName(name), tensor]));
+  if (options.providers?.[0] === "webgpu") return compileResident(outputs, ports, initial, options);
   const graph: CompiledGraph = await compile({ ...outputs, ...ports }, options);
   const overwritten = overwritable(outputs, next);
   let current = new Map<string, Float32Array>([...next.keys()].map((name) => [name, initial.get(name)!]));
@@ -42,9 +43,7 @@ export async function compileStateful(
     [...current].map(([name, values]) => [name, overwritten.has(name) ? values : new Float32Array(values.length)]),
   );
   return {
-    get state() {
-      return current;
-    },
+    state: async () => current,
     async step(feeds) {
       const into = Object.fromEntries([...spare].map(([name, values]) => [nextName(name), values]));
       const results = await graph.run({ ...feeds, ...Object.fromEntries(current) }, into);
@@ -54,6 +53,9 @@ export async function compileStateful(
     release: () => graph.release(),
   };
 }
+
+/** The output that is the next value of a part of the state. */
+const nextName = (name: string): string => `next.${name}`;
 
 /** Names of the state that may be overwritten in place: all that reads it is computed before its next value. */
 function overwritable(

@@ -8,8 +8,9 @@ describe("state that goes through a graph", () => {
     const graph = await compileStateful(outputs, new Map(Object.entries(next)), initial, { threads: 1 });
     let results: Record<string, Float32Array> = {};
     for (let step = 0; step < steps; step++) results = await graph.step({});
-    const buffers = Object.keys(next).map((name) => [name, graph.state.get(name) === initial.get(name)] as const);
-    const state = new Map([...graph.state].map(([name, values]) => [name, [...values]]));
+    const now = await graph.state();
+    const buffers = Object.keys(next).map((name) => [name, now.get(name) === initial.get(name)] as const);
+    const state = new Map([...now].map(([name, values]) => [name, [...values]]));
     await graph.release();
     return { results, state, inPlace: Object.fromEntries(buffers) };
   };
