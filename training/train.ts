@@ -18,7 +18,7 @@ import { providersOf } from "./graph/engine/device.ts";
 import { encoderTensors } from "./network/encoder.ts";
 import { learningRateAt } from "./optimize/schedule.ts";
 import { createBatches } from "./run/batches.ts";
-import { CHECKPOINT_FILE, loadCheckpoint, saveCheckpoint } from "./run/checkpoint.ts";
+import { CHECKPOINT_FILE, keepUnfinished, loadCheckpoint, saveCheckpoint } from "./run/checkpoint.ts";
 import { checkSameCollection, collectionOf } from "./run/collection.ts";
 import { compileStep } from "./run/compile-step.ts";
 import type { TrainEvent } from "./run/events.ts";
@@ -119,6 +119,8 @@ async function run(options: TrainOptions, opened: Closeable[]): Promise<TrainRes
   if (config.teacher && config.teacher.sha256 !== options.teacher?.card.sha256) throw otherTeacher(config.teacher.name);
   if (options.init && !resumed) checkWeights(encoderTensors(config), options.init.weights);
   const parent = resumed ? resumed.parent : options.init?.parent;
+  const kept = resumed ? undefined : await keepUnfinished(checkpointPath);
+  if (kept) onEvent({ kind: "kept", ...kept });
   await replaceFile(join(runFolder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   onEvent({ kind: "starting", config, reasons, dataset });
 

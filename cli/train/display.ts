@@ -25,6 +25,11 @@ export function trainingDisplay(minutes?: number): { show: (event: TrainEvent) =
         if (minutes) console.error(`The ${minutes} minutes of training begin now; reading images came before them.`);
         for (const reason of event.reasons) console.error(`- ${reason}`);
       }
+      if (event.kind === "kept") {
+        console.error(
+          `Another run stopped here at step ${event.step}; its checkpoint is kept as ${event.path}. To go on with that one, stop this run, rename the file to checkpoint.safetensors, and use --resume.`,
+        );
+      }
       if (event.kind === "teaching") {
         teaching.update(event.done, event.total);
         if (event.done === event.total) teaching.stop();

@@ -173,6 +173,20 @@ describe("train", () => {
     assert.deepEqual(await fingerprint("run"), await fingerprint("whole"));
   });
 
+  it("keeps the checkpoint of a run that was stopped where another begins in its folder, not that of one that ended", async () => {
+    const stop = new AbortController();
+    const stopAt5 = (event: TrainEvent) => event.kind === "step" && event.metrics.step === 5 && stop.abort();
+    await train(tinyTraining(folder, { signal: stop.signal, onEvent: stopAt5 }));
+    const kept: Array<{ path: string; step: number }> = [];
+    const onEvent = (event: TrainEvent) => event.kind === "kept" && kept.push(event);
+    await train(tinyTraining(folder, { onEvent }));
+    assert.equal(kept.length, 1);
+    assert.equal((await loadCheckpoint(kept[0]!.path)).progress.step, 5);
+    assert.equal((await loadCheckpoint(join(folder, "run", "checkpoint.safetensors"))).progress.step, STEPS);
+    await train(tinyTraining(folder, { onEvent, replace: true }));
+    assert.equal(kept.length, 1);
+  });
+
   it("refuses a memory bank of float16", () =>
     rejects(
       train(tinyTraining(folder, { config: { ...TINY_CONFIG, mechanism: "memory-bank", queuePrecision: "float16" } })),

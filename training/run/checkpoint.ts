@@ -1,5 +1,6 @@
 // A checkpoint: all that the next step depends on, in one safetensors file.
-import { readFile } from "node:fs/promises";
+import { readFile, rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
 import { replaceFile } from "../../core/files.ts";
@@ -55,6 +56,20 @@ export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Prom
     ...(parent && { begunFrom: JSON.stringify(parent) }), // the format's key, as in the card
   };
   await replaceFile(path, encodeSafetensors({ tensors, metadata }));
+}
+
+/**
+ * Moves the checkpoint of a run that has not ended out of the way of a new one; resolves with where it is then. That of
+ * a run that has ended, whose model is written, may be replaced.
+ */
+export async function keepUnfinished(path: string): Promise<{ path: string; step: number } | undefined> {
+  const checkpoint = await loadCheckpoint(path).catch(() => undefined);
+  if (!checkpoint) return undefined;
+  const { step, totalSteps } = checkpoint.progress;
+  if (totalSteps !== null && step >= totalSteps) return undefined;
+  const kept = join(dirname(path), "checkpoint-before.safetensors");
+  await rename(path, kept);
+  return { path: kept, step };
 }
 
 /**

@@ -19,5 +19,7 @@ export type TrainEvent =
   | { readonly kind: "step"; readonly metrics: StepMetrics }
   | { readonly kind: "epoch"; readonly epoch: Epoch }
   | { readonly kind: "checkpoint"; readonly path: string }
+  /** A run that had not ended was in the folder: its checkpoint, of that step, is kept there as `path`. */
+  | { readonly kind: "kept"; readonly path: string; readonly step: number }
   /** Training is over; the encoder is fitted, written and checked. */
   | { readonly kind: "exporting" };

@@ -14,7 +14,8 @@ export type DeviceName = (typeof DEVICE_NAMES)[number];
 /** What each device needs, for the message where it cannot be used. */
 const NEEDS: Readonly<Record<Device, string>> = {
   cpu: "",
-  webgpu: "It needs a GPU with a driver for Vulkan (Linux; libvulkan1, and for NVIDIA's libgl1, libx11-6, libxext6), Metal (macOS) or Direct3D 12 (Windows).",
+  webgpu:
+    "It needs a GPU with a driver for Vulkan (Linux; libvulkan1, and for NVIDIA's libgl1, libx11-6, libxext6), Metal (macOS) or Direct3D 12 (Windows).",
   cuda: "It needs Linux on x64, an NVIDIA GPU, CUDA 12 with cuDNN 9, and onnxruntime-node installed with its CUDA libraries.",
   coreml: "It needs macOS.",
   dml: "It needs Windows with a Direct3D 12 GPU.",
