@@ -26,7 +26,7 @@ export async function followSwap(
   }
   progress.stop();
   if (json) console.log(JSON.stringify(swap));
-  else if (swap.report) console.log(describe(swap.report));
+  else if (swap.report) console.log(describeReport(swap.report));
   if (swap.state === "failed" || swap.state === "cancelled") {
     const { code, detail } = swap.error ?? {};
     throw new AppError(code ?? "invalid_model", detail ?? `The swap was ${swap.state}; nothing has changed.`);
@@ -53,8 +53,8 @@ export async function swapInReview(client: Client, id: string | undefined): Prom
   throw new AppError("not_in_review", `Expected a swap that waits for approval but ${why}.`);
 }
 
-/** A report in a few lines. */
-function describe({
+/** What the gate found, in a few lines. */
+export function describeReport({
   contents,
   recallAt10,
   comparison,

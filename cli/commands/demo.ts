@@ -14,6 +14,7 @@ import { type DemoOutcome, report } from "../demo/report.ts";
 import { groupByLabel, readSamples, SAMPLES, type Sample, sourceOf } from "../demo/samples.ts";
 import { type Server, startServer } from "../demo/server.ts";
 import { activateUnderTraffic } from "../demo/traffic.ts";
+import { describeReport } from "../follow-swap.ts";
 import { showProgress } from "../progress.ts";
 import { trainingDisplay } from "../train/display.ts";
 
@@ -79,6 +80,7 @@ async function runDemo(minutes: number, samples: string): Promise<DemoOutcome> {
 
     tell("Swapping to the new model while clients search …");
     const swap = await activateUnderTraffic(client, "retrained", queries);
+    if (swap.report) console.error(describeReport(swap.report));
 
     tell("Searching again …");
     const after = await servedPrecision(client, queries);

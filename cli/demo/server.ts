@@ -12,7 +12,7 @@ export interface Server {
 
 /** Starts a server in a process of its own, since training keeps this one busy. */
 export async function startServer(data: string, models: string): Promise<Server> {
-  const flags = ["serve", "--json", "--port", "0", "--data", data, "--models", models];
+  const flags = ["serve", "--json", "--log-level", "error", "--port", "0", "--data", data, "--models", models];
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...flags], {
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -1,6 +1,6 @@
 // A swap while clients search all the time.
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Client, hasEnded } from "../../client/index.ts";
+import { type Client, hasEnded, type SwapView } from "../../client/index.ts";
 import { AppError } from "../../core/errors.ts";
 import type { Sample } from "./samples.ts";
 
@@ -10,6 +10,8 @@ export interface SwapUnderTraffic {
   readonly requests: number;
   /** Requests that got an error, no matches, or an answer of neither model. */
   readonly failed: number;
+  /** What the gate found. */
+  readonly report: SwapView["report"];
 }
 
 const CLIENTS = 4;
@@ -50,5 +52,5 @@ export async function activateUnderTraffic(
   if (swap.state !== "active") {
     throw new AppError("invalid_model", `The swap ended as ${swap.state}: ${swap.error?.detail ?? "no reason given"}`);
   }
-  return { seconds, requests, failed };
+  return { seconds, requests, failed, report: swap.report };
 }
