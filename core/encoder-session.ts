@@ -10,7 +10,8 @@ import type { EncoderInput, ModelCard } from "./model-card.ts";
 /** What to do if a device cannot be used. */
 const HOW_TO: Partial<Record<Device, string>> = {
   cuda: ". Install the NVIDIA driver, CUDA 12 and cuDNN 9, and then onnxruntime's CUDA libraries: npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12",
-  webgpu: ". Install a Vulkan driver and its loader (libvulkan1), and for NVIDIA's libgl1, libx11-6 and libxext6, which it needs without a display too.",
+  webgpu:
+    ". Install a Vulkan driver and its loader (libvulkan1), and for NVIDIA's libgl1, libx11-6 and libxext6, which it needs without a display too.",
 };
 
 /** An open encoder of one model. */

@@ -16,5 +16,12 @@ interface HeicPixels {
  */
 export async function decodeHeic(bytes: Uint8Array): Promise<HeicPixels> {
   const { default: decode } = await import("heic-decode"); // 3 MB that few need
-  return decode({ buffer: bytes as Uint8Array<ArrayBuffer> });
+  console.log = console.error; // libheif says with it what it cannot decode, and stdout is the program's
+  try {
+    return await decode({ buffer: bytes as Uint8Array<ArrayBuffer> });
+  } finally {
+    console.log = log;
+  }
 }
+
+const { log } = console;

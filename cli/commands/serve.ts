@@ -40,13 +40,19 @@ export const command = new Command("serve")
     const place = config.database === undefined ? config.data : nameOf(config.database);
     if (!json) console.log(`Loading the model; data is in ${place} …`);
     const server = await start(config);
+    const url = reachable(server.url);
     const stopped = stopSignal(); // set up first: whoever reads the next line may send a signal at once
-    if (json) console.log(JSON.stringify({ url: server.url, model: server.model, data: place, pid: process.pid }));
-    else console.log(welcome(server.url, server.model));
+    if (json) console.log(JSON.stringify({ url, model: server.model, data: place, pid: process.pid }));
+    else console.log(welcome(url, server.model));
     await stopped;
     if (!json) console.log("Finishing requests under way …");
     await server.close();
   });
+
+/** An address to ask: where a server listens at all of a machine's, localhost. */
+function reachable(url: string): string {
+  return url.replace(/\/\/(0\.0\.0\.0|\[::\])(?=:)/, "//localhost");
+}
 
 /** A database's address without its password. */
 function nameOf(database: string): string {

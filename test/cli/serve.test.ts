@@ -22,20 +22,19 @@ describe("moco-search serve", () => {
   });
   after(() => remove());
 
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    it(`serves, says where in JSON, and ends with exit code 0 on ${signal}`, async () => {
-      const child = runServe([
-        "--json",
-        "--port",
-        "0",
-        "--data",
-        join(folder, "data"),
-        "--models",
-        join(folder, "models"),
-      ]);
+  for (const [signal, host, address] of [
+    ["SIGINT", "127.0.0.1", /^http:\/\/127\.0\.0\.1:/],
+    ["SIGTERM", "0.0.0.0", /^http:\/\/localhost:/],
+  ] as const) {
+    it(`serves on ${host}, says where in JSON, and ends with exit code 0 on ${signal}`, async () => {
+      const folders = ["--data", join(folder, "data"), "--models", join(folder, "models")];
+      if (host === "0.0.0.0")
+        await text(startCli(["keys", "create", "--role", "admin", ...folders.slice(0, 2)]).stdout!);
+      const child = runServe(["--json", "--host", host, "--port", "0", ...folders]);
       const [line] = await once(child.stdout!, "data");
       const { url, model } = JSON.parse(String(line));
       assert.equal(model, "default");
+      assert.match(url, address);
       assert.equal((await fetch(`${url}/readyz`)).status, 200);
       child.kill(signal);
       assert.deepEqual(await once(child, "exit"), [0, null]);

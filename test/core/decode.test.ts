@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp, { type Color, type Sharp } from "sharp";
 import { decodeImage, makeThumbnail, readImageInfo, resizePixels, sniffImageType } from "../../core/decode.ts";
+import { decodeHeic } from "../../core/heic.ts";
 import { packageRoot } from "../../core/paths.ts";
 import { pngWithHeader } from "../../support/pictures.ts";
 
@@ -70,6 +71,17 @@ describe("decodeImage", () => {
     assert.deepEqual(await decodeImage(general, SHAPE), pixels);
     await assert.rejects(decodeImage(bytes, SHAPE, undefined, 1000), { code: "image_too_many_pixels" });
     await assert.rejects(decodeImage(bytes.subarray(0, -20), SHAPE), { code: "corrupt_image" });
+  });
+
+  it("says nothing on stdout of a heic file that cannot be decoded", async () => {
+    const { log } = console;
+    const said: unknown[] = [];
+    const write = process.stdout.write;
+    process.stdout.write = (text: string | Uint8Array) => said.push(text) > 0;
+    const file = Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic" + "7".repeat(100), "latin1");
+    await assert.rejects(decodeHeic(file)).finally(() => (process.stdout.write = write));
+    assert.deepEqual(said, []);
+    assert.equal(console.log, log);
   });
 
   it("decodes other sub-types: progressive JPEG, palette PNG, interlaced PNG, compressed TIFF", async () => {
