@@ -12,6 +12,8 @@ import { arbitraryOf, type JsonSchema, type Making } from "../../support/schema-
 import { startTestServer, type TestServer } from "../../support/test-server.ts";
 
 const REQUESTS = Number(process.env.MOCO_FUZZ_REQUESTS ?? 20_000);
+/** Stored at first, and known to the requests. */
+const IMAGES = 8;
 /** From so many requests on, each operation must have succeeded at least once. */
 const ENOUGH = 5000;
 
@@ -61,7 +63,7 @@ describe(`${REQUESTS} random requests`, () => {
     ajv.addSchema(document, "openapi");
     const file = await png(1);
     const ids: string[] = [];
-    while (ids.length < 8) ids.push(await upload());
+    while (ids.length < IMAGES) ids.push(await upload());
     const page = await server.http.get("/v1/images?limit=2").expect(200);
     const found = await server.http.post("/v1/search").send({ id: ids[0], k: 2 }).expect(200);
     const { swap } = (await server.http.post("/v1/models/other/activate").expect(202)).body;
@@ -106,12 +108,33 @@ describe(`${REQUESTS} random requests`, () => {
     return form;
   };
 
+  /** What mostly stands in an address: the newest swap, a model, an image. They may change until it is sent. */
+  const namedIn = (path: string): (() => readonly string[]) | undefined => {
+    if (path.startsWith("/v1/swaps/")) return () => dictionary.slice(0, 1);
+    if (path.startsWith("/v1/images/")) return () => dictionary.slice(1, 1 + IMAGES);
+    if (path.startsWith("/v1/models/")) return () => ["default", "other"];
+    return undefined;
+  };
+  const segmentsOf = (path: string, schema: JsonSchema): fc.Arbitrary<unknown> => {
+    const named = namedIn(path);
+    if (!named) return arbitraryOf(schema, making);
+    return fc.oneof(
+      { weight: 2, arbitrary: fc.nat().map((n) => named()[n % named().length]) },
+      { weight: 1, arbitrary: arbitraryOf(schema, making) },
+    );
+  };
+
   const requestOf = (path: string, method: string, operation: Operation): fc.Arbitrary<RandomRequest> => {
     const parameters = operation.parameters ?? [];
     const of = (place: string) =>
       fc.record(
         Object.fromEntries(
-          parameters.filter((one) => one.in === place).map(({ name, schema }) => [name, arbitraryOf(schema, making)]),
+          parameters
+            .filter((one) => one.in === place)
+            .map(({ name, schema }) => [
+              name,
+              place === "path" ? segmentsOf(path, schema) : arbitraryOf(schema, making),
+            ]),
         ),
         { requiredKeys: place === "path" ? parameters.filter((one) => one.in === "path").map(({ name }) => name) : [] },
       );
