@@ -78,7 +78,7 @@ describe("decodeImage", () => {
     const said: unknown[] = [];
     const write = process.stdout.write;
     process.stdout.write = (text: string | Uint8Array) => said.push(text) > 0;
-    const file = Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic" + "7".repeat(100), "latin1");
+    const file = Buffer.from(`\0\0\0\x18ftypheic\0\0\0\0mif1heic${"7".repeat(100)}`, "latin1");
     await assert.rejects(decodeHeic(file)).finally(() => (process.stdout.write = write));
     assert.deepEqual(said, []);
     assert.equal(console.log, log);

@@ -11,24 +11,25 @@ import type { StatefulGraph } from "./stateful.ts";
  * Compiles a graph for WebGPU, the provider whose tensors onnxruntime-node can keep where they are.
  *
  * @param outputs What a step returns.
- * @param next State `next.<name>` → its value after a step.
- * @param initial State before the first step, by name.
+ * @param next State by input name → its value after the step.
+ * @param initial State before the first step.
  */
 export async function compileResident(
   outputs: Readonly<Record<string, Tensor>>,
-  next: Readonly<Record<string, Tensor>>,
+  next: ReadonlyMap<string, Tensor>,
   initial: ReadonlyMap<string, Float32Array>,
   { providers = ["webgpu"], profile }: CompileOptions,
 ): Promise<StatefulGraph> {
-  const inputs = inputsOf({ ...outputs, ...next });
+  const names = [...next.keys()];
+  const ports = Object.fromEntries([...next].map(([name, tensor]) => [`next.${name}`, tensor]));
+  const inputs = inputsOf({ ...outputs, ...ports });
   const open = (onnx: Uint8Array, options: InferenceSession.SessionOptions = {}) =>
     InferenceSession.create(onnx, { executionProviders: [...providers], logSeverityLevel: 3, ...options });
-  const session = await open(serialize({ ...outputs, ...next }), {
-    preferredOutputLocation: Object.fromEntries(Object.keys(next).map((name) => [name, "gpu-buffer" as const])),
+  const session = await open(serialize({ ...outputs, ...ports }), {
+    preferredOutputLocation: Object.fromEntries(Object.keys(ports).map((port) => [port, "gpu-buffer" as const])),
     ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
   });
-  const names = [...initial.keys()];
-  const shapeOf = (name: string) => next[`next.${name}`]!.shape;
+  const shapeOf = (name: string) => next.get(name)!.shape;
   let state = new Map<string, OrtTensor>(names.map((name) => [name, new OrtTensor(initial.get(name)!, shapeOf(name))]));
   let download: InferenceSession | undefined;
   const discard = () => {

@@ -34,8 +34,9 @@ export async function compileStateful(
   initial: ReadonlyMap<string, Float32Array>,
   options: CompileOptions = {},
 ): Promise<StatefulGraph> {
+  if (options.providers?.[0] === "webgpu") return compileResident(outputs, next, initial, options);
+  const nextName = (name: string) => `next.${name}`;
   const ports = Object.fromEntries([...next].map(([name, tensor]) => [nextName(name), tensor]));
-  if (options.providers?.[0] === "webgpu") return compileResident(outputs, ports, initial, options);
   const graph: CompiledGraph = await compile({ ...outputs, ...ports }, options);
   const overwritten = overwritable(outputs, next);
   let current = new Map<string, Float32Array>([...next.keys()].map((name) => [name, initial.get(name)!]));
@@ -53,9 +54,6 @@ export async function compileStateful(
     release: () => graph.release(),
   };
 }
-
-/** The output that is the next value of a part of the state. */
-const nextName = (name: string): string => `next.${name}`;
 
 /** Names of the state that may be overwritten in place: all that reads it is computed before its next value. */
 function overwritable(
