@@ -13,10 +13,9 @@ import { embeddingEncoder } from "../training/network/encoder.ts";
 import { initialValues } from "../training/network/initialise.ts";
 import { foldedScope, tensorSpecs } from "../training/network/scope.ts";
 import { answerOf, compare, flagsOf, type Round, switchesOf } from "./sides.ts";
+import { CASES } from "./training-step.ts";
 
 const SIDE = 224;
-/** Products of ResNet-50's layers for one image, two operations each. */
-const OPERATIONS = 2 * 4.09e9;
 const WARM_UP = 3;
 
 const program = new Command("bench:embed")
@@ -52,7 +51,9 @@ else {
     const peer = [join(packageRoot(), "bench/pytorch_embed.py"), ...flags, ...switchesOf(form)];
     sides.set(form, () => answerOf(options.python!, peer));
   }
-  console.log(JSON.stringify(await compare(sides, { rounds: options.rounds, operations: OPERATIONS }), null, 2));
+  console.log(
+    JSON.stringify(await compare(sides, { rounds: options.rounds, operations: 2 * CASES.resnet50!.products }), null, 2),
+  );
 }
 
 /** Images per second of the encoder as it is exported, with values that nobody has trained. */

@@ -4,14 +4,13 @@ The step is Algorithm 1 of the paper: the key encoder follows, keys without grad
 backward, SGD with momentum and weight decay. Views are ready-made tensors on the device.
 """
 import argparse
-import json
-import resource
-import statistics
 import time
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from pytorch_forms import add_forms, report, use_forms
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--network", help="of torchvision, instead of one of basic blocks")
@@ -23,20 +22,12 @@ parser.add_argument("--side", type=int, default=32, help="of an image, pixels")
 parser.add_argument("--dimensions", type=int, default=128)
 parser.add_argument("--queue", type=int, default=4096)
 parser.add_argument("--steps", type=int, default=8)
-parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-parser.add_argument("--channels-last", action="store_true")
-parser.add_argument("--compile", action="store_true")
-parser.add_argument("--tf32", action="store_true", help="products of float32 in the GPU's shorter format")
-parser.add_argument("--bfloat16", action="store_true", help="automatic mixed precision")
+add_forms(parser)
 options = parser.parse_args()
 
 WARM_UP = 2 if options.device == "cpu" else 10
-torch.set_num_threads(options.threads)
-torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.tf32
-torch.backends.cudnn.benchmark = True
 device = torch.device(options.device)
-layout = torch.channels_last if options.channels_last else torch.contiguous_format
+layout, mixed = use_forms(options)
 
 
 class Block(nn.Module):
@@ -88,7 +79,6 @@ if options.compile:
 optimizer = torch.optim.SGD(query_encoder.parameters(), 0.03, momentum=0.9, weight_decay=5e-4)
 queue = F.normalize(torch.randn(options.dimensions, options.queue, device=device), dim=0)
 labels = torch.zeros(options.batch, dtype=torch.long, device=device)
-mixed = torch.autocast(options.device, torch.bfloat16, enabled=options.bfloat16)
 
 
 def step(x_q, x_k, pointer):
@@ -124,8 +114,4 @@ for i in range(WARM_UP + options.steps):
     if i >= WARM_UP:
         seconds.append(now() - start)
 
-print(json.dumps({
-    "version": torch.__version__,
-    "median": options.batch / statistics.median(seconds),
-    "rssMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000,
-}))
+report(options.batch, seconds)

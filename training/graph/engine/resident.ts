@@ -1,5 +1,5 @@
-// State that stays on a GPU from step to step: what it would cost to read and write hundreds of tensors is many times a
-// step there. It is copied to the processor where somebody asks for it.
+// State that stays on a GPU from step to step. To copy its hundreds of tensors to the processor and back takes many
+// times as long as the step, so it is copied only where somebody asks for it.
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import type { CompileOptions, Tensor, Values } from "../index.ts";
 import { input } from "../tensor.ts";
