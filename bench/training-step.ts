@@ -91,7 +91,7 @@ export async function timeStep(
   const { steps, threads, provider, queue: K, queuePrecision, recompute = false } = options;
   const build = (chooser: FormChooser) =>
     mocoStep(
-      (x, scope) => projectionHead(backbone(x, scope, architecture), scope, "linear", DIM),
+      (x, scope) => projectionHead(backbone(x, scope, architecture), scope, { head: "linear", dim: DIM }),
       input("xq", [B, 3, side, side]),
       input("xk", [B, 3, side, side]),
       { B, K, m: 0.99, T: 0.1, dim: DIM, bnGroups: 1, queuePrecision, recompute },

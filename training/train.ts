@@ -16,7 +16,7 @@ import { type Budget, DEFAULT_BUDGETS } from "./config/recipes.ts";
 import { type ExportOptions, publish } from "./export/publish.ts";
 import { providersOf } from "./graph/engine/device.ts";
 import { encoderTensors } from "./network/encoder.ts";
-import { learningRateAt } from "./optimize/schedule.ts";
+import { keyMomentumAt, learningRateAt } from "./optimize/schedule.ts";
 import { createBatches } from "./run/batches.ts";
 import { CHECKPOINT_FILE, keepUnfinished, loadCheckpoint, saveCheckpoint } from "./run/checkpoint.ts";
 import { checkSameCollection, collectionOf } from "./run/collection.ts";
@@ -164,10 +164,12 @@ async function run(options: TrainOptions, opened: Closeable[]): Promise<TrainRes
   while (!pace.isOver && !signal?.aborted) {
     const { indices, feeds } = await pace.waitFor(batches.next()); // for x in loader: x_q, x_k
     const learningRate = learningRateAt(pace.progress, config.learningRate, config.schedule);
+    const m = keyMomentumAt(pace.progress, config.keyMomentum, config.keyMomentumSchedule);
     const out = await graph.step({
       ...feeds,
       ...dictionary.feeds(indices, pace.step), // queue: [K, D]
       learningRate: Float32Array.of(learningRate),
+      keyMomentum: Float32Array.of(m),
       step: Float32Array.of(pace.step + 1),
     });
     dictionary.update(indices, out.keys!); // enqueue, dequeue: [B, D]

@@ -1,6 +1,6 @@
 import { Option } from "commander";
 import { AppError } from "../../core/errors.ts";
-import { ARCHITECTURE_NAMES, type Axis, MECHANISMS, type Settings } from "../../training/index.ts";
+import { ARCHITECTURE_NAMES, type Axis, HEADS, MECHANISMS, type Settings } from "../../training/index.ts";
 
 const number = (text: string) => Number(text);
 const numbers = (text: string) => text.split(",").map(Number);
@@ -13,8 +13,9 @@ const HYPERPARAMETERS: ReadonlyArray<
   ["--stored-size <pixels>", "storedSize", "side at which images are kept for cropping", number],
   ["--architecture <name>", "architecture", "network", ARCHITECTURE_NAMES],
   ["--mechanism <name>", "mechanism", "where negative keys come from", MECHANISMS],
-  ["--head <kind>", "head", "projection head", ["linear", "mlp"]],
-  ["--head-width <number>", "headWidth", "of an MLP head's hidden layer (default: that of the features)", number],
+  ["--head <kind>", "head", "projection head", HEADS],
+  ["--head-width <number>", "headWidth", "of an MLP head's hidden layers (default: that of the features)", number],
+  ["--head-layers <number>", "headLayers", "layers of the head mlp-bn", number],
   ["--dim <number>", "dim", "length of a key", number],
   ["--batch <number>", "batch", "images in a step", number],
   ["--queue <number>", "queue", "K, negative keys", number],
@@ -25,6 +26,7 @@ const HYPERPARAMETERS: ReadonlyArray<
     ["float32", "float16"],
   ],
   ["--key-momentum <0..1>", "keyMomentum", "m, momentum of the key encoder", number],
+  ["--key-momentum-schedule <kind>", "keyMomentumSchedule", "m as it is, or up to 1", ["constant", "cosine"]],
   ["--bank-momentum <0..1>", "bankMomentum", "share of its old content that a slot of the memory bank keeps", number],
   ["--temperature <number>", "temperature", "T", number],
   ["--bn-groups <number>", "bnGroups", "groups of the batch with statistics of their own", number],
@@ -65,6 +67,7 @@ const HYPERPARAMETERS: ReadonlyArray<
   ["--grey-first", "views.greyFirst", "take colour away before it is changed, as MoCo v1"],
   ["--blur <0..1>", "views.blur.probability", "probability of blur", number],
   ["--blur-sigma <from,to>", "views.blur.sigma", "standard deviation of the blur in pixels", numbers],
+  ["--solarize <0..1>", "views.solarize", "probability of turning bright values round", number],
   ["--seed <number>", "seed", "seed of every random draw (default: 1)", number],
 ];
 

@@ -13,11 +13,12 @@ import { startProcess } from "../../core/processes.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { TINY_CONFIG, tinyTraining, writePictures } from "../../support/tiny-training.ts";
 import type { TrainingConfig } from "../../training/config/schema.ts";
+import type { Settings } from "../../training/config/settle.ts";
 import { loadCheckpoint, saveCheckpoint } from "../../training/run/checkpoint.ts";
 import type { TrainEvent } from "../../training/run/events.ts";
 import type { StepMetrics } from "../../training/run/log.ts";
 import { readWeights } from "../../training/run/warm-start.ts";
-import { train } from "../../training/train.ts";
+import { type TrainOptions, train } from "../../training/train.ts";
 
 const STEPS = 24;
 
@@ -234,6 +235,57 @@ describe("train", () => {
     assert.equal(model!.card.input.width, TINY_CONFIG.imageSize);
     const { tensors } = await loadCheckpoint(checkpoint);
     assert.notDeepEqual(tensors.get("q.bn1.running_mean")!.data, tensors.get("k.bn1.running_mean")!.data);
+  });
+
+  describe("with MoCo v3", () => {
+    const options = (config: Settings, more: Partial<TrainOptions> = {}): TrainOptions => {
+      const { imageSize, storedSize, dim, batch, queue } = TINY_CONFIG;
+      const tiny = { imageSize, storedSize, dim, batch, queue, headWidth: 16 };
+      return { ...tinyTraining(folder, { budget: { steps: 6 }, ...more }), config: { ...tiny, ...config } };
+    };
+
+    it("goes on where it was stopped; keys have no predictor", async () => {
+      const { architecture } = TINY_CONFIG;
+      const config = { architecture, predictor: { width: 12, lastNorm: false } };
+      const recipe = "moco-v3-resnet50";
+      await train(options(config, { recipe, modelsFolder: join(folder, "wm"), runFolder: join(folder, "whole") }));
+      const stop = new AbortController();
+      const onEvent = (event: TrainEvent) => event.kind === "step" && event.metrics.step === 3 && stop.abort();
+      await train(options(config, { recipe, signal: stop.signal, onEvent }));
+      await train(options(config, { recipe, resume: true }));
+      assert.deepEqual(await fingerprint("run"), await fingerprint("whole"));
+      const { tensors } = await loadCheckpoint(join(folder, "run", "checkpoint.safetensors"));
+      assert.ok(tensors.has("q.predictor.0.weight") && !tensors.has("k.predictor.0.weight"));
+    });
+
+    it("leaves a transformer's patches and positions as they began; another training begins from it", async () => {
+      const vit = {
+        block: "vit",
+        widths: [8],
+        depths: [1],
+        heads: 2,
+        patch: 4,
+        hidden: 16,
+        layerScale: false,
+      } as const;
+      const architecture = { ...vit, positions: "sin-cos", frozenPatches: true } as const;
+      const config = { architecture, predictor: { width: 12, lastNorm: true } };
+      const recipe = "moco-v3-vit-small";
+      const begun = await train(options(config, { recipe, signal: AbortSignal.abort() }));
+      const { tensors: before } = await loadCheckpoint(begun.checkpoint);
+      const { model, checkpoint } = await train(options(config, { recipe, resume: true }));
+      const { tensors: after } = await loadCheckpoint(checkpoint);
+      for (const name of ["patch_embed.proj.weight", "patch_embed.proj.bias", "pos_embed"]) {
+        assert.deepEqual(after.get(`q.${name}`)!.data, before.get(`q.${name}`)!.data, name);
+        assert.ok(!after.has(`k.${name}`));
+      }
+      assert.notDeepEqual(after.get("q.fc.0.weight")!.data, before.get("q.fc.0.weight")!.data);
+      const init = await readWeights(model!);
+      const again = { init, name: "child", runFolder: join(folder, "child"), signal: AbortSignal.abort() };
+      const child = await train(options(config, { recipe, ...again }));
+      const { tensors } = await loadCheckpoint(child.checkpoint);
+      assert.deepEqual(tensors.get("k.fc.0.weight")!.data, after.get("q.fc.0.weight")!.data);
+    });
   });
 
   it("starts from the weights of a model", async () => {

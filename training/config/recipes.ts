@@ -29,7 +29,14 @@ export interface Circumstances {
 }
 
 /** Names of the recipes. */
-export const RECIPE_NAMES = ["auto", "moco-v1", "moco-v2", "moco-cifar"] as const;
+export const RECIPE_NAMES = [
+  "auto",
+  "moco-v1",
+  "moco-v2",
+  "moco-cifar",
+  "moco-v3-resnet50",
+  "moco-v3-vit-small",
+] as const;
 
 /** One of {@link RECIPE_NAMES}. */
 export type RecipeName = (typeof RECIPE_NAMES)[number];
@@ -40,6 +47,8 @@ export const DEFAULT_BUDGETS: Readonly<Record<RecipeName, Budget>> = {
   "moco-v1": { epochs: 200 },
   "moco-v2": { epochs: 200 },
   "moco-cifar": { epochs: 200 },
+  "moco-v3-resnet50": { epochs: 100 },
+  "moco-v3-vit-small": { epochs: 300 },
 };
 
 /** Largest power of two that is at most `n`; at least 1. */
@@ -48,6 +57,7 @@ export const powerOfTwo = (n: number) => 2 ** Math.floor(Math.log2(Math.max(n, 1
 /** Shared by all recipes. */
 const COMMON = {
   mechanism: "moco",
+  keyMomentumSchedule: "constant",
   bankMomentum: 0.5,
   queuePrecision: "float32",
   shuffle: true,
@@ -119,6 +129,55 @@ const CIFAR: RecipeConfig = {
   views: { ...V2_VIEWS, cropScale: [0.08, 1], blur: { probability: 0, sigma: [0.1, 2] } },
 };
 
+/** BYOL's views, which MoCo v3 follows: the first view always blurred, the second seldom, and sometimes solarised. */
+const V3_VIEWS = {
+  ...V2_VIEWS,
+  jitter: { ...V2_VIEWS.jitter, saturation: 0.2 },
+  blur: { probability: 1, sigma: [0.1, 2] },
+} satisfies TrainingConfig["views"];
+
+const V3_SECOND_VIEWS = {
+  ...V3_VIEWS,
+  blur: { probability: 0.1, sigma: [0.1, 2] },
+  solarize: 0.2,
+} satisfies TrainingConfig["views"];
+
+const V3: RecipeConfig = {
+  ...V1,
+  mechanism: "moco-v3",
+  head: "mlp-bn",
+  headWidth: 4096,
+  headLayers: 2,
+  predictor: { width: 4096, lastNorm: false },
+  dim: 256,
+  batch: 4096,
+  queue: 4096, // the loss has no queue: encoders are measured against it
+  keyMomentum: 0.99,
+  keyMomentumSchedule: "cosine",
+  temperature: 1,
+  bnGroups: 1, // the authors' batch norm is over all GPUs
+  optimizer: "lars",
+  learningRate: (0.6 * 4096) / 256,
+  weightDecay: 1e-6,
+  schedule: { kind: "cosine", warmup: 10 / 100 },
+  views: V3_VIEWS,
+  keyViews: V3_SECOND_VIEWS,
+};
+
+const V3_VIT: RecipeConfig = {
+  ...V3,
+  architecture: "vit-small",
+  headLayers: 3,
+  predictor: { width: 4096, lastNorm: true },
+  temperature: 0.2,
+  optimizer: "adamw",
+  learningRate: (1.5e-4 * 4096) / 256,
+  weightDecay: 0.1,
+  schedule: { kind: "cosine", warmup: 40 / 300 },
+  views: { ...V3_VIEWS, cropScale: [0.08, 1] },
+  keyViews: { ...V3_SECOND_VIEWS, cropScale: [0.08, 1] },
+};
+
 /** The recipe of that name. Only `auto` depends on the circumstances. */
 export function recipeOf(name: RecipeName, circumstances: Circumstances): Recipe {
   const published = (config: RecipeConfig, source: string) => ({
@@ -134,6 +193,10 @@ export function recipeOf(name: RecipeName, circumstances: Circumstances): Recipe
       return published(V2, "as in the second paper (Chen et al. 2020), ResNet-50 on 224×224 pixels");
     case "moco-cifar":
       return published(CIFAR, "as in the authors' CIFAR-10 demo, ResNet-18 on 32×32 pixels");
+    case "moco-v3-resnet50":
+      return published(V3, "as in MoCo v3 (Chen et al. 2021), ResNet-50 on 224×224 pixels");
+    case "moco-v3-vit-small":
+      return published(V3_VIT, "as in MoCo v3 (Chen et al. 2021), ViT-Small on 224×224 pixels");
   }
 }
 

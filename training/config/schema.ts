@@ -1,6 +1,7 @@
 // All hyper-parameters of a training run, validated together and kept in its folder.
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
+import { HEADS } from "../network/heads.ts";
 import { smallQueriesSchema, viewRecipeSchema } from "../views/recipe.ts";
 
 const probability = z.number().min(0).max(1);
@@ -24,6 +25,7 @@ const architectureSchema = z.discriminatedUnion("block", [
     ...stages,
     expansion: positiveInteger.optional(),
     groups: positiveInteger.optional(),
+    zeroInitResidual: z.boolean().optional(),
   }),
   z.strictObject({ block: z.literal("regnet"), ...stages, groupWidth: positiveInteger, squeeze: probability }),
   z.strictObject({
@@ -34,11 +36,16 @@ const architectureSchema = z.discriminatedUnion("block", [
     patch: positiveInteger,
     hidden: positiveInteger,
     layerScale: z.boolean(),
+    positions: z.enum(["learned", "sin-cos"]).optional(),
+    frozenPatches: z.boolean().optional(),
   }),
 ]);
 
-/** Where negative keys come from (figure 2 of the paper), or distillation from another encoder. */
-export const MECHANISMS = ["moco", "memory-bank", "end-to-end", "distillation"] as const;
+/**
+ * Where negative keys come from: the three of the paper's figure 2; MoCo v3, where they are those of the batch; or
+ * distillation from another encoder.
+ */
+export const MECHANISMS = ["moco", "memory-bank", "end-to-end", "moco-v3", "distillation"] as const;
 
 /** Schema of a run's config.json. */
 const trainingConfigSchema = z
@@ -50,9 +57,13 @@ const trainingConfigSchema = z
     architecture: architectureSchema,
     /** Where the negative keys come from. */
     mechanism: z.enum(MECHANISMS).default("moco"),
-    head: z.enum(["linear", "mlp"]),
-    /** Width of the hidden layer of an MLP head. @default the width of the features */
+    head: z.enum(HEADS),
+    /** Width of the hidden layers of an MLP head. @default the width of the features */
     headWidth: positiveInteger.optional(),
+    /** Layers of the head `mlp-bn`. @default 2 */
+    headLayers: z.int().min(2).optional(),
+    /** MoCo v3 only: the predictor that queries pass, and keys do not. */
+    predictor: z.strictObject({ width: positiveInteger, lastNorm: z.boolean() }).optional(),
     /** Length D of the keys. */
     dim: positiveInteger,
     /** Batch size B. */
@@ -63,6 +74,8 @@ const trainingConfigSchema = z
     queuePrecision: z.enum(["float32", "float16"]).default("float32"),
     /** Momentum m of the key encoder. */
     keyMomentum: probability,
+    /** How it changes: not, or from there to 1 by half a cosine, as MoCo v3. */
+    keyMomentumSchedule: z.enum(["constant", "cosine"]).default("constant"),
     /** Distillation only: the encoder that is learned from. */
     teacher: z
       .strictObject({
@@ -103,6 +116,8 @@ const trainingConfigSchema = z
       z.strictObject({ kind: z.literal("step"), warmup: z.number().min(0).lt(1), milestones: z.array(probability) }),
     ]),
     views: viewRecipeSchema,
+    /** What keys are drawn from (MoCo v3: the second view) where that is something else. */
+    keyViews: viewRecipeSchema.optional(),
     /** If given, an image's queries are several small views instead of one of full size; its key stays the same. */
     smallQueries: smallQueriesSchema.optional(),
     seed: z.int().min(0).max(0xffffffff),
@@ -123,7 +138,7 @@ const trainingConfigSchema = z
       `expected 2 images or more in each of ${c.bnGroups} BN groups, with a batch of ${c.batch}`,
     );
     expect(
-      c.queue >= c.batch || c.mechanism === "end-to-end",
+      c.queue >= c.batch || c.mechanism === "end-to-end" || c.mechanism === "moco-v3",
       "queue",
       `expected the queue of ${c.queue} to hold at least one batch of ${c.batch}`,
     );
@@ -136,6 +151,11 @@ const trainingConfigSchema = z
       c.mechanism === "moco" || !c.smallQueries,
       "smallQueries",
       `expected one query of full size with the mechanism ${c.mechanism}: only moco takes several`,
+    );
+    expect(
+      (c.mechanism === "moco-v3") === (c.predictor !== undefined),
+      "predictor",
+      `expected a predictor with the mechanism moco-v3, and with no other: the recipes moco-v3-resnet50 and moco-v3-vit-small have one`,
     );
     expect(
       (c.mechanism === "distillation") === (c.teacher !== undefined),
@@ -159,6 +179,11 @@ const trainingConfigSchema = z
         widths[0]! % heads === 0,
         "architecture.heads",
         `expected heads that divide the width ${widths}, not ${heads}`,
+      );
+      expect(
+        c.architecture.positions !== "sin-cos" || widths[0]! % 4 === 0,
+        "architecture.widths",
+        `expected a multiple of 4 with positions of sines and cosines, not ${widths}`,
       );
       expect(
         c.imageSize % patch === 0,

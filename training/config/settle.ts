@@ -72,7 +72,7 @@ export function settle(
       `Expected settings of the optimiser ${optimizer} but ${unused.join(" and ")} belong${unused.length > 1 ? "" : "s"} to ${unused.map((key) => BELONGS_TO[key]!.join(" or ")).join(", ")}. Leave ${unused.length > 1 ? "them" : "it"} out or choose that optimiser.`,
     );
   }
-  const config = parseTrainingConfig({ ...merged, architecture: resolveArchitecture(merged.architecture, imageSize) });
+  const config = parseTrainingConfig({ ...merged, architecture: resolveArchitecture(merged.architecture, merged) });
   const kept = Object.entries(reasons).flatMap(([about, reason]) => (about in set ? [] : [reason]));
   return { config, reasons: [...kept, ...followed] };
 }
@@ -83,7 +83,7 @@ export function settle(
  * @throws AppError `invalid_configuration` where a setting of the user differs from it.
  */
 export function settleResumed(config: TrainingConfig, set: Settings): TrainingConfig {
-  const architecture = resolveArchitecture(set.architecture ?? config.architecture, config.imageSize);
+  const architecture = resolveArchitecture(set.architecture ?? config.architecture, config);
   const wanted = { ...(merge(config, set) as object), architecture };
   const differing = differences(config, wanted);
   if (differing.length === 0) return config;
@@ -109,10 +109,18 @@ function scheduleFor(base: RecipeConfig["schedule"], kind: string | undefined): 
   return { kind: kind as "cosine" | "linear", warmup: base.warmup }; // an unknown kind is refused by the schema
 }
 
-function resolveArchitecture(given: unknown, imageSize: number): unknown {
+/** The network of a name, for these images; with MoCo v3, blocks of a ResNet begin as the identity, as its authors'. */
+function resolveArchitecture(
+  given: unknown,
+  { imageSize, mechanism }: Pick<TrainingConfig, "imageSize" | "mechanism">,
+): unknown {
   if (typeof given !== "string") return given;
   const name = ARCHITECTURE_NAMES.find((known) => known === given);
-  if (name) return namedArchitecture(name, imageSize);
+  if (name) {
+    const architecture = namedArchitecture(name, imageSize);
+    const isResNet = architecture.block === "basic" || architecture.block === "bottleneck";
+    return mechanism === "moco-v3" && isResNet ? { ...architecture, zeroInitResidual: true } : architecture;
+  }
   throw new AppError(
     "invalid_configuration",
     `Expected an architecture of ${ARCHITECTURE_NAMES.join(", ")} but received ${given}.`,

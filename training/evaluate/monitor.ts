@@ -5,11 +5,11 @@ import type { Dataset } from "../data/dataset.ts";
 import { compile, input, l2Normalise, type Tensor } from "../graph/index.ts";
 import { contrastiveAccuracy, mocoLogits } from "../moco/loss.ts";
 import { projectionEncoder } from "../network/encoder.ts";
-import type { Scope } from "../network/scope.ts";
+import { predict } from "../network/heads.ts";
 import { pairViews } from "../views/recipe.ts";
 import { alignment, effectiveRank, spread, uniformity } from "./embedding-health.ts";
 import { knn } from "./knn.ts";
-import { compileEmbedding, embeddedView, runningEncoder, sampledViews, viewedSample } from "./viewed-sample.ts";
+import { compileEmbedding, embeddedView, runningEncoders, sampledViews, viewedSample } from "./viewed-sample.ts";
 
 /** The measures of `embedding-health.ts` and `knn.ts`. */
 export interface Health {
@@ -93,10 +93,12 @@ export async function createMonitor(
 /** queries and keys [B, D] of two views, and the contrastive accuracy [] against the queue. */
 function pairsGraph(config: TrainingConfig, B: number): Record<string, Tensor> {
   const { query: xq, key: xk } = sampledViews(config, B, pairViews(config)); // [B, 3, S, S]
-  const projection = (x: Tensor, encoder: Scope) => l2Normalise(projectionEncoder(x, encoder, config));
-  const queryEncoder = runningEncoder("q");
-  const queries = projection(xq, queryEncoder);
-  const keys = projection(xk, config.mechanism === "moco" ? runningEncoder("k") : queryEncoder); // the others have no key encoder
+  const { mechanism, predictor } = config;
+  const encoders = runningEncoders();
+  const hasKeyEncoder = mechanism === "moco" || mechanism === "moco-v3";
+  const projected = projectionEncoder(xq, encoders.q, config);
+  const queries = l2Normalise(predictor ? predict(projected, encoders.q, predictor) : projected);
+  const keys = l2Normalise(projectionEncoder(xk, hasKeyEncoder ? encoders.k : encoders.q, config));
   const queue = input("queue", [config.queue, config.dim]);
   return { queries, keys, accuracy: contrastiveAccuracy(mocoLogits(queries, keys, queue, config.temperature)) };
 }

@@ -5,7 +5,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { randomStream } from "../data/streams.ts";
 import { type CompiledGraph, compile, input, type Tensor, type Values } from "../graph/index.ts";
 import { type Embedding, embeddingEncoder } from "../network/encoder.ts";
-import { evaluationScope, once, type Scope } from "../network/scope.ts";
+import { evaluationScope, once, type Scope, type TensorSpec } from "../network/scope.ts";
 import { drawViews } from "../views/batch.ts";
 import { type Normalisation, viewsOf } from "../views/graph.ts";
 import { IMAGENET_NORMALISATION } from "../views/preprocessing.ts";
@@ -70,9 +70,15 @@ export const sampledViews = <Name extends string>(
 export const embeddedView = ({ imageSize: size }: TrainingConfig, recipe: ViewSpec["recipe"] = "whole") =>
   [{ name: "view", size, recipe }] as const satisfies readonly ViewSpec[];
 
-/** The encoder `q` or `k` of a run with running statistics. It may encode several views: each tensor is one input. */
-export function runningEncoder(encoder: string): Scope {
-  return evaluationScope(once(({ name, shape }) => input(`${encoder}.${name}`, shape)));
+/**
+ * The encoders of a run with running statistics. They may encode several views: each tensor is one input; what is fixed
+ * is the same for both.
+ */
+export function runningEncoders(): Record<"q" | "k", Scope> {
+  const tensor = once(({ name, shape }: Pick<TensorSpec, "name" | "shape">) => input(name, shape));
+  const encoder = (net: "q" | "k") =>
+    evaluationScope(({ name, shape, kind }) => tensor({ name: `${kind === "fixed" ? "q" : net}.${name}`, shape }));
+  return { q: encoder("q"), k: encoder("k") };
 }
 
 /** Embeds one view of stored images, {@link embeddedView}, with the query encoder: output `embedding` [B, D]. */
@@ -82,7 +88,7 @@ export function compileEmbedding(
   options: { readonly threads: number; readonly embedding?: Embedding; readonly normalisation?: Normalisation },
 ): Promise<CompiledGraph> {
   const { view } = sampledViews(config, batch, embeddedView(config), options.normalisation);
-  const embedding = embeddingEncoder(view, runningEncoder("q"), config, options.embedding);
+  const embedding = embeddingEncoder(view, runningEncoders().q, config, options.embedding);
   return compile({ embedding }, options);
 }
 

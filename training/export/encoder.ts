@@ -5,6 +5,7 @@ import { AppError } from "../../core/errors.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import { compile, input, serialize } from "../graph/index.ts";
 import { type Embedding, embeddingEncoder } from "../network/encoder.ts";
+import type { HeadConfig } from "../network/heads.ts";
 import { evaluationScope, foldedScope, once } from "../network/scope.ts";
 import { halveWeights } from "./half-precision.ts";
 
@@ -27,7 +28,7 @@ export interface ExportedEncoder {
   readonly difference: number;
 }
 
-type ExportedConfig = Pick<TrainingConfig, "architecture" | "imageSize" | "head" | "headWidth" | "dim">;
+type ExportedConfig = Pick<TrainingConfig, "architecture" | "imageSize"> & HeadConfig;
 
 /**
  * Exports the embedding encoder, for any batch size.

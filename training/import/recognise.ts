@@ -75,6 +75,7 @@ function vitOf(tensors: NamedTensors, trainer: Trainer, options: ArchitectureOpt
     patch,
     hidden: tensors.get("blocks.0.mlp.fc1.weight")?.shape[0] ?? 4 * width,
     layerScale: tensors.has("blocks.0.ls1.gamma"),
+    ...(trainer === "moco-v3" && { positions: "sin-cos", frozenPatches: true }),
   };
 }
 

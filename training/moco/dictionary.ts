@@ -26,8 +26,8 @@ export const dictionaryRows = ({ mechanism, queue }: TrainingConfig, images: num
   mechanism === "memory-bank" ? images : queue;
 
 /**
- * The dictionary of a run over existing keys. End-to-end training fills a queue too: not for its loss but to be
- * measured against.
+ * The dictionary of a run over existing keys. End-to-end training and MoCo v3 fill a queue too: not for their loss but
+ * to be measured against.
  *
  * @param teacher With the mechanism distillation: the teacher's embeddings of the collection, [N, D].
  */

@@ -11,15 +11,21 @@ export interface Theta {
   readonly parameters: ReadonlyMap<string, Tensor>;
   /** Running statistics of batch norm. */
   readonly buffers: ReadonlyMap<string, Tensor>;
+  /** What stays as it began, the same for both encoders. */
+  readonly fixed: ReadonlyMap<string, Tensor>;
 }
 
-/** `specs` as inputs of the graph, named `<net>.<name>`. */
-export function thetaInputs(specs: readonly TensorSpec[], net: "q" | "k"): Theta {
+/**
+ * `specs` as inputs of the graph, named `<net>.<name>`.
+ *
+ * @param fixed Those of the other encoder. @default inputs as well
+ */
+export function thetaInputs(specs: readonly TensorSpec[], net: "q" | "k", fixed?: Theta["fixed"]): Theta {
   const ofKind = (wanted: TensorSpec["kind"]) =>
     new Map(
       specs.filter(({ kind }) => kind === wanted).map(({ name, shape }) => [name, input(`${net}.${name}`, shape)]),
     );
-  return { parameters: ofKind("parameter"), buffers: ofKind("buffer") };
+  return { parameters: ofKind("parameter"), buffers: ofKind("buffer"), fixed: fixed ?? ofKind("fixed") };
 }
 
 /** How f encodes. */
@@ -40,7 +46,8 @@ export interface Encoded {
 
 /** Encodes x [B, 3, H, W] with batch statistics. */
 export function encode(f: Encoder, x: Tensor, theta: Theta, { bnGroups, chooser }: EncodeOptions): Encoded {
-  const tensors = ({ name, kind }: TensorSpec) => theta[kind === "buffer" ? "buffers" : "parameters"].get(name)!;
+  const of = { parameter: theta.parameters, buffer: theta.buffers, fixed: theta.fixed };
+  const tensors = ({ name, kind }: TensorSpec) => of[kind].get(name)!;
   const scope = trainingScope(tensors, bnGroups, chooser);
   return { vectors: l2Normalise(f(x, scope)), buffers: scope.updated };
 }

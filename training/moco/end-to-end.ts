@@ -1,6 +1,5 @@
 // The end-to-end mechanism (MoCo figure 2a): the batch is the dictionary, and keys get gradients too.
 import {
-  add,
   constant,
   crossEntropyWithLabel0,
   type FormChooser,
@@ -13,12 +12,9 @@ import {
 import { tensorSpecs } from "../network/scope.ts";
 import type { Optimizer } from "../optimize/optimizer.ts";
 import { type Encoder, encode, named, thetaInputs } from "./encode.ts";
-import { contrastiveAccuracy, mocoLogits } from "./loss.ts";
+import { batchLogits, contrastiveAccuracy } from "./loss.ts";
 import type { MocoConfig, MocoStep } from "./step.ts";
 import { learn } from "./update.ts";
-
-/** Added to a logit, it takes it out of the softmax. */
-const NEVER = -1e4;
 
 /**
  * One step from two views of the same images, `xq` and `xk` [B, 3, H, W], encoded by one network. The negatives of a
@@ -45,12 +41,7 @@ export function endToEndStep(
   const k = shuffles ? gemm(permutation(input("unshuffle", [B], "int64"), B), key.vectors) : key.vectors; // keys: [B, D]
   const q = query.vectors; // queries: [B, D]
 
-  // logits: [B, 1+B], the positive first; a query's own key does not count among the negatives.
-  const own = constant(
-    Float32Array.from({ length: B * (B + 1) }, (_, i) => (i % (B + 1) === 1 + Math.floor(i / (B + 1)) ? NEVER : 0)),
-    [B, B + 1],
-  );
-  const logits = add(mocoLogits(q, k, k, T), own);
+  const logits = batchLogits(q, k, T); // [B, 1+B], the positive first
   const loss = crossEntropyWithLabel0(logits);
   const { next, gradients } = learn(loss, theta, optimizer, config);
   return {

@@ -1,6 +1,8 @@
 // InfoNCE over a queue (MoCo equation 1).
 import {
+  add,
   concat,
+  constant,
   gemm,
   isPositive,
   mul,
@@ -28,6 +30,23 @@ export function mocoLogits(q: Tensor, k: Tensor, queue: Tensor, T: number): Tens
   const lNeg = queue.dtype === "float16" ? productsWithHalf(q, queue) : [gemm(q, queue, { transB: true })]; // [B, K]
   return mul(concat([lPos, ...lNeg], 1), scalar(1 / T));
 }
+
+/**
+ * Logits where the negatives of a query are the keys of the other B − 1 images of its batch.
+ *
+ * @param q queries [B, D], unit norm
+ * @param k keys of the same images [B, D], unit norm
+ * @returns [B, 1+B], the positive first; that of the own key among the negatives counts for nothing in a softmax
+ */
+export function batchLogits(q: Tensor, k: Tensor, T: number): Tensor {
+  const B = q.shape[0]!;
+  const isOwn = (i: number) => i % (B + 1) === 1 + Math.floor(i / (B + 1));
+  const own = Float32Array.from({ length: B * (B + 1) }, (_, i) => (isOwn(i) ? NEVER : 0));
+  return add(mocoLogits(q, k, k, T), constant(own, [B, B + 1]));
+}
+
+/** Added to a logit, it takes it out of the softmax. */
+const NEVER = -1e4;
 
 /** logits [B, 1+K] → share of queries that are nearer to their positive key than to every negative, 0..1: []. */
 export function contrastiveAccuracy(logits: Tensor): Tensor {

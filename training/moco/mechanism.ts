@@ -2,6 +2,7 @@
 import type { TrainingConfig } from "../config/schema.ts";
 import { concat, type FormChooser, type GradientOptions, input, reshape, sizeOf, type Tensor } from "../graph/index.ts";
 import { projectionEncoder } from "../network/encoder.ts";
+import { predict } from "../network/heads.ts";
 import { optimizerOf } from "../optimize/optimizer.ts";
 import { viewsOf } from "../views/graph.ts";
 import { IMAGENET_NORMALISATION } from "../views/preprocessing.ts";
@@ -11,10 +12,11 @@ import type { Encoder } from "./encode.ts";
 import { endToEndStep } from "./end-to-end.ts";
 import { memoryBankStep } from "./memory-bank.ts";
 import { type MocoStep, mocoStep } from "./step.ts";
+import { mocoV3Step, type Predictor } from "./v3.ts";
 
 /**
- * The step on stored images: besides the inputs of its mechanism it takes `images`, uint8 [B, S₀, S₀, 3], and the
- * matrices of the views (`drawViews`).
+ * The step on stored images: besides the inputs of its mechanism it takes `images`, uint8 [B, S₀, S₀, 3], the matrices
+ * of the views (`drawViews`), and where it changes `keyMomentum` [].
  *
  * @param chooser Chooses the forms of convolutions and their gradients. @default the first form of each
  */
@@ -23,7 +25,8 @@ export function trainingStep(
   chooser?: FormChooser,
   { recompute = false }: GradientOptions = {},
 ): MocoStep {
-  const { batch: B, storedSize, queue: K, keyMomentum: m, temperature: T } = config;
+  const { batch: B, storedSize, queue: K, temperature: T } = config;
+  const m = config.keyMomentumSchedule === "cosine" ? input("keyMomentum", []) : config.keyMomentum;
   const { dim, bnGroups, shuffle, queuePrecision } = config;
   const images = input("images", [B, storedSize, storedSize, 3], "uint8");
   const f: Encoder = (x, scope) => projectionEncoder(x, scope, config);
@@ -39,6 +42,10 @@ export function trainingStep(
       return memoryBankStep(f, xq, stepConfig, optimizer, chooser);
     case "end-to-end":
       return endToEndStep(f, xq, xk, stepConfig, optimizer, chooser);
+    case "moco-v3": {
+      const predictor: Predictor = (projections, scope) => predict(projections, scope, config.predictor!);
+      return mocoV3Step(f, predictor, xq, xk, stepConfig, optimizer, chooser);
+    }
     case "distillation":
       return distillationStep(f, xq, { ...stepConfig, teacherT: config.teacher!.temperature }, optimizer, chooser);
   }

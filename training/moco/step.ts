@@ -32,8 +32,8 @@ export interface MocoConfig extends GradientOptions {
   readonly K: number;
   /** Number format of the negatives. @default "float32" */
   readonly queuePrecision?: QueuePrecision;
-  /** Momentum of the key encoder. @example 0.999 */
-  readonly m: number;
+  /** Momentum of the key encoder, or an input [] where it changes. @example 0.999 */
+  readonly m: number | Tensor;
   /** Temperature. */
   readonly T: number;
   /** Length of a key, D. */
@@ -91,7 +91,7 @@ export function mocoStep(
   // f_q and f_k: one network, θ_q and θ_k
   const tensors = tensorSpecs((scope) => f(xq, scope));
   const thetaQ = thetaInputs(tensors, "q");
-  const thetaK = momentumUpdate(thetaInputs(tensors, "k"), thetaQ, m); // θ_k ← m θ_k + (1−m) θ_q
+  const thetaK = momentumUpdate(thetaInputs(tensors, "k", thetaQ.fixed), thetaQ, m); // θ_k ← m θ_k + (1−m) θ_q
 
   const query = encode(f, xq, thetaQ, { bnGroups: V * bnGroups, chooser }); // sample n is of group n mod V·G
   const key = encode(f, shuffle(xk), thetaK, { bnGroups, chooser });

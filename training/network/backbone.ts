@@ -41,6 +41,7 @@ export const ARCHITECTURE_NAMES = [
   "regnetx-400mf",
   "regnety-200mf",
   "regnety-400mf",
+  "vit-small",
 ] as const;
 
 /** One of {@link ARCHITECTURE_NAMES}. */
@@ -81,6 +82,18 @@ export function namedArchitecture(name: ArchitectureName, imageSize: number): Ar
       return { block: "basic", widths: [64, 128, 256, 512], depths: [2, 2, 2, 2], stem: resnetStem };
     case "resnet50":
       return { block: "bottleneck", widths: [256, 512, 1024, 2048], depths: [3, 4, 6, 3], stem: resnetStem };
+    case "vit-small": // as in MoCo v3: 12 heads, where others have 6
+      return {
+        block: "vit",
+        widths: [384],
+        depths: [12],
+        heads: 12,
+        patch: isSmall ? 4 : 16,
+        hidden: 4 * 384,
+        layerScale: false,
+        positions: "sin-cos",
+        frozenPatches: true,
+      };
     case "regnetx-200mf":
       return regnetOf({ depth: 13, initialWidth: 24, slope: 36.44, multiplier: 2.49, groupWidth: 8 }, 0);
     case "regnetx-400mf":

@@ -18,11 +18,11 @@ import {
   type Tensor,
 } from "../graph/index.ts";
 import { backbone, backboneMaps } from "./backbone.ts";
-import { projectionHead } from "./heads.ts";
+import { type HeadConfig, projectionHead } from "./heads.ts";
 import { type Scope, type TensorSpec, tensorSpecs } from "./scope.ts";
 
 /** What of a configuration the encoder is built from. */
-type EncoderConfig = Pick<TrainingConfig, "architecture" | "head" | "headWidth" | "dim">;
+type EncoderConfig = Pick<TrainingConfig, "architecture"> & HeadConfig;
 
 /** A linear map of features of length F that evens out their directions: y = (x − mean) · matrix. */
 export interface Whitening {
@@ -60,12 +60,8 @@ export type Embedding =
   | ({ readonly kind: "whitened"; readonly whitening: Whitening } & FeatureOptions);
 
 /** f of the paper: [B, 3, S, S] → [B, D], not normalised. */
-export function projectionEncoder(
-  x: Tensor,
-  scope: Scope,
-  { architecture, head, headWidth, dim }: EncoderConfig,
-): Tensor {
-  return projectionHead(backbone(x, scope, architecture), scope, head, dim, headWidth);
+export function projectionEncoder(x: Tensor, scope: Scope, config: EncoderConfig): Tensor {
+  return projectionHead(backbone(x, scope, config.architecture), scope, config);
 }
 
 /** What is searched with, of unit norm: [B, 3, S, S] → [B, D]. */

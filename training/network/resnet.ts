@@ -1,6 +1,6 @@
 // Residual networks (He et al. 2016) with torchvision's tensor names. Stride sits on the 3×3 convolution.
 import { add, globalAveragePool, maxPool2d, relu, type Tensor } from "../graph/index.ts";
-import type { Scope } from "./scope.ts";
+import type { ConvLayer, Scope } from "./scope.ts";
 
 /** The first layer: a convolution, and pooling where asked. */
 export interface Stem {
@@ -27,6 +27,8 @@ export interface ResNetConfig {
   readonly expansion?: number | undefined;
   /** Groups of a bottleneck's 3×3 convolution. @default 1 */
   readonly groups?: number | undefined;
+  /** Each block begins as the identity: the scale of its last batch norm is 0 (Goyal et al., arXiv 1706.02677). */
+  readonly zeroInitResidual?: boolean | undefined;
 }
 
 /** x [N, 3, H, W] → pooled features [N, last width]. */
@@ -55,16 +57,17 @@ function residualBlock(
   stride: number,
   config: ResNetConfig,
 ): Tensor {
-  const unit = (t: Tensor, n: number, layer: { channels: number; kernel: number; stride?: number; groups?: number }) =>
+  const last = { scale: config.zeroInitResidual ? "zeros" : "ones" } as const;
+  const unit = (t: Tensor, n: number, layer: ConvLayer) =>
     scope.convNorm(t, { conv: `${name}.conv${n}`, norm: `${name}.bn${n}` }, layer);
   let y: Tensor;
   if (config.block === "basic") {
-    y = unit(relu(unit(x, 1, { channels, kernel: 3, stride })), 2, { channels, kernel: 3 });
+    y = unit(relu(unit(x, 1, { channels, kernel: 3, stride })), 2, { channels, kernel: 3, ...last });
   } else {
     const inner = channels / (config.expansion ?? 4);
     y = relu(unit(x, 1, { channels: inner, kernel: 1 }));
     y = relu(unit(y, 2, { channels: inner, kernel: 3, stride, groups: config.groups ?? 1 }));
-    y = unit(y, 3, { channels, kernel: 1 });
+    y = unit(y, 3, { channels, kernel: 1, ...last });
   }
   if (stride === 1 && x.shape[1] === channels) return relu(add(y, x));
   const names = { conv: `${name}.downsample.0`, norm: `${name}.downsample.1` };

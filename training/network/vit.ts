@@ -33,11 +33,16 @@ export interface ViTConfig {
   readonly hidden: number;
   /** Each branch of a block is scaled by a learned number for each channel, as in DINOv2. */
   readonly layerScale: boolean;
+  /** Whether the tokens' places are learned or fixed sines and cosines, as in MoCo v3. @default "learned" */
+  readonly positions?: "learned" | "sin-cos" | undefined;
+  /** The projection of patches stays as it began: MoCo v3 (arXiv 2104.02057, section 4.3), for a stable training. */
+  readonly frozenPatches?: boolean | undefined;
 }
 
 const EPSILON = 1e-6;
-/** Deviation of first values. */
-const INIT = { deviation: 0.02 } as const;
+/** First values as in MoCo v3's code. */
+const CLASS_TOKEN = { deviation: 1e-6 } as const;
+const LEARNED_POSITIONS = { deviation: 0.02 } as const;
 
 /** x [N, 3, S, S] → features [N, D]: the class token after the last norm. */
 export function vit(x: Tensor, scope: Scope, config: ViTConfig): Tensor {
@@ -48,11 +53,15 @@ export function vit(x: Tensor, scope: Scope, config: ViTConfig): Tensor {
     throw new RangeError(`vit: patches of ${patch} pixels do not tile images of ${height}×${width}`);
   }
   const T = (height / patch) * (width / patch);
-  const weight = scope.parameter("patch_embed.proj.weight", [D, 3, patch, patch], INIT);
-  const bias = scope.parameter("patch_embed.proj.bias", [D], "zeros");
+  const ofPatches = config.frozenPatches ? scope.fixed : scope.parameter;
+  const weight = ofPatches("patch_embed.proj.weight", [D, 3, patch, patch], { glorotFans: 3 * patch ** 2 + D });
+  const bias = ofPatches("patch_embed.proj.bias", [D], "zeros");
   const patches = transpose(reshapeItems(conv2d(x, weight, { stride: patch }, bias), [D, T]), [0, 2, 1]); // [N, T, D]
-  const classToken = scope.parameter("cls_token", [1, 1, D], INIT);
-  const positions = scope.parameter("pos_embed", [1, T + 1, D], INIT);
+  const classToken = scope.parameter("cls_token", [1, 1, D], CLASS_TOKEN);
+  const positions =
+    config.positions === "sin-cos"
+      ? scope.fixed("pos_embed", [1, T + 1, D], "sin-cos")
+      : scope.parameter("pos_embed", [1, T + 1, D], LEARNED_POSITIONS);
   // The class token is the same for all images, so it comes in with the positions, at a row of zeros.
   const first = concat([add(classToken, slice(positions, 1, 0, 1)), slice(positions, 1, 1, T + 1)], 1);
   let y = add(pad(patches, [0, 1, 0], [0, 0, 0]), first); // [N, 1 + T, D]
@@ -73,7 +82,7 @@ function transformerBlock(x: Tensor, scope: Scope, name: string, { heads, hidden
 function attention(x: Tensor, scope: Scope, name: string, heads: number): Tensor {
   const [, T, D] = x.shape as [number, number, number];
   const d = D / heads;
-  const all = dense(x, scope, `${name}.qkv`, 3 * D);
+  const all = dense(x, scope, `${name}.qkv`, 3 * D, 2 * D); // three layers side by side
   const part = (n: number) => reshapeItems(slice(all, 2, n * D, (n + 1) * D), [T, heads, d]);
   const q = transpose(part(0), [0, 2, 1, 3]); // [N, heads, T, d]
   const kTransposed = transpose(part(1), [0, 2, 3, 1]); // [N, heads, d, T]
@@ -83,9 +92,9 @@ function attention(x: Tensor, scope: Scope, name: string, heads: number): Tensor
   return dense(joined, scope, `${name}.proj`, D);
 }
 
-/** A linear layer on every token: [N, T, I] → [N, T, outputs]. */
-function dense(x: Tensor, scope: Scope, name: string, outputs: number): Tensor {
-  const weight = scope.parameter(`${name}.weight`, [outputs, x.shape[2]!], INIT);
+/** A linear layer on every token: [N, T, I] → [N, T, outputs]. `glorotFans` is of one layer. */
+function dense(x: Tensor, scope: Scope, name: string, outputs: number, glorotFans = x.shape[2]! + outputs): Tensor {
+  const weight = scope.parameter(`${name}.weight`, [outputs, x.shape[2]!], { glorotFans });
   return add(matmul(x, transpose(weight, [1, 0])), scope.parameter(`${name}.bias`, [outputs], "zeros"));
 }
 

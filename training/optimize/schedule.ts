@@ -1,4 +1,4 @@
-// The learning rate in the course of a run.
+// The learning rate and the key momentum in the course of a run.
 
 /** How the learning rate changes. `warmup` and `milestones` are shares of the run, 0..1. */
 export type Schedule =
@@ -20,4 +20,12 @@ export function learningRateAt(progress: number, base: number, schedule: Schedul
   const left = (1 - progress) / (1 - warmup);
   if (schedule.kind === "linear") return base * left;
   return base * 0.5 * (1 + Math.cos((Math.PI * (progress - warmup)) / (1 - warmup)));
+}
+
+/**
+ * Momentum of the key encoder where the share `progress` of the run is done, 0..1: from `base` to 1 by half a cosine
+ * (MoCo v3).
+ */
+export function keyMomentumAt(progress: number, base: number, schedule: "constant" | "cosine"): number {
+  return schedule === "constant" ? base : 1 - 0.5 * (1 + Math.cos(Math.PI * progress)) * (1 - base);
 }

@@ -71,7 +71,8 @@ ${sections.join("\n")}
 }
 
 function chanceOf({ mechanism, queue, batch }: TrainingConfig, { labels }: Dataset): Chance {
-  return { negatives: mechanism === "end-to-end" ? batch - 1 : queue, labels: labels && new Set(labels).size };
+  const ofBatch = mechanism === "end-to-end" || mechanism === "moco-v3";
+  return { negatives: ofBatch ? batch - 1 : queue, labels: labels && new Set(labels).size };
 }
 
 function progressFacts(last: Epoch, lines: readonly LogLine[]): Array<[string, string]> {

@@ -6,7 +6,7 @@ import { randomStream } from "../data/streams.ts";
 import { sizeOf } from "../graph/index.ts";
 import { KEY_ARRAYS, type Keys, noiseKeys, type QueuePrecision } from "../moco/queue.ts";
 import type { MocoStep } from "../moco/step.ts";
-import { hasHead, isHead } from "../network/heads.ts";
+import { hasHead, isHead, isPredictor } from "../network/heads.ts";
 import { initialValues } from "../network/initialise.ts";
 import type { TensorSpec } from "../network/scope.ts";
 
@@ -74,9 +74,9 @@ export function checkWeights(specs: readonly TensorSpec[], weights: ReadonlyMap<
   for (const { name, shape } of inherited(specs, weights)) take(weights, name, shape);
 }
 
-/** What of a network's tensors a warm start sets. */
+/** What of a network's tensors a warm start sets: not the predictor, which a model does not keep. */
 const inherited = (specs: readonly TensorSpec[], weights: ReadonlyMap<string, StoredTensor>) =>
-  hasHead(weights) ? specs : specs.filter(({ name }) => !isHead(name));
+  specs.filter(({ name }) => !isPredictor(name) && (hasHead(weights) || !isHead(name)));
 
 /** Sets a tensor of the query encoder, and of the key encoder if there is one. */
 function begin(tensors: Map<string, Float32Array>, name: string, values: Float32Array): void {

@@ -19,6 +19,8 @@ export interface ViewMatrices {
   readonly colour: Float32Array;
   /** [B, 3, 3] on the mean colour of the crop. */
   readonly meanColour: Float32Array;
+  /** [B, 1, 1] 1 where the view is solarised, otherwise 0. */
+  readonly solarized: Float32Array;
 }
 
 /** Allocates the matrices of a batch. */
@@ -28,6 +30,7 @@ export function allocateViewMatrices(batch: number, from: number, to: number): V
     columns: new Float32Array(batch * from * to),
     colour: new Float32Array(batch * 9),
     meanColour: new Float32Array(batch * 9),
+    solarized: new Float32Array(batch),
   };
 }
 
@@ -45,7 +48,7 @@ export function drawView(
   out: ViewMatrices,
   n: number,
 ): void {
-  const { top, left, height, width, colour, sigma, flipped } =
+  const { top, left, height, width, colour, sigma, solarized, flipped } =
     recipe === "whole" ? WHOLE : drawTransform(random, recipe, original);
   const { from, to } = size;
   const rows = out.rows.subarray(n * to * from, (n + 1) * to * from);
@@ -56,17 +59,19 @@ export function drawView(
   for (let i = 0; i < to; i++) for (let j = 0; j < from; j++) columns[j * to + i] = byColumn[i * from + j]!;
   out.colour.set(colour.pixel, n * 9);
   out.meanColour.set(colour.mean, n * 9);
+  out.solarized[n] = Number(solarized);
 }
 
 /** All of an image as it is: the crop in shares of its sides. */
-const WHOLE = { top: 0, left: 0, height: 1, width: 1, colour: UNCHANGED, sigma: 0, flipped: false };
+const WHOLE = { top: 0, left: 0, height: 1, width: 1, colour: UNCHANGED, sigma: 0, solarized: false, flipped: false };
 
-/** Draws in torchvision's order: crop, colour, blur, flip. */
+/** Draws in torchvision's order: crop, colour, blur, solarisation, flip. */
 function drawTransform(random: Random, recipe: ViewRecipe, original: { width: number; height: number }): typeof WHOLE {
   const crop = drawCrop(random, recipe.cropScale, original);
   const colour = drawColour(random, recipe);
   const blurred = random.uniform() < recipe.blur.probability;
   const sigma = blurred ? random.uniform(...recipe.blur.sigma) : 0;
+  const solarized = recipe.solarize !== undefined && random.uniform() < recipe.solarize;
   const flipped = random.uniform() < recipe.flip;
   return {
     top: crop.top / original.height,
@@ -75,6 +80,7 @@ function drawTransform(random: Random, recipe: ViewRecipe, original: { width: nu
     width: crop.width / original.width,
     colour,
     sigma,
+    solarized,
     flipped,
   };
 }

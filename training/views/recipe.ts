@@ -28,6 +28,8 @@ export const viewRecipeSchema = z.strictObject({
   greyFirst: z.boolean(),
   /** GaussianBlur: probability and standard deviation in pixels, from..to. */
   blur: z.strictObject({ probability, sigma: range }),
+  /** Solarisation, after the blur: probability that values from a half on are turned round. */
+  solarize: probability.optional(),
 });
 
 /** A distribution of views. */
@@ -54,14 +56,15 @@ export const smallQueriesSchema = z.strictObject({
 interface ViewSettings {
   readonly imageSize: number;
   readonly views: ViewRecipe;
+  readonly keyViews?: ViewRecipe | undefined;
   readonly smallQueries?: z.infer<typeof smallQueriesSchema> | undefined;
 }
 
 /** A query and a key of full size: the views that encoders are measured with. */
-export const pairViews = ({ imageSize, views }: ViewSettings) =>
+export const pairViews = ({ imageSize, views, keyViews = views }: ViewSettings) =>
   [
     { name: "query", size: imageSize, recipe: views },
-    { name: "key", size: imageSize, recipe: views },
+    { name: "key", size: imageSize, recipe: keyViews },
   ] as const satisfies readonly ViewSpec[];
 
 /**

@@ -1,6 +1,6 @@
 // The papers' recipes against the papers' numbers, and what auto makes of a collection.
 import assert from "node:assert/strict";
-import { RECIPE_NAMES, type RecipeName, recipeOf } from "../../../training/config/recipes.ts";
+import { DEFAULT_BUDGETS, RECIPE_NAMES, type RecipeName, recipeOf } from "../../../training/config/recipes.ts";
 import { settle } from "../../../training/config/settle.ts";
 
 const collection = { images: 50_000, side: 32, device: "cpu", memory: 8 * 2 ** 30 };
@@ -33,6 +33,50 @@ describe("recipes", () => {
     assert.deepEqual(views.jitter, { probability: 0.8, brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 });
     assert.deepEqual([views.grey, views.greyFirst, views.flip], [0.2, false, 0.5]);
     assert.deepEqual(views.blur, { probability: 0.5, sigma: [0.1, 2] });
+  });
+
+  it("moco-v3-resnet50 is the authors' for 100 epochs", () => {
+    const config = configOf("moco-v3-resnet50");
+    const { mechanism, head, headWidth, headLayers, predictor, dim, bnGroups, batch, temperature } = config;
+    assert.deepEqual([mechanism, head, headWidth, headLayers, dim], ["moco-v3", "mlp-bn", 4096, 2, 256]);
+    assert.deepEqual([predictor, bnGroups, batch, temperature], [{ width: 4096, lastNorm: false }, 1, 4096, 1]);
+    const { optimizer, learningRate, momentum, trust, weightDecay, schedule } = config;
+    assert.deepEqual([optimizer, learningRate, momentum, trust, weightDecay], ["lars", 9.6, 0.9, 0.001, 1e-6]);
+    assert.deepEqual(schedule, { kind: "cosine", warmup: 0.1 });
+    assert.deepEqual([config.keyMomentum, config.keyMomentumSchedule], [0.99, "cosine"]);
+    assert.ok(config.architecture.block === "bottleneck" && config.architecture.zeroInitResidual);
+    const { views, keyViews } = config;
+    assert.deepEqual(views.jitter, { probability: 0.8, brightness: 0.4, contrast: 0.4, saturation: 0.2, hue: 0.1 });
+    assert.deepEqual(
+      [views.cropScale, keyViews!.cropScale],
+      [
+        [0.2, 1],
+        [0.2, 1],
+      ],
+    );
+    assert.deepEqual([views.blur.probability, keyViews!.blur.probability], [1, 0.1]);
+    assert.deepEqual([views.solarize, keyViews!.solarize], [undefined, 0.2]);
+    assert.deepEqual(DEFAULT_BUDGETS["moco-v3-resnet50"], { epochs: 100 });
+  });
+
+  it("moco-v3-vit-small is the authors'", () => {
+    const config = configOf("moco-v3-vit-small");
+    const { architecture, headLayers, predictor, temperature, optimizer, learningRate, weightDecay, schedule } = config;
+    assert.deepEqual(architecture, {
+      ...{ block: "vit", widths: [384], depths: [12], heads: 12, patch: 16, hidden: 1536, layerScale: false },
+      ...{ positions: "sin-cos", frozenPatches: true },
+    });
+    assert.deepEqual([headLayers, predictor, temperature], [3, { width: 4096, lastNorm: true }, 0.2]);
+    assert.deepEqual([optimizer, learningRate, weightDecay], ["adamw", (1.5e-4 * 4096) / 256, 0.1]);
+    assert.deepEqual(schedule, { kind: "cosine", warmup: 40 / 300 });
+    assert.deepEqual(
+      [config.views.cropScale, config.keyViews!.cropScale],
+      [
+        [0.08, 1],
+        [0.08, 1],
+      ],
+    );
+    assert.deepEqual(DEFAULT_BUDGETS["moco-v3-vit-small"], { epochs: 300 });
   });
 
   it("moco-cifar is the authors' demo", () => {

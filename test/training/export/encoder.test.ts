@@ -56,6 +56,16 @@ describe("exportEncoder", () => {
     assert.ok(difference <= 1e-5, String(difference));
   });
 
+  it("exports the projection of a head with batch norm", async () => {
+    const config = { ...TINY_CONFIG, head: "mlp-bn", headWidth: 12, headLayers: 3 } as const;
+    const drawn = drawnTensors(config);
+    assert.ok(drawn.has("fc.4.bias") && drawn.has("fc.7.running_var") && !drawn.has("fc.7.weight"));
+    const { difference } = await exportEncoder(config, (name) => drawn.get(name)!, check, {
+      embedding: { kind: "projection" },
+    });
+    assert.ok(difference > 0 && difference <= 1e-5, String(difference));
+  });
+
   it("exports what it is asked for, of unit norm: features, projection, or whitened features", async () => {
     const whitening = { mean: new Float32Array(16).fill(0.1), matrix: new Float32Array(16 * 4), dimensions: 4 };
     for (let d = 0; d < 4; d++) whitening.matrix[(3 * d + 1) * 4 + d] = d + 1; // turns feature 3d + 1 to place d

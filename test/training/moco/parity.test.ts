@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { packageRoot } from "../../../core/paths.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../../training/data/safetensors.ts";
 import type { FormChooser } from "../../../training/graph/index.ts";
-import { replay } from "../../../training/moco/parity.ts";
+import { replay } from "../../../training/moco/parity/replay.ts";
+import { initialValues } from "../../../training/network/initialise.ts";
 
 const fixture = (name: string) => readFileSync(join(packageRoot(), "test", "fixtures", `${name}.safetensors`));
 
@@ -28,12 +29,36 @@ describe("parity with PyTorch", () => {
     }
   }
 
+  // Bottlenecks with LARS; a transformer with fixed patches and AdamW. Both with m on its way to 1.
+  for (const name of ["moco-v3-resnet", "moco-v3-vit"]) {
+    it(`replays ${name} within tolerance`, async () => {
+      const report = await replay(fixture(name));
+      assert.ok(report.passed, JSON.stringify(report));
+      assert.deepEqual([report.queue, report.batchLogits !== undefined], [undefined, true]);
+    });
+  }
+
+  it("does not pass where m of MoCo v3 does not change", async () => {
+    const { tensors, metadata } = decodeSafetensors(fixture("moco-v3-resnet"));
+    const run = JSON.stringify({ ...JSON.parse(metadata.run!), key_momentum_schedule: "constant" });
+    const report = await replay(encodeSafetensors({ tensors, metadata: { run } }));
+    assert.equal(report.passed, false);
+  });
+
+  it("begins a transformer's positions as the authors do", () => {
+    const { tensors } = decodeSafetensors(fixture("moco-v3-vit"));
+    const { shape, data } = tensors.get("q.pos_embed")!;
+    const draw = { normal: () => 0, uniform: () => 0 };
+    const ours = initialValues({ name: "pos_embed", shape, init: "sin-cos", kind: "fixed" }, draw);
+    assert.ok(ours.every((value, i) => Math.abs(value - Number(data[i])) < 1e-6));
+  });
+
   it("does not pass where the reference is another", async () => {
     const { tensors, metadata } = decodeSafetensors(fixture("bottleneck-adamw"));
     const changed = JSON.stringify({ ...JSON.parse(metadata.run!), key_momentum: 0.9 });
     const report = await replay(encodeSafetensors({ tensors, metadata: { run: changed } }));
     assert.equal(report.passed, false);
-    assert.ok(report.keyParameters.absolute > 1e-3);
+    assert.ok(report.keyParameters!.absolute > 1e-3);
   });
 
   it("names what a file lacks", async () => {

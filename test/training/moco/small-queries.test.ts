@@ -13,7 +13,11 @@ import { sgd } from "../../../training/optimize/optimizer.ts";
 const [B, V, S, SMALL, K, D, G] = [8, 3, 16, 8, 12, 6, 2];
 const stem = { width: 4, kernel: 3, stride: 1, maxPool: false };
 const f: Encoder = (x, scope) =>
-  projectionHead(resnet(x, scope, { block: "basic", widths: [4, 8], depths: [1, 1], stem }), scope, "mlp", D, 5);
+  projectionHead(resnet(x, scope, { block: "basic", widths: [4, 8], depths: [1, 1], stem }), scope, {
+    head: "mlp",
+    dim: D,
+    headWidth: 5,
+  });
 const random = createRandom(4);
 const noise = (size: number) => Float32Array.from({ length: size }, () => random.normal());
 

@@ -21,7 +21,7 @@ function tensorsOf(architecture: Architecture, size: number): Map<string, Tensor
     specs.set(spec.name, spec);
     return input(spec.name, spec.shape);
   });
-  projectionHead(backbone(input("x", [1, 3, size, size]), scope, architecture), scope, "linear", 1000);
+  projectionHead(backbone(input("x", [1, 3, size, size]), scope, architecture), scope, { head: "linear", dim: 1000 });
   return specs;
 }
 

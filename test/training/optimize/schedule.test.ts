@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { learningRateAt, type Schedule } from "../../../training/optimize/schedule.ts";
+import { keyMomentumAt, learningRateAt, type Schedule } from "../../../training/optimize/schedule.ts";
 
 const near = (actual: number, expected: number) => assert.ok(Math.abs(actual - expected) < 1e-12, `${actual}`);
 
@@ -32,6 +32,13 @@ describe("schedule", () => {
     ] as const) {
       near(learningRateAt(epoch / 200, 0.03, step), rate);
     }
+  });
+
+  it("the key momentum stays, or rises to 1 by half a cosine", () => {
+    near(keyMomentumAt(0.7, 0.99, "constant"), 0.99);
+    near(keyMomentumAt(0, 0.99, "cosine"), 0.99);
+    near(keyMomentumAt(1 / 3, 0.99, "cosine"), 0.9925); // 1 − (1 + cos 60°)/2 · 0.01
+    near(keyMomentumAt(1, 0.99, "cosine"), 1);
   });
 
   it("warm-up rises in a line to the base rate, where the cosine begins", () => {

@@ -65,7 +65,7 @@ describe("drawViews", () => {
         drawView(random, name.startsWith("crop") ? SMALL : RECIPE, { from: STORED, to }, original, matrices, n);
       }
     }
-    assert.equal(Object.keys(feeds).length, 16);
+    assert.equal(Object.keys(feeds).length, 20);
     for (const [name, matrices] of expected) {
       for (const [part, values] of Object.entries(matrices)) assert.deepEqual(feeds[`${name}.${part}`], values);
     }

@@ -35,10 +35,11 @@ async function computed(
   from: number,
   to: number,
   matrices: ReturnType<typeof allocateViewMatrices>,
+  recipe: ViewRecipe = PLAIN,
 ) {
   const stored = input("images", [1, from, from, 3], "uint8");
   const normalisation = { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] };
-  const graph = await compile(viewsOf(stored, [{ name: "v", size: to }], normalisation));
+  const graph = await compile(viewsOf(stored, [{ name: "v", size: to, recipe }], normalisation));
   const feeds = Object.fromEntries(Object.entries(matrices).map(([part, values]) => [`v.${part}`, values]));
   const { v } = await graph.run({ images, ...feeds });
   await graph.release();
@@ -74,6 +75,24 @@ describe("views in the graph", () => {
     const mean = sigmas.reduce((a, b) => a + b, 0) / sigmas.length;
     assert.ok(Math.abs(mean - 1.25) < 0.04, `${mean}`);
     assert.ok(Math.min(...sigmas) > 0.499 && Math.max(...sigmas) < 2.001 && Math.max(...sigmas) > 1.98);
+  });
+
+  it("solarises with its probability: values from 128 on are turned round", async () => {
+    const { solarized } = drawn({ solarize: 0.2 }, 4000);
+    const share = solarized.reduce((a, b) => a + b, 0) / 4000;
+    assert.ok(Math.abs(share - 0.2) < 0.02, `${share}`);
+    const images = bytes(SIDE * SIDE * 3);
+    for (const probability of [1, 0]) {
+      const recipe = { ...PLAIN, solarize: probability };
+      const y = await computed(images, SIDE, SIDE, drawn(recipe, 1), recipe);
+      for (let c = 0; c < 3; c++) {
+        for (let i = 0; i < SIDE * SIDE; i++) {
+          const value = images[i * 3 + c]!;
+          const expected = probability === 1 && value >= 128 ? 255 - value : value;
+          assert.ok(Math.abs(y[c * SIDE * SIDE + i]! - (expected / 255 - 0.5) / 0.25) < 1e-4, `${value}`);
+        }
+      }
+    }
   });
 
   it("every output pixel is a weighted mean of input pixels, whatever is drawn", () => {

@@ -55,6 +55,9 @@ export async function compileStateful(
   };
 }
 
+/** Whether who reads a node's result may read its input: of a view, or of what onnxruntime fuses into a product. */
+const readsThrough = (node: Node): boolean => isView(node) || node.op === "Transpose";
+
 /** Names of the state that may be overwritten in place: all that reads it is computed before its next value. */
 function overwritable(
   outputs: Readonly<Record<string, Tensor>>,
@@ -63,7 +66,7 @@ function overwritable(
   const readers = new Map<string, Node[]>();
   for (const node of topologicalOrder([...Object.values(outputs), ...next.values()])) {
     for (let { node: source } of node.inputs) {
-      while (isView(source)) source = source.inputs[0]!.node;
+      while (readsThrough(source)) source = source.inputs[0]!.node;
       if (source.op === "Input") readers.set(source.name!, [...(readers.get(source.name!) ?? []), node]);
     }
   }

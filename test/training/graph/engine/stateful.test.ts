@@ -1,6 +1,20 @@
 import assert from "node:assert/strict";
 import { compileStateful } from "../../../../training/graph/engine/stateful.ts";
-import { add, input, mul, reshape, scalar, type Tensor } from "../../../../training/graph/index.ts";
+import {
+  add,
+  compile,
+  input,
+  matmul,
+  mul,
+  reduceSum,
+  relu,
+  reshape,
+  scalar,
+  type Tensor,
+  transpose,
+} from "../../../../training/graph/index.ts";
+import { learn } from "../../../../training/moco/update.ts";
+import { adamw } from "../../../../training/optimize/optimizer.ts";
 
 describe("state that goes through a graph", () => {
   const run = async (outputs: Record<string, Tensor>, next: Record<string, Tensor>, steps: number) => {
@@ -44,5 +58,34 @@ describe("state that goes through a graph", () => {
     const next = { x: add(mul(reshape(view, [2]), scalar(2)), scalar(0)) };
     const { results, state, inPlace } = await run({ seen: mul(view, scalar(10)) }, next, 3);
     assert.deepEqual([[...results.seen!], state.get("x"), inPlace], [[40, 80], [8, 16], { x: false }]);
+  });
+
+  it("is kept apart where the backward pass reads a transpose of it", async () => {
+    // onnxruntime fuses the transpose into each product, which then reads the weights themselves.
+    const names = ["a", "b", "c"];
+    const weights = names.map((name) => input(`q.${name}`, [4, 4]));
+    const layer = (y: Tensor, weight: Tensor) => relu(matmul(y, transpose(weight, [1, 0])));
+    const loss = reduceSum(weights.reduce(layer, input("x", [2, 4])));
+    const parameters = new Map(names.map((name, n) => [name, weights[n]!]));
+    const optimizer = adamw({ betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0.1 });
+    const { next, gradients } = learn(loss, { parameters, buffers: new Map(), fixed: new Map() }, optimizer);
+    const values = (_: unknown, i: number) => (i % 5) / 5 + 0.1;
+    const outputs = Object.fromEntries([...gradients].map(([name, tensor]) => [`gradient.${name}`, tensor]));
+    const initial = new Map([...next].map(([name]) => [name, Float32Array.from({ length: 16 }, values)]));
+    const feeds = {
+      x: Float32Array.from({ length: 8 }, values),
+      learningRate: Float32Array.of(0.1),
+      step: Float32Array.of(1),
+    };
+
+    const plain = await compile(outputs, { threads: 1 });
+    const expected = await plain.run({
+      ...feeds,
+      ...Object.fromEntries(names.map((name) => [`q.${name}`, initial.get(`q.${name}`)!])),
+    });
+    const graph = await compileStateful(outputs, next, initial, { threads: 1 });
+    assert.deepEqual(await graph.step(feeds), expected);
+    await plain.release();
+    await graph.release();
   });
 });
