@@ -27,10 +27,8 @@ export interface EncoderSession {
 
 /** RGB bytes [count, H, W, 3] → normalised float32 [count, 3, H, W]. */
 export function normalisePixels(pixels: Uint8Array, count: number, input: EncoderInput): Float32Array {
+  checkLength(pixels, count, input);
   const area = input.width * input.height;
-  if (pixels.length !== count * area * 3) {
-    throw new RangeError(`Expected ${count * area * 3} bytes for ${count} images but received ${pixels.length}`);
-  }
   const scale = input.std.map((s) => 1 / (255 * s));
   const shift = input.mean.map((m, c) => m / input.std[c]!);
   const out = new Float32Array(pixels.length);
@@ -42,6 +40,12 @@ export function normalisePixels(pixels: Uint8Array, count: number, input: Encode
     }
   }
   return out;
+}
+
+function checkLength(pixels: Uint8Array, count: number, { width, height }: EncoderInput): void {
+  const expected = count * width * height * 3;
+  if (pixels.length === expected) return;
+  throw new RangeError(`Expected ${expected} bytes for ${count} images but received ${pixels.length}`);
 }
 
 /**
@@ -60,7 +64,7 @@ export async function openEncoder(
   if ("onnx" in model) checkSha256(onnx, card);
   if (mayNameOtherFiles(onnx)) (await import("./external-data.ts")).refuseExternalData(onnx, card.name);
   const session = await createSession(onnx, card, device, threads);
-  const embed = async (pixels: Uint8Array, count: number): Promise<Float32Array> => {
+  const run = async (pixels: Uint8Array, count: number): Promise<Float32Array> => {
     const input = new Tensor("float32", normalisePixels(pixels, count, card.input), [
       count,
       3,
@@ -81,8 +85,30 @@ export async function openEncoder(
     }
     return (await embedding.getData()) as Float32Array;
   };
+  const embed = card.batch === undefined ? run : inBatches(run, card, card.batch);
   await checkOutput(embed, card);
   return { card, embed, close: () => session.release() };
+}
+
+/** Embeds in runs of exactly `batch` images; those that the last one lacks are black and their embeddings left out. */
+function inBatches(
+  run: EncoderSession["embed"],
+  { input, dimensions }: ModelCard,
+  batch: number,
+): EncoderSession["embed"] {
+  const imageBytes = input.width * input.height * 3;
+  return async (pixels, count) => {
+    checkLength(pixels, count, input);
+    const embeddings = new Float32Array(count * dimensions);
+    for (let first = 0; first < count; first += batch) {
+      const images = pixels.subarray(first * imageBytes, (first + batch) * imageBytes);
+      const filled = new Uint8Array(batch * imageBytes);
+      filled.set(images);
+      const vectors = await run(filled, batch);
+      embeddings.set(vectors.subarray(0, (count - first) * dimensions), first * dimensions);
+    }
+    return embeddings;
+  };
 }
 
 /**

@@ -80,6 +80,8 @@ export const modelCardSchema = z.object({
   /** SHA-256 of encoder.onnx, hex. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   input: encoderInputSchema,
+  /** Images of one run, where the encoder takes exactly so many; else it takes any number. */
+  batch: z.int().min(1).max(1024).optional(),
   /** Length D of an embedding. */
   dimensions: z.int().min(1).max(65536),
   /** Such as "resnet 32,64,128,256 × 1, pooled features". */

@@ -67,6 +67,23 @@ describe("openEncoder", () => {
       });
     }));
 
+  it("embeds any number of images by a graph that takes exactly so many", () =>
+    withFolder(async (folder) => {
+      const unit = (pixels: Tensor) => l2Normalise(meanColour(pixels));
+      const batch = 2;
+      const onnx = serialize({ embedding: unit(input("pixels", [batch, 3, INPUT.height, INPUT.width])) });
+      const card = { ...CARD, name: "pairs", batch, sha256: sha256(onnx) };
+      const pairs = await openEncoder(await writeModel(folder, card, { onnx }));
+      const any = await openEncoder(await modelOf(folder, unit));
+      const imageBytes = INPUT.width * INPUT.height * 3;
+      for (const count of [1, 2, 3, 5]) {
+        const pixels = Uint8Array.from({ length: count * imageBytes }, (_, i) => (i * 37) % 251);
+        assert.deepEqual(await pairs.embed(pixels, count), await any.embed(pixels, count));
+        await assert.rejects(pairs.embed(pixels.subarray(1), count), RangeError);
+      }
+      await Promise.all([pairs.close(), any.close()]);
+    }));
+
   it("refuses what is no encoder, or not the one that its card describes", () =>
     withFolder(async (folder) => {
       const unit = (pixels: Tensor) => l2Normalise(meanColour(pixels));
