@@ -1,140 +1,112 @@
-// Gives any ONNX image encoder the interface of ours: input `pixels` [N, 3, H, W], output `embedding` [N, D] of unit
-// norm. The graph stays as it is; nodes are put before and after it.
+// Gives any ONNX image encoder the interface of ours: input `pixels` float32 [N, 3, H, W], output `embedding` [N, D] of
+// unit norm. The graph stays as it is; nodes are put before and after it.
 import onnxProto, { type onnx } from "onnx-proto";
-import { AppError } from "./errors.ts";
-import { refuseExternalData } from "./external-data.ts";
+import type { GraphModel } from "./encoder-file.ts";
+import type { Layout } from "./input.ts";
+import type { Pooling } from "./output.ts";
 
 const { AttributeProto, ModelProto, TensorProto } = onnxProto.onnx;
 
-/** Which input and output to use; needed where the graph has several. */
-export interface EncoderNames {
-  readonly input?: string | undefined;
-  readonly output?: string | undefined;
-}
-
-/** What an encoder's file declares. */
-export interface DeclaredEncoder {
-  /** Names of the input and the output that are used. */
+/** How an encoder takes its images. */
+export interface EncoderImages {
+  /** Name of the input. */
   readonly input: string;
-  readonly output: string;
-  /** Size of the input in pixels; undefined where the file leaves it open. */
-  readonly size: { readonly width: number; readonly height: number } | undefined;
+  /** Its type: float32, float16 or uint8. */
+  readonly type: string;
+  readonly layout: Layout;
+  readonly width: number;
+  readonly height: number;
+  /** Images of one run, where it takes no other number. */
+  readonly batch: number | undefined;
 }
 
-/**
- * How the output becomes one vector per image: as it is, or as the mean over positions [N, C, …] or tokens [N, T, C].
- */
-export type Pooling = "none" | "positions" | "tokens";
+type Operation = Pick<onnx.INodeProto, "opType" | "attribute">;
 
-/**
- * Reads what an encoder's file declares.
- *
- * @throws AppError `invalid_model` where the file is no image encoder.
- */
-export function readDeclaration(bytes: Uint8Array, name: string, names: EncoderNames = {}): DeclaredEncoder {
-  const { input, output } = portsOf(decode(bytes, name), names);
-  expectType(input, "input", ["FLOAT"]);
-  expectType(output, "output", ["FLOAT", "FLOAT16"]);
-  const dims = (input.type?.tensorType?.shape?.dim ?? []).map(({ dimValue }) => Number(dimValue ?? 0));
-  const [, channels, height, width] = dims;
-  if (dims.length > 0 && (dims.length !== 4 || (channels && channels !== 3))) {
-    throw new AppError(
-      "invalid_model",
-      `Expected an input [N, 3, H, W] but "${input.name}" is [${dims.map((size) => size || "N").join(", ")}]. Export the model with the colours first.`,
-    );
-  }
-  const size = width && height ? { width, height } : undefined;
-  return { input: input.name!, output: output.name!, size };
+const PIXELS = "pixels";
+const EMBEDDING = "embedding";
+
+/** Its tensors that are called as ours are get other names. */
+const theirs = (name: string): string =>
+  name === PIXELS || name === EMBEDDING || name.startsWith("moco_") ? `moco_inner_${name}` : name;
+
+/** The model with the input `pixels`, of which its own input is made. Outputs keep their names and are not ours yet. */
+export function wrapInput(model: GraphModel, { input, type, layout, width, height, batch }: EncoderImages): GraphModel {
+  const graph = renamed(model.graph);
+  const element = type === "uint8" ? TensorProto.DataType.UINT8 : TensorProto.DataType.FLOAT16;
+  const before = chain("moco_input", PIXELS, theirs(input), [
+    ...(layout === "NHWC" ? [{ opType: "Transpose", attribute: [ints("perm", [0, 2, 3, 1])] }] : []),
+    ...(type === "float32" ? [] : [{ opType: "Cast", attribute: [int("to", element)] }]),
+  ]);
+  const images = floats(PIXELS, [batch ?? "N", 3, height, width]);
+  return {
+    ...model,
+    graph: {
+      ...graph,
+      node: [...before, ...(graph.node ?? [])],
+      input: (graph.input ?? []).map((value) => (value.name === theirs(input) ? images : value)),
+    },
+  };
 }
 
-/**
- * Wraps an encoder. Its output is pooled as `pooling` says, flattened, and scaled to unit norm in float32.
- *
- * @param name The model's name, for error messages.
- * @throws AppError `invalid_model` where the file cannot be wrapped.
- */
-export function wrapEncoder(
-  bytes: Uint8Array,
-  name: string,
-  {
-    width,
-    height,
-    pooling = "none",
-    ...names
-  }: EncoderNames & { readonly width: number; readonly height: number; readonly pooling?: Pooling },
-): Uint8Array {
-  const model = decode(bytes, name);
-  const { graph } = model;
-  const { input, output } = portsOf(model, names);
-  const before = distinct("pixels", input.name!);
-  const after = distinct("embedding", output.name!);
-  // If the graph uses our name already, its own tensor is renamed.
-  for (const node of graph.node ?? []) {
-    node.input = (node.input ?? []).map((one) => (one === input.name ? before : one === output.name ? after : one));
-    node.output = (node.output ?? []).map((one) => (one === output.name ? after : one));
-  }
-  const chain: Array<Pick<onnx.INodeProto, "opType" | "attribute">> = [
+/** The model of {@link wrapInput} with the output `embedding` alone: pooled, flattened, in float32 and of unit norm. */
+export function wrapOutput(model: GraphModel, output: string, pooling: Pooling): GraphModel {
+  const after = chain("moco_output", theirs(output), EMBEDDING, [
     { opType: "Cast", attribute: [int("to", TensorProto.DataType.FLOAT)] },
     ...(pooling === "tokens" ? [{ opType: "Transpose", attribute: [ints("perm", [0, 2, 1])] }] : []),
     ...(pooling === "none" ? [] : [{ opType: "GlobalAveragePool" }]),
     { opType: "Flatten", attribute: [int("axis", 1)] },
     { opType: "LpNormalization", attribute: [int("axis", 1), int("p", 2)] },
-  ];
-  graph.node = [
-    { opType: "Identity", name: "moco_pixels", input: ["pixels"], output: [before] },
-    ...(graph.node ?? []),
-    ...chain.map((node, i) => ({
+  ]);
+  const { graph } = model;
+  return {
+    ...model,
+    graph: { ...graph, node: [...(graph.node ?? []), ...after], output: [floats(EMBEDDING, ["N", "D"])] },
+  };
+}
+
+/** The bytes of a model's file. */
+export const encodeModel = (model: GraphModel): Uint8Array => ModelProto.encode(model).finish();
+
+/** Name of an output in the model of {@link wrapInput}. */
+export const wrappedName = theirs;
+
+/** Nodes that make `to` of `from`, one after the other. */
+function chain(name: string, from: string, to: string, operations: readonly Operation[]): onnx.INodeProto[] {
+  const all = operations.length > 0 ? operations : [{ opType: "Identity" }];
+  const between = (i: number) => (i === 0 ? from : i === all.length ? to : `${name}_${i}`);
+  return all.map((operation, i) => ({
+    ...operation,
+    name: `${name}_${i}_${operation.opType}`,
+    input: [between(i)],
+    output: [between(i + 1)],
+  }));
+}
+
+/** The graph with {@link theirs} for the names of its tensors, in its inner graphs too. */
+function renamed(graph: onnx.IGraphProto): onnx.IGraphProto {
+  const named = <T extends { name?: string | null }>(one: T): T => ({ ...one, name: theirs(one.name ?? "") });
+  return {
+    ...graph,
+    node: (graph.node ?? []).map((node) => ({
       ...node,
-      name: `moco_${node.opType}`,
-      input: [i === 0 ? after : `moco_${i}`],
-      output: [i === chain.length - 1 ? "embedding" : `moco_${i + 1}`],
+      input: (node.input ?? []).map(theirs),
+      output: (node.output ?? []).map(theirs),
+      attribute: (node.attribute ?? []).map((one) => ({
+        ...one,
+        ...(one.g && { g: renamed(one.g) }),
+        ...(one.graphs?.length && { graphs: one.graphs.map(renamed) }),
+      })),
     })),
-  ];
-  graph.input = (graph.input ?? []).map((value) =>
-    value.name === input.name ? floats("pixels", ["N", 3, height, width]) : value,
-  );
-  graph.output = [floats("embedding", ["N", "D"])];
-  return ModelProto.encode(model).finish();
+    input: (graph.input ?? []).map(named),
+    output: (graph.output ?? []).map(named),
+    valueInfo: (graph.valueInfo ?? []).map(named),
+    initializer: (graph.initializer ?? []).map(named),
+    sparseInitializer: (graph.sparseInitializer ?? []).map((tensor) => ({
+      ...tensor,
+      ...(tensor.values && { values: named(tensor.values) }),
+    })),
+  };
 }
-
-function decode(bytes: Uint8Array, name: string): onnx.ModelProto & { graph: onnx.IGraphProto } {
-  refuseExternalData(bytes, name);
-  const model = ModelProto.decode(bytes);
-  if (!model.graph) throw new AppError("invalid_model", `Model "${name}" has no graph.`);
-  return model as onnx.ModelProto & { graph: onnx.IGraphProto };
-}
-
-function portsOf({ graph }: { graph: onnx.IGraphProto }, names: EncoderNames) {
-  const constants = new Set((graph.initializer ?? []).map((tensor) => tensor.name));
-  const inputs = (graph.input ?? []).filter((value) => !constants.has(value.name));
-  return { input: choose(inputs, "input", names.input), output: choose(graph.output ?? [], "output", names.output) };
-}
-
-type ElementType = keyof typeof TensorProto.DataType;
-
-function expectType(value: onnx.IValueInfoProto, what: string, allowed: readonly ElementType[]): void {
-  const type = value.type?.tensorType?.elemType ?? 0;
-  if (allowed.some((one) => TensorProto.DataType[one] === type)) return;
-  const words = (name: string) => name.toLowerCase().replace(/^float$/, "float32");
-  throw new AppError(
-    "invalid_model",
-    `Expected the ${what} "${value.name}" to be ${allowed.map(words).join(" or ")} but it is ${words(TensorProto.DataType[type] ?? "unknown")}. Export the model so; its weights may stay float16 (keep_io_types=True in onnxconverter-common).`,
-  );
-}
-
-/** The value of that name, or the only one if no name is given. */
-function choose(values: onnx.IValueInfoProto[], what: string, name: string | undefined): onnx.IValueInfoProto {
-  const found =
-    name === undefined ? (values.length === 1 ? values[0] : undefined) : values.find((v) => v.name === name);
-  if (found) return found;
-  const has = values.map((value) => `"${value.name}"`).join(", ");
-  throw new AppError(
-    "invalid_model",
-    `Expected the name of one ${what} with --${what}; the model has ${has || "none"}.`,
-  );
-}
-
-const distinct = (ours: string, theirs: string) => (theirs === ours ? `moco_inner_${ours}` : theirs);
 
 function int(name: string, i: number): onnx.IAttributeProto {
   return { name, type: AttributeProto.AttributeType.INT, i };

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import onnxProto, { type onnx } from "onnx-proto";
-import { openEncoder } from "../../core/encoder-session.ts";
-import { readModel } from "../../core/model-folder.ts";
-import { runCliHere } from "../../support/run-cli.ts";
-import { temporaryFolder } from "../../support/temporary-folder.ts";
-import { writeTinyModel } from "../../support/tiny-model.ts";
+import { openEncoder } from "../../../core/encoder-session.ts";
+import { readModel } from "../../../core/model-folder.ts";
+import { runCliHere } from "../../../support/run-cli.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
+import { node, valueInfo, writeTinyModel } from "../../../support/tiny-model.ts";
 
 const { ModelProto } = onnxProto.onnx;
 
@@ -69,10 +69,32 @@ describe("moco-search add", () => {
     assert.deepEqual([width, height], [24, 24]);
     const other = await add(fixed, "--name", "sized-48", "--size", "48");
     assert.match(other.stderr, /Expected images of 24×24 pixels.*--size says 48×48/);
-    const nhwc = await changed(onnxPath, ({ input }) => {
-      input![0]!.type!.tensorType!.shape!.dim = [{ dimParam: "N" }, ...[24, 24, 3].map((dimValue) => ({ dimValue }))];
+  });
+
+  it("gives the graphs inside a graph its own input, whatever that is called", async () => {
+    const { onnxPath } = await writeTinyModel(folder, "branches", { size: 16 });
+    // Colours last, turned in both branches of a condition; the nodes after it are as they were.
+    const branch = (name: string): onnx.IGraphProto => ({
+      name,
+      node: [node("Transpose", ["pixels"], name, [{ name: "perm", type: 7, ints: [0, 3, 1, 2] }])],
+      output: [valueInfo(name, ["N", 3, 16, 16])],
     });
-    assert.match((await add(nhwc, "--name", "nhwc")).stderr, /Expected an input \[N, 3, H, W\].*\[N, 24, 24, 3\]/);
+    const file = await changed(onnxPath, (graph) => {
+      graph.input = [valueInfo("pixels", ["N", 16, 16, 3])];
+      for (const one of graph.node!) one.input = one.input!.map((name) => (name === "pixels" ? "turned" : name));
+      graph.initializer!.push({ name: "condition", dims: [], dataType: 9, rawData: Uint8Array.of(1) });
+      const branches = ["then", "else"].map((name) => ({ name: `${name}_branch`, type: 5, g: branch(name) }));
+      graph.node!.unshift(node("If", ["condition"], "turned", branches));
+    });
+    const { stderr, code } = await add(file, "--name", "branched", "--mean", "0.5,0.5,0.5", "--std", "0.25,0.25,0.25");
+    assert.equal(code, 0, stderr);
+    const pixels = Uint8Array.from({ length: 16 * 16 * 3 }, (_, i) => (i * 7) % 256);
+    const [expected, actual] = await Promise.all(
+      [await readModel(folder, "branches"), await readModel(join(folder, "models"), "branched")].map(async (one) =>
+        (await openEncoder(one)).embed(pixels, 1),
+      ),
+    );
+    for (const [i, value] of expected!.entries()) assert.ok(Math.abs(value - actual![i]!) < 1e-5);
   });
 
   it("pools a feature map where it is told to, and takes float16", async () => {
