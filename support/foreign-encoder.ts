@@ -6,6 +6,7 @@ import { fromHalf, toHalf } from "../core/half.ts";
 import { mulberry32, node, tensor } from "./tiny-model.ts";
 
 const { AttributeProto, ModelProto, TensorProto } = onnxProto.onnx;
+const { TENSOR } = AttributeProto.AttributeType;
 const { FLOAT, FLOAT16, UINT8, INT64 } = TensorProto.DataType;
 const TYPES = { float32: FLOAT, float16: FLOAT16, uint8: UINT8, int64: INT64 };
 
@@ -63,7 +64,11 @@ export async function writeForeignEncoder(path: string, options: ForeignEncoder 
     last = name;
     return made;
   };
+  // Tools write constants as initializers and as nodes: here in turn.
+  const started = start.map(([, values], i) => constant(`constant.${i}`, shapeOf(values), Float32Array.from(values)));
+  const asNodes = started.filter((_, i) => i % 2 === 1);
   const nodes = [
+    ...asNodes.map((t) => node("Constant", [], t.name!, [{ name: "value", type: TENSOR, t }])),
     ...(type === "uint8" ? [then("Cast", [], "floats", [int("to", FLOAT)])] : []),
     ...start.map(([opType], i) => then(opType, [`constant.${i}`], `started.${i}`)),
     ...(layout === "NHWC" ? [then("Transpose", [], "turned", [ints("perm", [0, 3, 1, 2])])] : []),
@@ -92,7 +97,7 @@ export async function writeForeignEncoder(path: string, options: ForeignEncoder 
     ),
     initializer: [
       constant("weights", [FOREIGN_DIMENSIONS, 3, 4, 4], weights),
-      ...start.map(([, values], i) => constant(`constant.${i}`, shapeOf(values), Float32Array.from(values))),
+      ...started.filter((_, i) => i % 2 === 0),
       ...(reshape
         ? [{ name: "shape", dims: [reshape.length], dataType: INT64, rawData: bytesOf(reshape.map(BigInt)) }]
         : []),
@@ -109,7 +114,7 @@ const tokensOf = (map: string, name: string): onnx.INodeProto[] => [
   node("Constant", [], "token.shape", [
     {
       name: "value",
-      type: AttributeProto.AttributeType.TENSOR,
+      type: TENSOR,
       t: { dims: [3], dataType: INT64, rawData: bytesOf([0n, -1n, BigInt(FOREIGN_DIMENSIONS)]) },
     },
   ]),

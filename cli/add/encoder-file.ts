@@ -27,10 +27,7 @@ export interface EncoderFile {
   readonly recognised: Recognised;
 }
 
-/**
- * The first opset whose operators onnxruntime still has, and whose Add and Mul broadcast as those that are put around
- * an encoder. It says itself which is the last.
- */
+/** The first opset that onnxruntime supports; it says itself which is the last. */
 const FIRST_OPSET = 7;
 
 /**

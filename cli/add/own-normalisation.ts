@@ -149,14 +149,17 @@ function constantsOf({ initializer, node }: onnx.IGraphProto): Map<string, reado
   return found;
 }
 
-/** The values of a small tensor of floating point numbers. */
+/** The values of a tensor of one or three floating point numbers. */
 function valuesOf({ dims, dataType, rawData, floatData, doubleData, int32Data }: onnx.ITensorProto) {
   const count = (dims ?? []).reduce((product: number, size) => product * Number(size), 1);
   if (count !== 1 && count !== 3) return undefined;
   const raw = rawData?.length ? new Uint8Array(rawData).buffer : undefined;
+  const isWhole = (bytes: number) => !raw || raw.byteLength === count * bytes;
   const { FLOAT, DOUBLE, FLOAT16 } = TensorProto.DataType;
-  if (dataType === FLOAT) return [...(raw ? new Float32Array(raw) : (floatData ?? []))];
-  if (dataType === DOUBLE) return [...(raw ? new Float64Array(raw) : (doubleData ?? []))];
-  if (dataType === FLOAT16) return [...fromHalf(raw ? new Uint16Array(raw) : Uint16Array.from(int32Data ?? []))];
+  if (dataType === FLOAT && isWhole(4)) return [...(raw ? new Float32Array(raw) : (floatData ?? []))];
+  if (dataType === DOUBLE && isWhole(8)) return [...(raw ? new Float64Array(raw) : (doubleData ?? []))];
+  if (dataType === FLOAT16 && isWhole(2)) {
+    return [...fromHalf(raw ? new Uint16Array(raw) : Uint16Array.from(int32Data ?? []))];
+  }
   return undefined;
 }

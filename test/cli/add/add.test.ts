@@ -121,8 +121,14 @@ describe("moco-search add", () => {
   it("writes nothing where the encoder cannot be used, and says why", async () => {
     const { onnxPath } = await writeTinyModel(folder, "tiny");
     await writeFile(join(folder, "text.onnx"), "no onnx at all");
+    const damaged = await changed(onnxPath, ({ initializer, node: nodes }) => {
+      initializer!.push({ name: "half", dims: [], dataType: 1, rawData: Uint8Array.of(1, 2, 3) });
+      for (const one of nodes!) one.input = one.input!.map((name) => (name === "pixels" ? "halved" : name));
+      nodes!.unshift(node("Mul", ["pixels", "half"], "halved"));
+    });
     for (const [args, message] of [
       [[join(folder, "text.onnx"), "--name", "bad"], /not an ONNX file/],
+      [[damaged, "--name", "bad"], /"bad" cannot be loaded/],
       [
         [onnxPath, "--name", "bad", "--size", "224"],
         /16×16 pixels, which the input "pixels" is fixed to, but --size says 224×224/,
