@@ -19,7 +19,8 @@ const stages = {
   }),
 };
 
-const architectureSchema = z.discriminatedUnion("block", [
+/** Schema of a network. */
+export const architectureSchema = z.discriminatedUnion("block", [
   z.strictObject({
     block: z.enum(["basic", "bottleneck"]),
     ...stages,
@@ -54,6 +55,13 @@ const trainingConfigSchema = z
     imageSize: z.int().min(8).max(512),
     /** Side of the stored images that views are cropped from, pixels. */
     storedSize: z.int().min(8).max(1024),
+    /** Mean and standard deviation of the values 0..1 that the network takes as 0 and 1. @default ImageNet's */
+    normalisation: z
+      .strictObject({
+        mean: z.tuple([z.number(), z.number(), z.number()]).readonly(),
+        std: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).readonly(),
+      })
+      .optional(),
     architecture: architectureSchema,
     /** Where the negative keys come from. */
     mechanism: z.enum(MECHANISMS).default("moco"),

@@ -60,10 +60,10 @@ export function viewedSample(dataset: Dataset, config: TrainingConfig): ViewedSa
 
 /** Normalised views [B, 3, S, S] by name, of stored images uint8 [B, S₀, S₀, 3] that the graph takes as `images`. */
 export const sampledViews = <Name extends string>(
-  { storedSize }: TrainingConfig,
+  { storedSize, normalisation: own = IMAGENET_NORMALISATION }: TrainingConfig,
   B: number,
   views: ReadonlyArray<ViewSpec<Name>>,
-  normalisation: Normalisation = IMAGENET_NORMALISATION,
+  normalisation: Normalisation = own,
 ): Record<Name, Tensor> => viewsOf(input("images", [B, storedSize, storedSize, 3], "uint8"), views, normalisation);
 
 /** The one view that {@link compileEmbedding} embeds. @param recipe `whole` for the image as it is searched with. */

@@ -6,6 +6,7 @@ import { replaceFile } from "../../core/files.ts";
 import { WEIGHTS_FILE } from "../../core/model-folder.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import { encodeSafetensors, type StoredTensor } from "../data/safetensors.ts";
+import { STATED, stateNetwork } from "../import/stated.ts";
 import { encoderTensors } from "../network/encoder.ts";
 import { isHead } from "../network/heads.ts";
 import { regnetToTimm } from "../network/timm-names.ts";
@@ -50,7 +51,10 @@ export async function exportWeights(
       tensors.set(counter, { shape: [], data: new BigInt64Array(1) });
     }
   }
-  await replaceFile(output, encodeSafetensors({ tensors, metadata: { format: "pt", python } }));
+  await replaceFile(
+    output,
+    encodeSafetensors({ tensors, metadata: { format: "pt", python, [STATED]: stateNetwork(config) } }),
+  );
   return { path: output, python };
 }
 

@@ -65,7 +65,7 @@ export async function publish(options: PublishOptions): Promise<Model> {
   }
   const tensors = encoderTensors(config);
   const read = (tensor: string) => state.get(`q.${tensor}`)!;
-  const cardInput = encoderInput(config.imageSize);
+  const cardInput = encoderInput(config.imageSize, config.normalisation);
   const fitted = await fitEncoder(config, read, dataset, {
     embedding: choice,
     input: cardInput,

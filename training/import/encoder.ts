@@ -7,12 +7,14 @@ import { settle } from "../config/settle.ts";
 import type { StoredTensor } from "../data/safetensors.ts";
 import { encoderTensors } from "../network/encoder.ts";
 import { isHead } from "../network/heads.ts";
+import { encoderInput } from "../views/preprocessing.ts";
 import type { Checkpoint } from "./file/checkpoint.ts";
 import { type FoundNetwork, findNetwork } from "./homes.ts";
 import type { NamedTensors } from "./layouts.ts";
 import { fitPositions } from "./positions.ts";
 import { recogniseInput } from "./preprocessing.ts";
 import { type ArchitectureOptions, checkTensors, recogniseArchitecture } from "./recognise.ts";
+import { statedNetwork } from "./stated.ts";
 
 /** An encoder in memory. */
 export interface ReadEncoder {
@@ -21,6 +23,8 @@ export interface ReadEncoder {
   readonly input: EncoderInput;
   /** By torchvision's names, with the head where it is one of ours. */
   readonly weights: ReadonlyMap<string, StoredTensor>;
+  /** Whether the file states its network, as those that were exported here do. */
+  readonly isStated: boolean;
 }
 
 /** What is known better than it can be recognised. */
@@ -38,9 +42,11 @@ export interface RecogniseOptions extends ArchitectureOptions, Partial<Omit<Enco
  */
 export function readEncoder(file: Checkpoint, options: RecogniseOptions): ReadEncoder {
   const network = findNetwork(file, options.prefix);
-  const architecture = recogniseArchitecture(network, options);
-  const { size, mean, std, fit } = options;
-  const known = recogniseInput(architecture, network.trainer);
+  const { size, mean, std, fit, stemStride, stemPool, heads } = options;
+  const isSet = stemStride !== undefined || stemPool !== undefined || heads !== undefined;
+  const stated = isSet ? undefined : statedNetwork(file);
+  const architecture = stated?.architecture ?? recogniseArchitecture(network, options);
+  const known = stated ? encoderInput(stated.imageSize) : recogniseInput(architecture, network.trainer);
   const input: EncoderInput = {
     ...known,
     ...(size && { width: size, height: size }),
@@ -50,13 +56,18 @@ export function readEncoder(file: Checkpoint, options: RecogniseOptions): ReadEn
   };
   const head = projectionOf(network);
   const recipe = recipeOf("moco-v2", { images: 0, side: input.width, device: "cpu", memory: totalmem() });
-  const { config } = settle(recipe, { architecture, imageSize: input.width, ...head });
+  const { config } = settle(recipe, {
+    architecture,
+    imageSize: input.width,
+    normalisation: { mean: input.mean, std: input.std },
+    ...head,
+  });
   const specs = encoderTensors(config).filter(({ name }) => head || !isHead(name));
   const weights = new Map<string, StoredTensor>();
   for (const [name, tensor] of checkTensors(specs, withPositions(network.tensors, config))) {
     weights.set(name, { shape: tensor.shape, data: tensor.read() });
   }
-  return { network, config, input, weights };
+  return { network, config, input, weights, isStated: stated !== undefined };
 }
 
 /** The head of MoCo v1, v2 and the demo, which is ours too; other heads are left behind. */

@@ -127,13 +127,13 @@ function sourceOf(
   return { file: basename(path), format, training: TRAINERS[trainer], ...counted, ...(published && { published }) };
 }
 
-function sentences(source: ModelSource, { network, config, input, weights }: ReadEncoder): string[] {
+function sentences(source: ModelSource, { network, config, input, weights, isStated }: ReadEncoder): string[] {
   const { architecture } = config;
   const head = [...weights.keys()].some(isHead) ? "with its projection head" : "without a projection head";
   return [
     `File: ${source.format}${source.epochs ? `, after ${source.epochs} epochs` : ""}.`,
     `Training: ${source.training}; tensors ${network.prefix}…, names as ${network.layout}, ${head}.`,
-    `Network: ${describeArchitecture(architecture)}${firstLayer(architecture)}.`,
+    `Network: ${describeArchitecture(architecture)}${firstLayer(architecture)}${isStated ? ", as the file states" : ""}.`,
     `Images: ${input.width}×${input.height} pixels, ${input.fit}, mean ${input.mean.join(", ")}, standard deviation ${input.std.join(", ")}.`,
     ...(source.published ? [`Published, not measured here: ${source.published}.`] : []),
   ];

@@ -30,7 +30,7 @@ export function trainingStep(
   const { dim, bnGroups, shuffle, queuePrecision } = config;
   const images = input("images", [B, storedSize, storedSize, 3], "uint8");
   const f: Encoder = (x, scope) => projectionEncoder(x, scope, config);
-  const { key, ...queries } = viewsOf(images, runViews(config), IMAGENET_NORMALISATION);
+  const { key, ...queries } = viewsOf(images, runViews(config), config.normalisation ?? IMAGENET_NORMALISATION);
   const xk = key!; // [B, 3, S, S]
   const xq = interleaved(Object.values(queries)); // [V·B, 3, s, s]
   const stepConfig = { B, K, m, T, dim, bnGroups, shuffle, queuePrecision, recompute };

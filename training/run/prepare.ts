@@ -90,9 +90,10 @@ function distillationFrom({ card: { name, sha256, dimensions } }: Model): Settin
 
 /** The settings that fit the weights of a warm start; the head is free where they have none. */
 function shapeOf({ config, weights }: WarmStart): Settings {
-  const { architecture, head, headWidth, headLayers, dim, imageSize } = config;
+  const { architecture, normalisation, head, headWidth, headLayers, dim, imageSize } = config;
   const network = {
     architecture,
+    ...(normalisation && { normalisation }),
     ...(architecture.block === "vit" && { imageSize }), // its positions are those of one size; elsewhere that is free
   };
   if (!hasHead(weights)) return network;

@@ -9,7 +9,7 @@ export const IMAGENET_NORMALISATION = {
 } as const satisfies Normalisation;
 
 /** The card's input for an encoder of square images: all of the short side, the middle of the long one. */
-export function encoderInput(size: number): EncoderInput {
-  const { mean, std } = IMAGENET_NORMALISATION;
-  return { width: size, height: size, fit: "cover", mean: [...mean], std: [...std] };
+export function encoderInput(size: number, normalisation: Normalisation = IMAGENET_NORMALISATION): EncoderInput {
+  const three = ([r, g, b]: readonly number[]): EncoderInput["mean"] => [r!, g!, b!];
+  return { width: size, height: size, fit: "cover", mean: three(normalisation.mean), std: three(normalisation.std) };
 }

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readModel } from "../../../core/model-folder.ts";
 import { packageRoot } from "../../../core/paths.ts";
 import { runCliHere } from "../../../support/run-cli.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { tinyTraining, writePictures } from "../../../support/tiny-training.ts";
-import { decodeSafetensors } from "../../../training/data/safetensors.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../../training/data/safetensors.ts";
 import { exportWeights } from "../../../training/export/elsewhere.ts";
 import { type Library, pythonOf } from "../../../training/export/python.ts";
 import { openCheckpoint } from "../../../training/import/file/open.ts";
@@ -96,6 +97,25 @@ describe("weights for PyTorch", () => {
     const back = decodeSafetensors(await readFile(join(modelsFolder, "back", "weights.safetensors")));
     assert.ok(back.tensors.size > 10 && !back.tensors.has("fc.0.weight"));
     for (const [name, { data }] of back.tensors) assert.deepEqual(data, tensors.get(`q.${name}`)!.data, name);
+  });
+
+  it("state their network: a first layer of 3×3 and stride 2 comes home as such, unless the user says otherwise", async () => {
+    const output = join(folder, "default.safetensors");
+    await exportWeights(join(packageRoot(), "models/default"), { library: "torchvision", output });
+    const again = { name: "home", modelsFolder: join(folder, "models"), replace: true, threads: 1 };
+    const { recognised, model } = await importEncoder(output, again);
+    assert.match(recognised.join("\n"), /first layer 3×3 of stride 2, as the file states/);
+    const { card } = await readModel(join(packageRoot(), "models"), "default");
+    assert.deepEqual([model.card.input.width, model.card.input.height], [card.input.width, card.input.height]);
+    const said = await importEncoder(output, { ...again, stemStride: 1 });
+    assert.match(said.recognised.join("\n"), /first layer 3×3 of stride 1\./);
+
+    const { tensors, metadata } = decodeSafetensors(await readFile(output));
+    await writeFile(output, encodeSafetensors({ tensors, metadata: { ...metadata, "moco-search": "{}" } }));
+    await assert.rejects(importEncoder(output, again), {
+      code: "invalid_checkpoint",
+      message: /"moco-search"\) is damaged\. Export it again/,
+    });
   });
 
   it("are refused where the library has no such network, and beside options about a model", async () => {

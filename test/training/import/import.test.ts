@@ -297,6 +297,7 @@ describe("import of encoders from elsewhere", () => {
       });
       const { tensors, config: settled } = await loadCheckpoint(stopped.checkpoint);
       assert.deepEqual(settled.architecture, init.config.architecture);
+      assert.deepEqual(settled.normalisation, { mean: model.card.input.mean, std: model.card.input.std });
       for (const [name, { data }] of init.weights) assert.deepEqual(tensors.get(`q.${name}`)!.data, data, name);
       const head = tensors.get("q.fc.0.weight")!.data as Float32Array;
       assert.ok(head.some((value) => value !== 0));
@@ -306,7 +307,7 @@ describe("import of encoders from elsewhere", () => {
 
   it("trains a transformer on", async () => {
     await writePictures(folder);
-    const { model } = await imported("moco-v3-vit.pth.tar", { size: 32 });
+    const { model } = await imported("moco-v3-vit.pth.tar", { size: 32, mean: [0.4, 0.5, 0.6] });
     const init = await readWeights(model);
     const { batch, queue, bnGroups } = TINY_CONFIG;
     const run = tinyTraining(folder, { init, budget: { steps: 3 }, runFolder: join(folder, "vit") });
@@ -319,7 +320,8 @@ describe("import of encoders from elsewhere", () => {
     for (const name of ["pos_embed", "patch_embed.proj.weight"]) {
       assert.deepEqual(tensors.get(`q.${name}`)!.data, init.weights.get(name)!.data, `${name} is fixed in MoCo v3`);
     }
-    assert.equal(trained.model!.card.input.width, 32);
+    const { input } = trained.model!.card;
+    assert.deepEqual([input.width, input.mean], [32, [0.4, 0.5, 0.6]], "as what it began from was shown its images");
   });
 
   it("says what is published about an encoder of the authors' size only", async () => {
