@@ -70,13 +70,21 @@ export function readEncoder(file: Checkpoint, options: RecogniseOptions): ReadEn
   return { network, config, input, weights, isStated: stated !== undefined };
 }
 
-/** The head of MoCo v1, v2 and the demo, which is ours too; other heads are left behind. */
+/** The head of MoCo v1 to v3 and the demo, which is ours too; other heads are left behind. */
 function projectionOf({ trainer, tensors }: FoundNetwork) {
   const linear = tensors.get("fc.weight")?.shape;
   if ((trainer === "moco-v1" || trainer === "moco-cifar") && linear)
     return { head: "linear", dim: linear[0]! } as const;
   const [hidden, last] = [tensors.get("fc.0.weight")?.shape, tensors.get("fc.2.weight")?.shape];
   if (trainer === "moco-v2" && hidden && last) return { head: "mlp", headWidth: hidden[0]!, dim: last[0]! } as const;
+  if (trainer === "moco-v3") {
+    let layers = 0;
+    while (tensors.has(`fc.${3 * layers}.weight`)) layers++;
+    const end = tensors.get(`fc.${3 * (layers - 1)}.weight`)?.shape;
+    const isWhole = layers >= 2 && tensors.has(`fc.${3 * layers - 2}.running_var`);
+    if (end && hidden && isWhole)
+      return { head: "mlp-bn", headLayers: layers, headWidth: hidden[0]!, dim: end[0]! } as const;
+  }
   return undefined;
 }
 

@@ -36,12 +36,14 @@ export function findNetwork(checkpoint: Checkpoint, prefix?: string): FoundNetwo
     prefix === undefined ? bestOf(prefixes) : prefixes.find((one) => one === prefix || one === `${prefix}.`);
   if (chosen === undefined) throw nothingFound(checkpoint, prefixes, prefix);
   const layout = found.get(chosen)!;
+  const home = HOMES.find(([ends]) => ends.test(chosen))?.[1] ?? "other";
+  const rename = (name: string) =>
+    home === "moco-v3" ? layout.rename(name).replace(/^head\./, "fc.") : layout.rename(name); // its transformers' head
   const own = new Map(
     [...checkpoint.tensors]
       .filter(([name]) => name.startsWith(chosen))
-      .map(([name, tensor]) => [layout.rename(name.slice(chosen.length)), tensor] as const),
+      .map(([name, tensor]) => [rename(name.slice(chosen.length)), tensor] as const),
   );
-  const home = HOMES.find(([ends]) => ends.test(chosen))?.[1] ?? "other";
   return {
     prefix: chosen,
     layout: layout.name,

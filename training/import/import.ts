@@ -12,7 +12,7 @@ import { DEFAULT_EMBEDDING, fitEncoder, inWords } from "../export/fitted.ts";
 import { type ExportOptions, parameterCount } from "../export/publish.ts";
 import { type Architecture, describeArchitecture } from "../network/backbone.ts";
 import { encoderTensors } from "../network/encoder.ts";
-import { isHead } from "../network/heads.ts";
+import { hasHead } from "../network/heads.ts";
 import { encodeWeights } from "../run/warm-start.ts";
 import { type ReadEncoder, type RecogniseOptions, readEncoder } from "./encoder.ts";
 import { refusal } from "./file/byte-file.ts";
@@ -63,7 +63,7 @@ export async function importEncoder(path: string, options: ImportOptions): Promi
   const { config, input, weights, network } = encoder;
   const read = (name: string) => weights.get(name)!.data as Float32Array;
   const embedding = options.embedding ?? (options.images ? DEFAULT_EMBEDDING : { kind: "features" });
-  if (embedding.kind === "projection" && !weights.has("fc.weight") && !weights.has("fc.2.weight")) {
+  if (embedding.kind === "projection" && !hasHead(weights)) {
     throw refusal("it has no projection head that is known. Use --embedding whitened or features");
   }
   const exported = await exportOf();
@@ -129,7 +129,7 @@ function sourceOf(
 
 function sentences(source: ModelSource, { network, config, input, weights, isStated }: ReadEncoder): string[] {
   const { architecture } = config;
-  const head = [...weights.keys()].some(isHead) ? "with its projection head" : "without a projection head";
+  const head = hasHead(weights) ? "with its projection head" : "without a projection head";
   return [
     `File: ${source.format}${source.epochs ? `, after ${source.epochs} epochs` : ""}.`,
     `Training: ${source.training}; tensors ${network.prefix}…, names as ${network.layout}, ${head}.`,

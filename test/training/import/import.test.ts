@@ -44,7 +44,7 @@ const CHECKPOINTS: readonly {
     file: "moco-v3.pth.tar",
     size: 64,
     format: "PyTorch (zip)",
-    training: /authors' MoCo v3; tensors state_dict\.module\.base_encoder\.….* without a projection head/,
+    training: /authors' MoCo v3; tensors state_dict\.module\.base_encoder\.….* with its projection head/,
     network: "ResNet (bottleneck), widths 8,12,16,20, depths 1,2,1,1",
   },
   {
@@ -284,12 +284,13 @@ describe("import of encoders from elsewhere", () => {
     await writePictures(folder);
     for (const [file, hasHead] of [
       ["moco-v2.pth.tar", true],
+      ["moco-v3.pth.tar", true],
       ["solo-learn.ckpt", false],
       ["moco-v3-vit.pth.tar", false],
     ] as const) {
       const { model } = await imported(file, { size: 32 });
       const init = await readWeights(model);
-      assert.equal(init.weights.has("fc.2.weight"), hasHead);
+      assert.equal(init.weights.has("fc.0.weight"), hasHead);
       const { batch, queue, bnGroups } = TINY_CONFIG;
       const stopped = await train({
         ...tinyTraining(folder, { init, runFolder: join(folder, file), signal: AbortSignal.abort() }),
@@ -301,7 +302,7 @@ describe("import of encoders from elsewhere", () => {
       for (const [name, { data }] of init.weights) assert.deepEqual(tensors.get(`q.${name}`)!.data, data, name);
       const head = tensors.get("q.fc.0.weight")!.data as Float32Array;
       assert.ok(head.some((value) => value !== 0));
-      if (hasHead) assert.equal(settled.dim, 16);
+      if (hasHead) assert.equal(settled.dim, init.config.dim);
     }
   });
 
