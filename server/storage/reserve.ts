@@ -1,6 +1,6 @@
 // Room that is kept for what frees room: to be deleted, an image has to be written off in the database, and that takes
 // room on a full disk too.
-import { randomBytes } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 import { open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCode } from "../../core/errors.ts";
@@ -40,10 +40,11 @@ export function createReserve(folder: string): Reserve {
   const isWhole = async () => (await stat(path).catch(() => undefined))?.size === RESERVE_BYTES;
   const fill = async () => {
     const file = await open(path, "a", 0o600);
+    const chunk = Buffer.allocUnsafe(CHUNK);
     try {
       for (let { size } = await file.stat(); size < RESERVE_BYTES; size += CHUNK) {
         // Random, as file systems that compress keep no room for zeros.
-        await file.appendFile(randomBytes(Math.min(CHUNK, RESERVE_BYTES - size)));
+        await file.appendFile(randomFillSync(chunk).subarray(0, RESERVE_BYTES - size));
       }
     } catch (error) {
       throw asStorageError(error);
