@@ -1,7 +1,7 @@
-// Processes of this machine, as `ps` lists them.
+// Processes of this machine.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 interface ListedProcess {
@@ -11,7 +11,26 @@ interface ListedProcess {
 }
 
 /** Every process that runs; one that has ended and is not waited for by its parent does not. */
-function processes(): ListedProcess[] {
+const processes = process.platform === "linux" ? linuxProcesses : listedProcesses;
+
+/** From /proc, which takes a tenth of the time of `ps`: tests ask again and again. */
+function linuxProcesses(): ListedProcess[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const [state, parent] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ");
+        if (state === "Z" || state === "X") return [];
+        const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+        return [{ pid: Number(pid), parent: Number(parent), command }];
+      } catch {
+        return []; // it ended meanwhile
+      }
+    });
+}
+
+/** As `ps` lists them. */
+function listedProcesses(): ListedProcess[] {
   return execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat=,args="], { encoding: "utf8" })
     .split("\n")
     .map((line) => line.trim().split(/\s+/))

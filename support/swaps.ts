@@ -2,6 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { awaitsApproval, hasEnded, type SwapState, type SwapView } from "../server/domain/swap.ts";
 import type { TestServer } from "./test-server.ts";
 
+/** Milliseconds between two looks at a swap. */
+const ASKED_EVERY = 100;
+
 /** A server, alone or one of several. */
 type Asked = Pick<TestServer, "http">;
 
@@ -21,7 +24,7 @@ export async function untilEnded<T extends { readonly state: string }>(
     const swap = await read();
     if (swap && hasEnded({ state: swap.state as SwapState })) return swap;
     if (Date.now() > deadline) throw new Error(`The swap does not end; it is ${swap?.state}.`);
-    await sleep(50);
+    await sleep(ASKED_EVERY);
   }
 }
 
@@ -32,7 +35,7 @@ export async function swapInReview(server: Asked, id: string, timeout = 60_000):
     const swap: SwapView = (await server.http.get(`/v1/swaps/${id}`).expect(200)).body;
     if (awaitsApproval(swap)) return swap;
     if (hasEnded(swap) || Date.now() > deadline) throw new Error(`The swap does not wait; it is ${swap.state}.`);
-    await sleep(50);
+    await sleep(ASKED_EVERY);
   }
 }
 

@@ -15,6 +15,8 @@ export interface SwapUnderTraffic {
 }
 
 const CLIENTS = 4;
+/** Between a client's searches, milliseconds: what is shown is a swap, not an overloaded machine. */
+const PAUSE = 20;
 
 /**
  * Activates `model` and searches with {@link CLIENTS} clients until the swap has ended.
@@ -39,6 +41,7 @@ export async function activateUnderTraffic(
       const answer = await client.searchByImage(queries[i % queries.length]!, { k: 10 }).catch(() => undefined);
       const expected = answer && [before.name, model].includes(answer.model.name) && answer.matches.length === 10;
       if (!expected) failed++;
+      await sleep(PAUSE);
     }
   };
   const clients = Array.from({ length: CLIENTS }, (_, i) => search(i));

@@ -8,7 +8,7 @@ import { activate, swapEnd } from "../../../support/swaps.ts";
 import { startTestServer, type TestServer } from "../../../support/test-server.ts";
 import { writeTinyModel } from "../../../support/tiny-model.ts";
 
-const IMAGES = 30;
+const IMAGES = 20; // fewer are not judged as collapsed
 
 describe("swaps", () => {
   let server: TestServer;

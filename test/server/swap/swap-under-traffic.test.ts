@@ -1,6 +1,7 @@
 // Continuous searches, uploads and deletes through swaps: nothing fails, every answer is that of the generation it
 // names, no stored image is lost and no deleted one comes back.
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { decodeImage } from "../../../core/decode.ts";
 import { openEncoder } from "../../../core/encoder-session.ts";
 import { readModel } from "../../../core/model-folder.ts";
@@ -11,6 +12,8 @@ import { startTestServer, type TestServer } from "../../../support/test-server.t
 
 const STORED = 150;
 const PICTURES = 250;
+/** Between a client's turns, milliseconds, so that the swaps have room to go on. */
+const PAUSE = 20;
 
 describe("swaps under traffic", () => {
   let server: TestServer;
@@ -69,6 +72,7 @@ describe("swaps under traffic", () => {
         const { body } = await post.expect(200);
         assert.equal(body.matches.length, 10);
         checkAnswer(body, query, deletedBefore);
+        await sleep(PAUSE);
       }
     };
     const byIdSearcher = async () => {
@@ -77,6 +81,7 @@ describe("swaps under traffic", () => {
         const deletedBefore = new Set(deleted);
         const { body } = await server.http.post("/v1/search").send({ id: ids[i] }).expect(200);
         checkAnswer(body, stored.get(ids[i]!)!, deletedBefore);
+        await sleep(PAUSE);
       }
     };
     const writer = async (start: number) => {
@@ -86,6 +91,7 @@ describe("swaps under traffic", () => {
         // What was acknowledged is found at once, by whichever generation answers.
         const found = await server.http.post("/v1/search").attach("image", files[picture]!, "a.png").field("k", "50");
         assert.ok(found.body.matches.some((match: { id: string }) => match.id === id));
+        await sleep(PAUSE);
         if (round % 3 === 0) continue;
         await server.http.delete(`/v1/images/${id}`).expect(204);
         stored.delete(id);
