@@ -144,6 +144,7 @@ describe("moco-search backup, restore and check", () => {
     await writeFile(join(data, "models", encoders[0]!), "damaged");
     await rm(join(data, "models", encoders[1]!));
     const unknown = "ab".repeat(32);
+    await mkdir(join(data, "files", "ab"), { recursive: true });
     await writeFile(join(data, "files", "ab", unknown), "unknown");
     await writeFile(join(data, "files", "ab", "notes.txt"), "not ours");
     const [snapshot] = await readdir(join(data, "index"));

@@ -25,7 +25,7 @@ export interface BlobLayout {
 export interface BlobFolder extends Blobs {
   /** The folder that {@link BlobFolder.setAside} moves files to. */
   readonly lostAndFound: string;
-  /** Makes the folders and removes files that a crash left half-written. */
+  /** Makes the folder and removes files that a crash left half-written. */
   prepare(): Promise<void>;
   /** Removes a blob but keeps its file in `lostAndFound`. */
   setAside(sha256: string): Promise<void>;
@@ -35,13 +35,24 @@ export interface BlobFolder extends Blobs {
 
 /** Makes the blobs of a folder. {@link BlobFolder.prepare} or the first blob creates it. */
 export function createBlobFolder(folder: string, { sharded, ending, shared }: BlobLayout): BlobFolder {
-  const shards = sharded ? Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0")) : [""];
   const lostAndFound = join(folder, "lost+found");
   const shardOf = (sha256: string) => (sharded ? sha256.slice(0, 2) : "");
   const nameOf = (sha256: string) => `${sha256}${ending}`;
   const pathOf = (sha256: string) => join(folder, shardOf(sha256), nameOf(sha256));
   const blobName = /^([0-9a-f]{64})(\.onnx)?$/;
   const halfWritten = /^[0-9a-f]{64}(\.onnx)?\.[0-9a-f]{12}\.tmp$/;
+
+  /** The folders that there are; each is made with its first file. */
+  const shards = async (): Promise<string[]> => {
+    if (!sharded) return [""];
+    const names = (await readdir(folder).catch(undefinedIfMissing)) ?? [];
+    return names.filter((name) => /^[0-9a-f]{2}$/.test(name)).sort();
+  };
+  const write = async (sha256: string, bytes: Uint8Array) => {
+    const made = await mkdir(join(folder, shardOf(sha256)), { recursive: true });
+    if (made) await sync(folder);
+    await replaceFile(pathOf(sha256), bytes);
+  };
 
   const filesOf = async (shard: string): Promise<string[]> => {
     const entries = await readdir(join(folder, shard), { withFileTypes: true }).catch(undefinedIfMissing);
@@ -52,9 +63,7 @@ export function createBlobFolder(folder: string, { sharded, ending, shared }: Bl
     lostAndFound,
     async prepare() {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      for (const shard of shards) {
-        await mkdir(join(folder, shard), { recursive: true });
-        if (shared) continue;
+      for (const shard of shared ? [] : await shards()) {
         for (const name of await filesOf(shard)) if (halfWritten.test(name)) await rm(join(folder, shard, name));
       }
       await sync(folder);
@@ -66,12 +75,12 @@ export function createBlobFolder(folder: string, { sharded, ending, shared }: Bl
     async takeBack(hash) {
       const bytes = await readFile(join(lostAndFound, nameOf(hash))).catch(undefinedIfMissing);
       if (!bytes || (await sha256InSteps(bytes)) !== hash) return false;
-      await replaceFile(pathOf(hash), bytes);
+      await write(hash, bytes);
       return true;
     },
     async put(sha256, bytes) {
       try {
-        await replaceFile(pathOf(sha256), bytes);
+        await write(sha256, bytes);
       } catch (error) {
         throw asStorageError(error);
       }
@@ -101,7 +110,7 @@ export function createBlobFolder(folder: string, { sharded, ending, shared }: Bl
     },
     remove: (sha256) => rm(pathOf(sha256), { force: true }),
     async *list() {
-      for (const shard of shards) {
+      for (const shard of await shards()) {
         for (const name of await filesOf(shard)) {
           const sha256 = blobName.exec(name)?.[1];
           if (sha256 && name === nameOf(sha256) && shard === shardOf(sha256)) yield sha256;

@@ -1,6 +1,6 @@
 // A swap over stored files that are missing or damaged.
 import assert from "node:assert/strict";
-import { rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { sha256 } from "../../../core/hash.ts";
@@ -87,6 +87,7 @@ describe("a swap over a file that is as it was stored but cannot be decoded any 
     const file = Buffer.from("no image of today");
     const hash = sha256(file);
     const folder = join(server.dataFolder, "files", hash.slice(0, 2));
+    await mkdir(folder, { recursive: true });
     await writeFile(join(folder, hash), file);
     const database = new Database(join(server.dataFolder, "moco-search.db"));
     const statement = "UPDATE contents SET sha256 = ? WHERE number = (SELECT content FROM images WHERE id = ?)";

@@ -4,7 +4,7 @@ import { activate, swapEnd } from "../../../support/swaps.ts";
 import { startTestServer, type TestServer } from "../../../support/test-server.ts";
 import { writeTinyModel } from "../../../support/tiny-model.ts";
 
-const PAIRS = 40;
+const PAIRS = 20;
 
 describe("the gate, with a golden set of pairs", () => {
   let server: TestServer;
@@ -50,7 +50,7 @@ describe("the gate, with a golden set of pairs", () => {
     const before = await active();
     const { state, error, report } = await activate(server, "worse");
     assert.deepEqual([state, error?.code], ["failed", "worse_model"]);
-    assert.match(error!.detail, /80 images that "pair" groups.*mean average precision is 0\.\d+.*Force/);
+    assert.match(error!.detail, /40 images that "pair" groups.*mean average precision is 0\.\d+.*Force/);
     const { before: old, after } = report!.comparison!.retrieval!;
     assert.ok(after < old - 0.02);
     assert.deepEqual(await active(), before);

@@ -48,7 +48,7 @@ describe("a swap to a model that never finishes opening", function () {
     const { swap } = await ask("POST", `/v1/models/${model}/activate`, 202);
     while (encoderPids(server.child.pid).length < 2) await sleep(50);
     while ((await swapOf(swap.id)).state !== state) await sleep(50);
-    await sleep(1000);
+    await sleep(300);
     assert.equal((await swapOf(swap.id)).state, state);
     return swap.id;
   };
@@ -91,7 +91,7 @@ describe("a swap to a model that never finishes opening", function () {
   });
 
   it("the next start goes on with it, and gives it up after openSeconds", async () => {
-    await start({ MOCO_SEARCH_OPEN_SECONDS: "10" });
+    await start({ MOCO_SEARCH_OPEN_SECONDS: "4" });
     const { id } = (await ask("GET", "/v1/swaps?limit=1", 200)).swaps[0];
     const swap = await untilEnded(() => swapOf(id));
     assert.equal(swap.state, "failed");

@@ -51,6 +51,7 @@ describe("data folder", () => {
   it("sets files without a record aside, and removes what a crash left half-written", async () => {
     await (await open()).close();
     const orphan = `ab${"0".repeat(62)}`;
+    await mkdir(join(folder, "files", "ab"));
     await writeFile(join(folder, "files", "ab", orphan), "x");
     await writeFile(join(folder, "files", "ab", `${orphan}.0123456789ab.tmp`), "half");
     await writeFile(join(folder, "models", `${orphan}.onnx`), "y");
@@ -67,6 +68,7 @@ describe("data folder", () => {
 
   it("says how many files it set aside, and where", async () => {
     await (await open()).close();
+    await mkdir(join(folder, "files", "ab"));
     for (const digit of "abc") await writeFile(join(folder, "files", "ab", `ab${digit.repeat(62)}`), digit);
     const log: string[] = [];
     const logger = pino({ level: "warn" }, { write: (line) => void log.push(line) });
