@@ -31,8 +31,8 @@ device = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def encoder(path):
-    """The network, by the lines of Python that moco-search wrote into the file: it gives pooled features; and what the file
-    states about it, which makes import sure of its first layer and the size of its images."""
+    """The network, built by the lines of Python in the file: it gives pooled features. And what the file states about it,
+    from which import knows its first layer and the size of its images."""
     with safe_open(path, "pt") as file:
         facts = file.metadata()
         weights = {name: file.get_tensor(name) for name in file.keys()}

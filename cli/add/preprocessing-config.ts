@@ -1,4 +1,4 @@
-// How images were prepared, as the file beside an encoder says that Hugging Face's transformers, open_clip or timm write.
+// How images were prepared, from the file that transformers, open_clip or timm put beside an encoder.
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";

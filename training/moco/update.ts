@@ -14,7 +14,8 @@ export function momentumUpdate(thetaK: Theta, thetaQ: Theta, m: number | Tensor)
 /**
  * One step of the optimiser on θ_q. Takes the inputs `learningRate` and `step` [] and the optimiser's state.
  *
- * @returns State by name → its value after the step (`q.<name>`, `velocity.<name>`; what is fixed as it is), and gradients by parameter name.
+ * @returns State by name → its value after the step (`q.<name>`, `velocity.<name>`; what is fixed as it is), and
+ *   gradients by parameter name.
  */
 export function learn(
   loss: Tensor,

@@ -12,8 +12,7 @@ import {
   stopGradient,
   type Tensor,
 } from "../graph/index.ts";
-import type { Scope } from "../network/scope.ts";
-import { tensorSpecs } from "../network/scope.ts";
+import { type Scope, tensorSpecs } from "../network/scope.ts";
 import type { Optimizer } from "../optimize/optimizer.ts";
 import { type Encoder, encode, named, type Theta, thetaInputs } from "./encode.ts";
 import { batchLogits, contrastiveAccuracy } from "./loss.ts";
@@ -46,15 +45,8 @@ export function mocoV3Step(
   const fq: Encoder = (x, scope) => predictor(f(x, scope), scope);
   const tensors = tensorSpecs((scope) => fq(x1, scope));
   const thetaQ = thetaInputs(tensors, "q");
-  const thetaK = momentumUpdate(
-    thetaInputs(
-      tensorSpecs((scope) => f(x1, scope)),
-      "k",
-      thetaQ.fixed,
-    ),
-    thetaQ,
-    m,
-  ); // θ_k ← m θ_k + (1−m) θ_q, the predictor apart
+  const ofKeys = tensorSpecs((scope) => f(x1, scope)); // keys have no predictor
+  const thetaK = momentumUpdate(thetaInputs(ofKeys, "k", thetaQ.fixed), thetaQ, m); // θ_k ← m θ_k + (1−m) θ_q
 
   const [q1, q2, statisticsQ] = encodeBoth(fq, thetaQ); // queries: [B, D] each
   const [k1, k2, statisticsK] = encodeBoth(f, thetaK); // keys: [B, D] each, no gradient to them
