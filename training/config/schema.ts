@@ -19,6 +19,12 @@ const stages = {
   }),
 };
 
+/** Schema of a normalisation: numbers of the three channels, of values in 0..1. */
+export const normalisationSchema = z.strictObject({
+  mean: z.tuple([z.number(), z.number(), z.number()]).readonly(),
+  std: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).readonly(),
+});
+
 /** Schema of a network. */
 export const architectureSchema = z.discriminatedUnion("block", [
   z.strictObject({
@@ -56,12 +62,7 @@ const trainingConfigSchema = z
     /** Side of the stored images that views are cropped from, pixels. */
     storedSize: z.int().min(8).max(1024),
     /** Mean and standard deviation of the values 0..1 that the network takes as 0 and 1. @default ImageNet's */
-    normalisation: z
-      .strictObject({
-        mean: z.tuple([z.number(), z.number(), z.number()]).readonly(),
-        std: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).readonly(),
-      })
-      .optional(),
+    normalisation: normalisationSchema.optional(),
     architecture: architectureSchema,
     /** Where the negative keys come from. */
     mechanism: z.enum(MECHANISMS).default("moco"),

@@ -46,7 +46,9 @@ export function readEncoder(file: Checkpoint, options: RecogniseOptions): ReadEn
   const isSet = stemStride !== undefined || stemPool !== undefined || heads !== undefined;
   const stated = isSet ? undefined : statedNetwork(file);
   const architecture = stated?.architecture ?? recogniseArchitecture(network, options);
-  const known = stated ? encoderInput(stated.imageSize) : recogniseInput(architecture, network.trainer);
+  const known = stated
+    ? encoderInput(stated.imageSize, stated.normalisation)
+    : recogniseInput(architecture, network.trainer);
   const input: EncoderInput = {
     ...known,
     ...(size && { width: size, height: size }),

@@ -107,6 +107,11 @@ describe("weights for PyTorch", () => {
     assert.match(recognised.join("\n"), /first layer 3×3 of stride 2, as the file states/);
     const { card } = await readModel(join(packageRoot(), "models"), "default");
     assert.deepEqual([model.card.input.width, model.card.input.height], [card.input.width, card.input.height]);
+    await importEncoder(output, { ...again, name: "bright", mean: [0.6, 0.5, 0.4] });
+    const bright = join(folder, "bright.safetensors");
+    await exportWeights(join(folder, "models", "bright"), { library: "torchvision", output: bright });
+    const home = await importEncoder(bright, again);
+    assert.deepEqual(home.model.card.input.mean, [0.6, 0.5, 0.4]);
     const said = await importEncoder(output, { ...again, stemStride: 1 });
     assert.match(said.recognised.join("\n"), /first layer 3×3 of stride 1\./);
 
