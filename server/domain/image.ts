@@ -30,6 +30,9 @@ export const imageSchema = z
 
 export type Image = Readonly<z.infer<typeof imageSchema>>;
 
+/** An image for itself, without what others have in common with it. */
+export type StoredImage = Omit<Image, "duplicateOf">;
+
 /**
  * What is stored of an upload: type and size from the image header, SHA-256 and length of the file, user's metadata.
  */
@@ -40,6 +43,10 @@ export const imageMatchSchema = z.strictObject({
   id: z.string(),
   /** Cosine similarity with the query, −1..1. */
   score: z.number(),
+  /** Pixels, as displayed. */
+  width: z.int(),
+  /** Pixels, as displayed. */
+  height: z.int(),
   metadata: metadataSchema,
 });
 

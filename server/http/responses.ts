@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { ERRORS, type ErrorCode } from "../../core/errors.ts";
 import { answeredBySchema } from "../domain/generation.ts";
-import { imageMatchSchema, imageSchema, metadataSchema } from "../domain/image.ts";
+import { imageMatchSchema, imageSchema } from "../domain/image.ts";
 import { serverSchema } from "../domain/server.ts";
 import { swapSchema } from "../domain/swap.ts";
 
@@ -50,7 +50,7 @@ export const duplicatesSchema = answeredBySchema.extend({
 
 export const mapSchema = answeredBySchema.extend({
   stored: z.int(),
-  points: z.array(z.strictObject({ id: z.string(), x: z.number(), y: z.number(), metadata: metadataSchema })),
+  points: z.array(imageMatchSchema.omit({ score: true }).extend({ x: z.number(), y: z.number() })),
 });
 
 export const serverListSchema = z.strictObject({ servers: z.array(serverSchema) });

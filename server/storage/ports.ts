@@ -9,7 +9,7 @@ import type { ApiKeyRecord, Role } from "../domain/api-key.ts";
 import type { Content, Embedding, Found } from "../domain/content.ts";
 import type { Filter } from "../domain/filter.ts";
 import type { GenerationRecord } from "../domain/generation.ts";
-import type { Image, ImageMatch, Metadata, NewImage, UploadKey } from "../domain/image.ts";
+import type { Image, ImageMatch, Metadata, NewImage, StoredImage, UploadKey } from "../domain/image.ts";
 import type { ServerRecord } from "../domain/server.ts";
 import type { SwapError, SwapOptions, SwapRecord, SwapReport, SwapState } from "../domain/swap.ts";
 
@@ -92,7 +92,7 @@ export interface Images {
   /** The metadata of every image with the number of its content, oldest first, for filters. */
   metadata(): AsyncIterable<ReadonlyArray<{ readonly content: number; readonly metadata: Metadata }>>;
   /** Images with these contents, by content, the oldest first. A content without images is left out. */
-  withContents(contents: Iterable<number>): Promise<Map<number, Array<{ id: string; metadata: Metadata }>>>;
+  withContents(contents: Iterable<number>): Promise<Map<number, StoredImage[]>>;
   count(): Promise<number>;
   /** What was sent under this key at this place in the last 24 hours, and the image that it became. */
   uploaded(key: Pick<UploadKey, "key" | "position">): Promise<{ content: string; image: Image } | undefined>;

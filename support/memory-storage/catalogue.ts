@@ -11,11 +11,11 @@ import {
   type GenerationRecord,
   type GenerationState,
 } from "../../server/domain/generation.ts";
-import type { Image, NewImage } from "../../server/domain/image.ts";
+import type { Image, NewImage, StoredImage } from "../../server/domain/image.ts";
 import { awaitsApproval, hasEnded, type SwapOptions, type SwapRecord } from "../../server/domain/swap.ts";
 import type { Catalogue, Change } from "../../server/storage/ports.ts";
 
-type StoredImage = Pick<Image, "id" | "metadata" | "createdAt"> & { readonly number: number; readonly content: number };
+type ImageEntry = Pick<Image, "id" | "metadata" | "createdAt"> & { readonly number: number; readonly content: number };
 type StoredContent = Omit<NewImage, "metadata"> & Content;
 
 /** Makes an empty catalogue. */
@@ -23,7 +23,7 @@ export function createMemoryCatalogue(): Catalogue {
   let sequence = 0;
   let lastImage = 0;
   let lastContent = 0;
-  const images: StoredImage[] = [];
+  const images: ImageEntry[] = [];
   const contents = new Map<number, StoredContent>();
   /** By encoder, by content. */
   const embeddings = new Map<number, Map<number, Float32Array>>();
@@ -45,14 +45,13 @@ export function createMemoryCatalogue(): Catalogue {
     [...contents.values()].filter(({ number }) => !of(encoder).has(number)).sort((a, b) => a.number - b.number);
   const contentWith = (hash: string) => [...contents.values()].find((content) => content.sha256 === hash);
   const asContent = ({ number, sha256, bytes }: StoredContent): Content => ({ number, sha256, bytes });
-  const asImage = ({ content, number: _, ...image }: StoredImage): Image => {
+  const asStored = ({ content, number: _, ...image }: ImageEntry): StoredImage => {
     const { number: __, ...stored } = contents.get(content)!;
-    const oldest = images.find((other) => other.content === content)!;
-    return structuredClone({
-      ...image,
-      ...stored,
-      ...(oldest.id !== image.id && { duplicateOf: oldest.id }),
-    });
+    return structuredClone({ ...image, ...stored });
+  };
+  const asImage = (image: ImageEntry): Image => {
+    const oldest = images.find((other) => other.content === image.content)!;
+    return { ...asStored(image), ...(oldest.id !== image.id && { duplicateOf: oldest.id }) };
   };
   const tell = (added: Change["added"], removed: readonly number[]) => {
     if (added.length + removed.length === 0) return;
@@ -135,10 +134,10 @@ export function createMemoryCatalogue(): Catalogue {
           1000,
         ),
       async withContents(wanted) {
-        const found = new Map<number, Array<Pick<Image, "id" | "metadata">>>();
+        const found = new Map<number, StoredImage[]>();
         for (const content of [...new Set(wanted)].sort((a, b) => a - b)) {
           const own = images.filter((image) => image.content === content);
-          if (own.length > 0) found.set(content, structuredClone(own.map(({ id, metadata }) => ({ id, metadata }))));
+          if (own.length > 0) found.set(content, own.map(asStored));
         }
         return found;
       },
@@ -171,7 +170,7 @@ export function createMemoryCatalogue(): Catalogue {
       async remove(id) {
         const at = images.findIndex((image) => image.id === id);
         if (at < 0) return undefined;
-        const [{ content }] = images.splice(at, 1) as [StoredImage];
+        const [{ content }] = images.splice(at, 1) as [ImageEntry];
         if (images.some((image) => image.content === content)) return { sequence };
         const gone = asContent(contents.get(content)!);
         contents.delete(content);

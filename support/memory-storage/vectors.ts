@@ -34,7 +34,13 @@ export function createMemoryVectors(catalogue: Catalogue): VectorSearch {
           const found = (await ranked(query)).filter(({ score }) => score >= minScore);
           const imagesWith = await catalogue.images.withContents(found.map(({ content }) => content));
           const matches = found.flatMap(({ content, score }): ImageMatch[] =>
-            (imagesWith.get(content) ?? []).map((image) => ({ ...image, score })),
+            (imagesWith.get(content) ?? []).map(({ id, width, height, metadata }) => ({
+              id,
+              score,
+              width,
+              height,
+              metadata,
+            })),
           );
           return matches
             .filter(({ id, metadata }) => !leftOut.has(id) && (!filter || matchesFilter(filter, metadata)))

@@ -14,6 +14,9 @@ export interface MapPoint {
   readonly id: string;
   readonly x: number;
   readonly y: number;
+  /** Pixels, as displayed; `height` too. */
+  readonly width: number;
+  readonly height: number;
   readonly metadata: Metadata;
 }
 
@@ -81,7 +84,9 @@ export function createCollectionMap({ storage: { catalogue }, generations }: Map
     const imagesWith = await catalogue.images.withContents(contents);
     const points = contents.flatMap((content, i): MapPoint[] => {
       const image = imagesWith.get(content)?.[0];
-      return image ? [{ ...image, x: places[2 * i]!, y: places[2 * i + 1]! }] : [];
+      if (!image) return [];
+      const { id, width, height, metadata } = image;
+      return [{ id, x: places[2 * i]!, y: places[2 * i + 1]!, width, height, metadata }];
     });
     return { ...answeredBy(generation), stored, points };
   };

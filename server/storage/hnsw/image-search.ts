@@ -66,9 +66,9 @@ async function imagesOf(
     if (score < minScore || matches.length === limit) break;
     const images = imagesWith.get(content) ?? [];
     if (images.length === 0) vanished = true;
-    for (const { id, metadata } of images) {
+    for (const { id, width, height, metadata } of images) {
       const fits = !leftOut.has(id) && (!filter || matchesFilter(filter, metadata));
-      if (fits && matches.length < limit) matches.push({ id, score, metadata });
+      if (fits && matches.length < limit) matches.push({ id, score, width, height, metadata });
     }
   }
   return { matches, vanished };

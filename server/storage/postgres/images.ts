@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { ImageType } from "../../../core/decode.ts";
 import { AppError } from "../../../core/errors.ts";
 import type { Content } from "../../domain/content.ts";
-import type { Image, Metadata, NewImage, UploadKey } from "../../domain/image.ts";
+import type { Image, Metadata, NewImage, StoredImage, UploadKey } from "../../domain/image.ts";
 import type { Contents, Images } from "../ports.ts";
 import type { Commit, CommitNotes } from "./commit.ts";
 import type { Database, Query } from "./database.ts";
@@ -22,11 +22,12 @@ interface ImageRow {
   bytes: number;
   metadata: string;
   created_at: Date;
-  oldest: string;
 }
 
+const COLUMNS = "i.number, i.id, c.sha256, c.type, c.width, c.height, c.bytes, i.metadata, i.created_at";
+
 const SELECT_IMAGE = `
-  SELECT i.number, i.id, c.sha256, c.type, c.width, c.height, c.bytes, i.metadata, i.created_at,
+  SELECT ${COLUMNS},
     (SELECT o.id FROM images o WHERE o.content = i.content ORDER BY o.number LIMIT 1) AS oldest
   FROM images i JOIN contents c ON c.number = i.content`;
 
@@ -35,13 +36,19 @@ const KEY_LIFE = "24 hours";
 /** Images whose metadata is read at a time. */
 const METADATA_PAGE = 1000;
 
-function asImage({ number: _, created_at, metadata, oldest, ...row }: ImageRow): Image {
-  const image = { ...row, metadata: JSON.parse(metadata), createdAt: created_at.toISOString() };
+type WithOldest = ImageRow & { readonly oldest: string };
+
+function asStored({ number: _, created_at, metadata, ...row }: ImageRow): StoredImage {
+  return { ...row, metadata: JSON.parse(metadata), createdAt: created_at.toISOString() };
+}
+
+function asImage({ oldest, ...row }: WithOldest): Image {
+  const image = asStored(row);
   return oldest === row.id ? image : { ...image, duplicateOf: oldest };
 }
 
 async function getImage(query: Query, id: string): Promise<Image | undefined> {
-  const [row] = await query<ImageRow>(`${SELECT_IMAGE} WHERE i.id = $1`, [id]);
+  const [row] = await query<WithOldest>(`${SELECT_IMAGE} WHERE i.id = $1`, [id]);
   return row && asImage(row);
 }
 
@@ -95,7 +102,7 @@ export function createImages({ query, transaction }: Database, commit: Commit): 
     get: (id) => getImage(query, id),
     async *list({ before = Number.MAX_SAFE_INTEGER, batch }) {
       const read = (cursor: number, size: number) =>
-        query<ImageRow>(`${SELECT_IMAGE} WHERE i.number < $1 ORDER BY i.number DESC LIMIT $2`, [cursor, size]);
+        query<WithOldest>(`${SELECT_IMAGE} WHERE i.number < $1 ORDER BY i.number DESC LIMIT $2`, [cursor, size]);
       for await (const rows of pages(read, batch, before)) {
         yield rows.map((row) => ({ number: row.number, image: asImage(row) }));
       }
@@ -111,13 +118,14 @@ export function createImages({ query, transaction }: Database, commit: Commit): 
       }
     },
     async withContents(contents) {
-      const rows = await query<{ id: string; content: number; metadata: string }>(
-        "SELECT id, content, metadata FROM images WHERE content = ANY($1::bigint[]) ORDER BY content, number",
+      const rows = await query<ImageRow & { content: number }>(
+        `SELECT ${COLUMNS}, i.content FROM images i JOIN contents c ON c.number = i.content
+         WHERE i.content = ANY($1::bigint[]) ORDER BY i.content, i.number`,
         [[...contents]],
       );
       const images: Awaited<ReturnType<Images["withContents"]>> = new Map();
-      for (const { id, content, metadata } of rows) {
-        const image = { id, metadata: JSON.parse(metadata) };
+      for (const { content, ...row } of rows) {
+        const image = asStored(row);
         const others = images.get(content);
         if (others) others.push(image);
         else images.set(content, [image]);

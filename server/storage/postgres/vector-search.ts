@@ -24,6 +24,8 @@ const SAME_SCORE = 1e-6;
 interface Row {
   readonly id: string;
   readonly content: number;
+  readonly width: number;
+  readonly height: number;
   readonly metadata: string;
   readonly score: number;
 }
@@ -85,7 +87,8 @@ function createIndex(database: Database, { generation, encoder, dimensions }: In
     ];
     // A sum is no order that the graph knows, so that all are compared.
     return query<Row>(
-      `SELECT i.id, i.content, i.metadata, -(${near}) AS score FROM ${table} e JOIN images i ON i.content = e.content
+      `SELECT i.id, i.content, i.metadata, c.width, c.height, -(${near}) AS score
+       FROM ${table} e JOIN images i ON i.content = e.content JOIN contents c ON c.number = e.content
        ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""}
        ORDER BY (${near})${exact ? " + 0" : ""}, i.number LIMIT ${parameter(limit)}`,
       values,
@@ -131,7 +134,7 @@ function createIndex(database: Database, { generation, encoder, dimensions }: In
           await checkActive(query); // last: an answer that was begun before a switch and ends after it is given up
           return rows
             .filter(({ score }) => score >= wanted.minScore)
-            .map(({ id, score, metadata }): ImageMatch => ({ id, score, metadata: JSON.parse(metadata) }));
+            .map(({ content: _, metadata, ...row }): ImageMatch => ({ ...row, metadata: JSON.parse(metadata) }));
         }).catch(orReplaced),
       ),
     nearest: (vector, k) => serving(() => inGraph(k, (query) => nearest(query, asText(vector), k)).catch(orReplaced)),

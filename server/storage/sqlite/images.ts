@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { ImageType } from "../../../core/decode.ts";
 import type { Content } from "../../domain/content.ts";
-import type { Image, NewImage, UploadKey } from "../../domain/image.ts";
+import type { Image, NewImage, StoredImage, UploadKey } from "../../domain/image.ts";
 import type { Contents, Images } from "../ports.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { SqliteDatabase } from "./database.ts";
@@ -20,11 +20,12 @@ interface ImageRow {
   bytes: number;
   metadata: string;
   created_at: string;
-  oldest: string;
 }
 
+const COLUMNS = "i.number, i.id, c.sha256, c.type, c.width, c.height, c.bytes, i.metadata, i.created_at";
+
 const SELECT_IMAGE = `
-  SELECT i.number, i.id, c.sha256, c.type, c.width, c.height, c.bytes, i.metadata, i.created_at,
+  SELECT ${COLUMNS},
     (SELECT o.id FROM images o WHERE o.content = i.content ORDER BY o.number LIMIT 1) AS oldest
   FROM images i JOIN contents c ON c.number = i.content`;
 
@@ -33,10 +34,15 @@ const KEY_HOURS = 24;
 /** Images whose metadata is read in one turn of the event loop. */
 const METADATA_PAGE = 1000;
 
-function asImage(row: ImageRow): Image {
-  const { id, sha256, type, width, height, bytes, metadata, created_at, oldest } = row;
-  const image = { id, sha256, type, width, height, bytes, metadata: JSON.parse(metadata), createdAt: created_at };
-  return oldest === id ? image : { ...image, duplicateOf: oldest };
+type WithOldest = ImageRow & { readonly oldest: string };
+
+function asStored({ id, sha256, type, width, height, bytes, metadata, created_at }: ImageRow): StoredImage {
+  return { id, sha256, type, width, height, bytes, metadata: JSON.parse(metadata), createdAt: created_at };
+}
+
+function asImage({ oldest, ...row }: WithOldest): Image {
+  const image = asStored(row);
+  return oldest === row.id ? image : { ...image, duplicateOf: oldest };
 }
 
 /** Makes the images of a catalogue. */
@@ -45,12 +51,13 @@ export function createImages(
   { commit }: CommitQueue,
   { embeddings, generations }: { embeddings: EmbeddingRows; generations: GenerationRows },
 ): Images {
-  const one = database.prepare<[string], ImageRow>(`${SELECT_IMAGE} WHERE i.id = ?`);
-  const before = database.prepare<[number, number], ImageRow>(
+  const one = database.prepare<[string], WithOldest>(`${SELECT_IMAGE} WHERE i.id = ?`);
+  const before = database.prepare<[number, number], WithOldest>(
     `${SELECT_IMAGE} WHERE i.number < ? ORDER BY i.number DESC LIMIT ?`,
   );
-  const ofContents = database.prepare<[string], { id: string; content: number; metadata: string }>(
-    "SELECT id, content, metadata FROM images WHERE content IN (SELECT value FROM json_each(?)) ORDER BY content, number",
+  const ofContents = database.prepare<[string], ImageRow & { content: number }>(
+    `SELECT ${COLUMNS}, i.content FROM images i JOIN contents c ON c.number = i.content
+     WHERE i.content IN (SELECT value FROM json_each(?)) ORDER BY i.content, i.number`,
   );
   const metadataAfter = database.prepare<[number, number], { number: number; content: number; metadata: string }>(
     "SELECT number, content, metadata FROM images WHERE number > ? ORDER BY number LIMIT ?",
@@ -107,8 +114,8 @@ export function createImages(
     },
     async withContents(contents) {
       const images: Awaited<ReturnType<Images["withContents"]>> = new Map();
-      for (const { id, content, metadata } of ofContents.all(JSON.stringify([...contents]))) {
-        const image = { id, metadata: JSON.parse(metadata) };
+      for (const { content, ...row } of ofContents.all(JSON.stringify([...contents]))) {
+        const image = asStored(row);
         const others = images.get(content);
         if (others) others.push(image);
         else images.set(content, [image]);

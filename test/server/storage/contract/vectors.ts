@@ -22,7 +22,7 @@ export function describeVectors(openEmpty: OpenEmpty): void {
     let ids: string[];
 
     const add = async (place: number, metadata: Record<string, unknown> = { place }) => {
-      const image = { type: "png", width: 1, height: 1, bytes: 1, metadata } as const;
+      const image = { type: "png", width: 2 + place, height: 3, bytes: 1, metadata } as const;
       const added = await storage.catalogue.images.add(
         { ...image, sha256: place.toString(16).padStart(64, "0") },
         new Map([[generation.encoder, vectors[place]!]]),
@@ -77,7 +77,11 @@ export function describeVectors(openEmpty: OpenEmpty): void {
         found += matches.filter(({ id }) => best.some((one) => one.id === id)).length;
         const [first] = matches;
         assert.ok(Math.abs(first!.score - dot(query, vectors[ids.indexOf(first!.id)]!)) < 1e-5);
-        assert.deepEqual(first!.metadata, { place: ids.indexOf(first!.id) });
+        const place = ids.indexOf(first!.id);
+        assert.deepEqual(
+          { ...first, score: 0 },
+          { id: first!.id, score: 0, width: 2 + place, height: 3, metadata: { place } },
+        );
         const { contents, scores } = await index.nearest(query, 10);
         assert.ok(contents.length === 10 && Math.abs(scores[0]! - first!.score) < 1e-6);
       }
