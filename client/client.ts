@@ -27,6 +27,7 @@ export interface Client {
   searchByImage(file: t.ImageFile, options?: t.ImageSearchOptions): Promise<t.Matches>;
   /** Embeds images without storing them. */
   embedImages(files: readonly t.ImageFile[]): Promise<t.Embeddings>;
+  /** Groups of images that are nearly, or exactly, the same. */
   findDuplicates(options?: t.DuplicateOptions): Promise<t.Duplicates>;
   getMap(): Promise<t.CollectionMap>;
   /** The active model, the one that a rollback goes back to, the running swap, and all models. */

@@ -26,7 +26,7 @@ export type Matches = z.output<typeof responses.matchesSchema>;
 /** Unit vectors in the order of the files, and the model that computed them. */
 export type Embeddings = z.output<typeof responses.embeddingsSchema>;
 
-/** Groups of duplicates, the most similar first; `total` counts those beyond the limit too. */
+/** Groups of duplicates, the largest first; `total` counts those beyond the limit too. */
 export type Duplicates = z.output<typeof responses.duplicatesSchema>;
 
 /** The collection in two dimensions. */

@@ -9,6 +9,7 @@ import { type AnsweredBy, answeredBy } from "../domain/generation.ts";
 import type { Image, ImageMatch, Metadata } from "../domain/image.ts";
 import type { Generations } from "../generation/generations.ts";
 import type { Storage } from "../storage/ports.ts";
+import { createDuplicateThreshold } from "./duplicate-threshold.ts";
 import { type DuplicateGroup, findDuplicates } from "./duplicates.ts";
 import { createImageWriter, type PlaceInUpload } from "./image-writer.ts";
 import { type Query, type SearchOptions, search } from "./search.ts";
@@ -65,8 +66,8 @@ export interface Collection {
     query: Query,
     options: SearchOptions & { readonly generation?: number | undefined },
   ): Promise<AnsweredBy & { matches: ImageMatch[]; hasMore: boolean }>;
-  /** See {@link findDuplicates}. */
-  duplicates(threshold: number): Promise<AnsweredBy & { groups: DuplicateGroup[] }>;
+  /** See {@link findDuplicates}. @param threshold Default: as {@link createDuplicateThreshold} measures it. */
+  duplicates(threshold?: number): Promise<AnsweredBy & { threshold: number; groups: DuplicateGroup[] }>;
 }
 
 /** Images read at a time when a list is filtered. */
@@ -91,6 +92,7 @@ export interface CollectionDeps {
 /** Makes the collection of a storage. */
 export function createCollection({ storage, generations, decoder, cluster }: CollectionDeps): Collection {
   const { catalogue } = storage;
+  const duplicateThreshold = createDuplicateThreshold({ storage, decoder });
   const writer = createImageWriter({ storage, generations, decoder });
 
   const get = async (id: string): Promise<Image> => (await catalogue.images.get(id)) ?? throwNotFound(id);
@@ -171,11 +173,15 @@ export function createCollection({ storage, generations, decoder, cluster }: Col
       }),
     changeMetadata: async (id, change) => (await catalogue.images.changeMetadata(id, change)) ?? throwNotFound(id),
     search: searchPinned,
-    duplicates: (threshold) =>
-      use(async (generation) => ({
-        ...answeredBy(generation),
-        groups: await findDuplicates(threshold, { generation, storage }),
-      })),
+    duplicates: (given) =>
+      use(async (generation) => {
+        const threshold = given ?? (await duplicateThreshold(generation));
+        return {
+          ...answeredBy(generation),
+          threshold,
+          groups: await findDuplicates(threshold, { generation, storage }),
+        };
+      }),
   };
 }
 

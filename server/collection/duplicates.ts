@@ -1,4 +1,5 @@
 // Images that are nearly, or exactly, the same.
+import type { StoredImage } from "../domain/image.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Catalogue } from "../storage/ports.ts";
 
@@ -9,7 +10,7 @@ export interface DuplicateGroup {
   /** True where all images have the same bytes. */
   readonly exact: boolean;
   /** Images with the same SHA-256 are exact duplicates of each other. */
-  readonly images: ReadonlyArray<{ readonly id: string; readonly sha256: string }>;
+  readonly images: readonly StoredImage[];
 }
 
 /** Nearest neighbours compared with each image. */
@@ -42,15 +43,9 @@ export async function findDuplicates(
   const all = sets.all();
   const contents = all.flatMap(({ members }) => members);
   const imagesWith = await catalogue.images.withContents(contents);
-  const sha256s = await catalogue.contents.sha256s(contents);
   return all
     .map(({ members, weakest }) => {
-      const images = members
-        .sort((a, b) => a - b)
-        .flatMap((content) => {
-          const sha256 = sha256s.get(content);
-          return sha256 === undefined ? [] : (imagesWith.get(content) ?? []).map(({ id }) => ({ id, sha256 }));
-        });
+      const images = members.sort((a, b) => a - b).flatMap((content) => imagesWith.get(content) ?? []);
       const exact = new Set(images.map(({ sha256 }) => sha256)).size === 1;
       return { similarity: exact ? 1 : weakest, exact, images };
     })

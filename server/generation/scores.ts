@@ -48,13 +48,7 @@ export async function distributionOf(
   vectors: readonly Float32Array[],
   nearest: ReadonlyArray<readonly number[]>,
 ): Promise<ScoreDistribution> {
-  const random: number[] = [];
-  for (const [i, vector] of vectors.entries()) {
-    for (const other of vectors.slice(i + 1)) random.push(dot(vector, other));
-    await new Promise(setImmediate);
-  }
-  const ascending = (scores: readonly number[]) => [...scores].sort((a, b) => a - b);
-  const pairs = ascending(random);
+  const pairs = await scoresOfPairs(vectors);
   const found = nearest.filter(({ length }) => length > 0);
   const furthest = ascending(found.map((scores) => scores.at(-1)!));
   return {
@@ -64,7 +58,20 @@ export async function distributionOf(
   };
 }
 
-const quantile = (ascending: readonly number[], q: number) =>
+/** The scores of all pairs, in ascending order. The event loop runs in between. */
+export async function scoresOfPairs(vectors: readonly Float32Array[]): Promise<number[]> {
+  const scores: number[] = [];
+  for (const [i, vector] of vectors.entries()) {
+    for (const other of vectors.slice(i + 1)) scores.push(dot(vector, other));
+    await new Promise(setImmediate);
+  }
+  return ascending(scores);
+}
+
+const ascending = (scores: readonly number[]) => [...scores].sort((a, b) => a - b);
+
+/** The quantile `q`, 0..1, of values in ascending order. */
+export const quantile = (ascending: readonly number[], q: number) =>
   ascending[Math.min(ascending.length - 1, Math.ceil(q * ascending.length))]!;
 
 function quantiles(ascending: readonly number[]): Quantiles {

@@ -180,7 +180,7 @@ const paths: ZodOpenApiPathsObject = {
       "findDuplicates",
       "Find groups of near and exact duplicates",
       ["200", json(responses.duplicatesSchema)],
-      ["invalid_request", "index_unavailable", "not_ready"],
+      ["invalid_request", "index_unavailable", "not_ready", "overloaded", "encoder_unavailable"],
       { requestParams: { query: requests.duplicatesQuerySchema } },
     ),
   },

@@ -55,8 +55,8 @@ export const contentQuerySchema = z.strictObject({
 });
 
 export const duplicatesQuerySchema = z.strictObject({
-  /** Cosine similarity from which two images count as duplicates. */
-  threshold: z.coerce.number().min(0).max(1).default(0.95),
+  /** Cosine similarity from which two images count as duplicates. Default: measured on the collection. */
+  threshold: z.coerce.number().min(0).max(1).optional(),
   /** Groups at most. */
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });

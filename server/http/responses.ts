@@ -37,13 +37,14 @@ export const matchesSchema = answeredBySchema.extend({
 });
 
 export const duplicatesSchema = answeredBySchema.extend({
+  /** The one that was used. */
   threshold: z.number(),
   total: z.int(),
   groups: z.array(
     z.strictObject({
       similarity: z.number(),
       exact: z.boolean(),
-      images: z.array(z.strictObject({ id: z.string(), sha256: z.string() })),
+      images: z.array(imageSchema.omit({ duplicateOf: true })),
     }),
   ),
 });

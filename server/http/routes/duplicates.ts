@@ -11,8 +11,8 @@ export function duplicateRoutes(collection: Collection): Router {
     .route("/v1/duplicates")
     .get(async (request, response) => {
       const { threshold, limit } = parse(duplicatesQuerySchema, request.query);
-      const { groups, ...answeredBy } = await collection.duplicates(threshold);
-      response.json({ ...answeredBy, threshold, total: groups.length, groups: groups.slice(0, limit) });
+      const { groups, ...answer } = await collection.duplicates(threshold);
+      response.json({ ...answer, total: groups.length, groups: groups.slice(0, limit) });
     })
     .all(onlyMethods("GET"));
   return router;

@@ -113,5 +113,17 @@ describe("changes and repeats", () => {
     assert.ok(similar.similarity >= 0.9995 && similar.similarity < 1.00001);
     assert.equal((await server.http.get("/v1/duplicates?threshold=0.9995&limit=1")).body.groups.length, 1);
     await server.http.get("/v1/duplicates?threshold=2").expect(400);
+
+    const { duplicateOf: _, ...stored } = (await server.http.get(`/v1/images/${d}`).expect(200)).body;
+    assert.deepEqual(exact.images[1], stored);
+    const measured = (await server.http.get("/v1/duplicates").expect(200)).body;
+    assert.ok(measured.threshold > 0.5 && measured.threshold < 1, `${measured.threshold}`);
+    const linked = measured.groups.map((group: { images: Array<{ id: string }> }) => idsOf(group));
+    for (const pair of [
+      [a, b],
+      [c, d],
+    ]) {
+      assert.ok(linked.some((ids: string[]) => pair.every((id) => ids.includes(id!))));
+    }
   });
 });
