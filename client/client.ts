@@ -9,9 +9,9 @@ import type * as t from "./types.ts";
 export interface Client {
   /** Stores images. What is answered is on disk and found by searches; `errors` names the files that are not. */
   storeImages(files: readonly t.ImageFile[], options?: t.UploadOptions): Promise<t.Uploaded>;
-  /** A page of images, newest first. */
+  /** A page of images. */
   listImages(options?: t.ListOptions): Promise<t.ImagePage>;
-  /** Every image that fits, newest first, page by page. `limit` bounds all of them. @default no limit */
+  /** Every image that fits, page by page. `limit` bounds all of them. @default no limit */
   eachImage(options?: Omit<t.ListOptions, "cursor">): AsyncGenerator<t.Image>;
   /** Which of these 1 to 1000 SHA-256 (hex) are stored. */
   knownImages(sha256: readonly string[]): Promise<readonly string[]>;
@@ -72,10 +72,10 @@ export function createClient(url: string, options: ClientOptions = {}): Client {
         ...(idempotencyKey !== undefined && { headers: { "Idempotency-Key": idempotencyKey } }),
       }),
     listImages: (options) => get("/v1/images", options),
-    async *eachImage({ limit = Number.POSITIVE_INFINITY, filter } = {}) {
+    async *eachImage({ limit = Number.POSITIVE_INFINITY, ...rest } = {}) {
       let left = limit;
       for (let cursor: string | undefined; left > 0; ) {
-        const page = await client.listImages({ limit: Math.min(left, 1000), filter, cursor });
+        const page = await client.listImages({ ...rest, limit: Math.min(left, 1000), cursor });
         yield* page.images;
         left -= page.images.length;
         cursor = page.nextCursor;

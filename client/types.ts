@@ -17,7 +17,7 @@ export type ImageFile = Blob | { readonly name: string; readonly bytes: Uint8Arr
 /** What an upload stored, and which files it could not; `index` is a file's place among those sent, from 0. */
 export type Uploaded = z.output<typeof responses.uploadedSchema>;
 
-/** A page of images, newest first; `nextCursor` where there are more. */
+/** A page of images; `nextCursor` where there are more, and on the first page the `total` on all of them. */
 export type ImagePage = z.output<typeof responses.imageListSchema>;
 
 /** Stored images that a search found, the most similar first, and the generation and model that answered. */
@@ -46,7 +46,10 @@ export interface UploadOptions {
 /** Options that may be left out, with the cursor as the text that an answer gave. */
 type OptionsOf<Query> = { readonly [Name in keyof Query]?: (Name extends "cursor" ? string : Query[Name]) | undefined };
 
-/** Which images to list; `cursor` is the `nextCursor` of the page before. */
+/**
+ * Which images to list, by default the newest first; `cursor` is the `nextCursor` of the page before, whose `order` and
+ * `filter` it needs again.
+ */
 export type ListOptions = OptionsOf<z.output<typeof requests.listQuerySchema>>;
 
 /** A search by a stored image's `id`, a `vector`, or `positive` and `negative` examples. */

@@ -67,7 +67,7 @@ export async function assemble(
   const decoder = createDecoder(config, { logger });
   const metrics = createMetrics({
     generation: () => generations.serving?.number,
-    images: catalogue.images.count,
+    images: () => catalogue.images.count(),
     contents: catalogue.contents.count,
     waiting: () => generations.serving?.waitingImages ?? 0,
     ready: () => !stopping.signal.aborted && notReadyReason(generations, member) === undefined,

@@ -6,7 +6,7 @@ import type { Decoder } from "../decoding/decoder.ts";
 import { createPreparer } from "../decoding/preparer.ts";
 import { type Filter, matchesFilter } from "../domain/filter.ts";
 import { type AnsweredBy, answeredBy } from "../domain/generation.ts";
-import type { Image, ImageMatch, Metadata } from "../domain/image.ts";
+import type { Image, ImageMatch, ImageOrder, Metadata } from "../domain/image.ts";
 import type { Generations } from "../generation/generations.ts";
 import type { Storage } from "../storage/ports.ts";
 import { createDuplicateThreshold } from "./duplicate-threshold.ts";
@@ -14,10 +14,18 @@ import { type DuplicateGroup, findDuplicates } from "./duplicates.ts";
 import { createImageWriter, type PlaceInUpload } from "./image-writer.ts";
 import { type Query, type SearchOptions, search } from "./search.ts";
 
-/** A page of images, newest first; `next` is the cursor of the following page. */
+/** A page of images; the following page comes after the number `next`. */
 export interface ImagePage {
   readonly images: Image[];
   readonly next?: number;
+}
+
+/** Which images a list has. */
+interface ListOptions {
+  /** @default "newest" */
+  readonly order?: ImageOrder | undefined;
+  readonly after?: number | undefined;
+  readonly filter?: Filter | undefined;
 }
 
 /** An image whose bytes are in memory only while they are used. */
@@ -45,8 +53,10 @@ export interface Collection {
   get(id: string): Promise<Image>;
   /** Which of these SHA-256 (hex) are stored. */
   known(sha256s: readonly string[]): Promise<string[]>;
-  /** Images older than the cursor `before` that fit the filter, newest first. */
-  list(limit: number, options?: { before?: number | undefined; filter?: Filter | undefined }): Promise<ImagePage>;
+  /** Images that fit the filter, in their order; `after` is the `next` of the page before. */
+  list(limit: number, options?: ListOptions): Promise<ImagePage>;
+  /** How many images fit the filter; all of them without one. */
+  count(filter?: Filter): Promise<number>;
   /**
    * A WebP of at most `size` pixels on its longer side.
    *
@@ -110,10 +120,10 @@ export function createCollection({ storage, generations, decoder, cluster }: Col
     throw damaged(id, "missing");
   };
 
-  const list: Collection["list"] = async (limit, { before, filter } = {}) => {
+  const list: Collection["list"] = async (limit, { filter, ...rest } = {}) => {
     const images: Image[] = [];
     let next: number | undefined;
-    for await (const batch of catalogue.images.list({ before, batch: filter ? LIST_BATCH : limit + 1 })) {
+    for await (const batch of catalogue.images.list({ ...rest, batch: filter ? LIST_BATCH : limit + 1 })) {
       for (const { number, image } of batch) {
         if (filter && !matchesFilter(filter, image.metadata)) continue;
         // An image beyond the last of the page shows that there is a next page.
@@ -164,6 +174,7 @@ export function createCollection({ storage, generations, decoder, cluster }: Col
     get,
     known: (sha256s) => storage.catalogue.contents.known(sha256s),
     list,
+    count: (filter) => catalogue.images.count(filter),
     thumbnail: async (id, size) =>
       decoder.thumbnail(await stored(id, ({ sha256 }) => storage.images.get(sha256)), size),
     open: (id) => stored(id, ({ sha256 }) => storage.images.open(sha256)),

@@ -38,6 +38,11 @@ export type StoredImage = Omit<Image, "duplicateOf">;
  */
 export type NewImage = Omit<Image, "id" | "createdAt" | "duplicateOf">;
 
+/** How lists are ordered: by when images were stored. */
+export const imageOrderSchema = z.enum(["newest", "oldest"]);
+
+export type ImageOrder = z.infer<typeof imageOrderSchema>;
+
 /** An image that a search found. */
 export const imageMatchSchema = z.strictObject({
   id: z.string(),

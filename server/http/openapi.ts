@@ -112,7 +112,7 @@ const paths: ZodOpenApiPathsObject = {
     ),
     get: operation(
       "listImages",
-      "List images, newest first",
+      "List images, by when they were stored",
       ["200", json(responses.imageListSchema)],
       ["invalid_request"],
       {

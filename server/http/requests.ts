@@ -1,7 +1,7 @@
 // What clients may send: the schemas that validate requests and describe them in the OpenAPI document.
 import { z } from "zod";
 import { filterSchema } from "../domain/filter.ts";
-import { metadataSchema as anyMetadataSchema } from "../domain/image.ts";
+import { metadataSchema as anyMetadataSchema, imageOrderSchema } from "../domain/image.ts";
 import { hasFiniteNumbers } from "../domain/json-limits.ts";
 import { cursorOf, jsonText } from "./validate.ts";
 
@@ -32,11 +32,18 @@ export const patchSchema = z.strictObject({
   metadata: metadataSchema,
 });
 
-export const listQuerySchema = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
-  filter: jsonText(filterSchema).optional(),
-  cursor: cursorOf(z.int().positive()).optional(),
-});
+export const listQuerySchema = z
+  .strictObject({
+    limit: z.coerce.number().int().min(1).max(1000).default(100),
+    /** By when images were stored. */
+    order: imageOrderSchema.default("newest"),
+    filter: jsonText(filterSchema).optional(),
+    cursor: cursorOf(z.strictObject({ order: imageOrderSchema, after: z.int().positive() })).optional(),
+  })
+  .refine(({ order, cursor }) => !cursor || cursor.order === order, {
+    error: "expected the `order` that the cursor's list has",
+    path: ["cursor"],
+  });
 
 /** Which of these contents are stored? */
 export const knownQuerySchema = z.strictObject({

@@ -21,7 +21,12 @@ export const uploadedSchema = z.strictObject({
   errors: z.array(z.strictObject({ index: z.int(), name: z.string(), ...problemSchema.shape })),
 });
 
-export const imageListSchema = z.strictObject({ images: z.array(imageSchema), nextCursor: z.string().optional() });
+export const imageListSchema = z.strictObject({
+  images: z.array(imageSchema),
+  /** How many images fit, on all pages; the first page says it. */
+  total: z.int().optional(),
+  nextCursor: z.string().optional(),
+});
 
 /** The SHA-256 among those asked for whose bytes are stored. */
 export const knownSchema = z.strictObject({ known: z.array(z.string()) });

@@ -9,7 +9,7 @@ import type { ApiKeyRecord, Role } from "../domain/api-key.ts";
 import type { Content, Embedding, Found } from "../domain/content.ts";
 import type { Filter } from "../domain/filter.ts";
 import type { GenerationRecord } from "../domain/generation.ts";
-import type { Image, ImageMatch, Metadata, NewImage, StoredImage, UploadKey } from "../domain/image.ts";
+import type { Image, ImageMatch, ImageOrder, Metadata, NewImage, StoredImage, UploadKey } from "../domain/image.ts";
 import type { ServerRecord } from "../domain/server.ts";
 import type { SwapError, SwapOptions, SwapRecord, SwapReport, SwapState } from "../domain/swap.ts";
 
@@ -84,16 +84,23 @@ export interface Committed {
 
 export interface Images {
   get(id: string): Promise<Image | undefined>;
-  /** Images numbered below `before`, newest first, with their numbers; up to `batch` at a time. */
+  /**
+   * Images with their numbers, up to `batch` at a time.
+   *
+   * @param options.order Newest first where it is left out.
+   * @param options.after Only those that come after the one of this number, in that order.
+   */
   list(options: {
-    readonly before?: number | undefined;
+    readonly order?: ImageOrder | undefined;
+    readonly after?: number | undefined;
     readonly batch: number;
   }): AsyncIterable<ReadonlyArray<{ readonly number: number; readonly image: Image }>>;
   /** The metadata of every image with the number of its content, oldest first, for filters. */
   metadata(): AsyncIterable<ReadonlyArray<{ readonly content: number; readonly metadata: Metadata }>>;
   /** Images with these contents, by content, the oldest first. A content without images is left out. */
   withContents(contents: Iterable<number>): Promise<Map<number, StoredImage[]>>;
-  count(): Promise<number>;
+  /** How many images fit the filter; all of them without one. */
+  count(filter?: Filter): Promise<number>;
   /** What was sent under this key at this place in the last 24 hours, and the image that it became. */
   uploaded(key: Pick<UploadKey, "key" | "position">): Promise<{ content: string; image: Image } | undefined>;
 

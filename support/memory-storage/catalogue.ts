@@ -5,6 +5,7 @@ import { sha256 } from "../../core/hash.ts";
 import type { ModelCard } from "../../core/model-card.ts";
 import type { ApiKeyRecord } from "../../server/domain/api-key.ts";
 import type { Content } from "../../server/domain/content.ts";
+import { matchesFilter } from "../../server/domain/filter.ts";
 import {
   checkReplaces,
   encoderKey,
@@ -122,9 +123,13 @@ export function createMemoryCatalogue(): Catalogue {
         const image = images.find((one) => one.id === id);
         return image && asImage(image);
       },
-      async *list({ before = Number.POSITIVE_INFINITY, batch }) {
-        const wanted = images.filter(({ number }) => number < before).reverse();
-        for await (const some of inBatches(wanted, batch)) {
+      async *list({ order = "newest", after, batch }) {
+        const ordered = order === "newest" ? [...images].reverse() : [...images];
+        const from =
+          after === undefined
+            ? 0
+            : ordered.findIndex(({ number }) => (order === "newest" ? number < after : number > after));
+        for await (const some of inBatches(from < 0 ? [] : ordered.slice(from), batch)) {
           yield some.map((image) => ({ number: image.number, image: asImage(image) }));
         }
       },
@@ -141,7 +146,7 @@ export function createMemoryCatalogue(): Catalogue {
         }
         return found;
       },
-      count: async () => images.length,
+      count: async (filter) => images.filter(({ metadata }) => !filter || matchesFilter(filter, metadata)).length,
       uploaded: async ({ key, position }) => uploads.get(JSON.stringify([key, position])),
       async add({ metadata, ...image }, vectors, key) {
         const active = inState("active");

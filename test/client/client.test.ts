@@ -77,12 +77,16 @@ describe("moco-search/client", () => {
   });
 
   it("lists page by page, changes, reads and compares images", async () => {
-    const { images, nextCursor } = await client.listImages({ limit: 1 });
+    const { images, nextCursor, total } = await client.listImages({ limit: 1 });
+    assert.equal(total, 4);
     const page = await client.listImages({ limit: 3, cursor: nextCursor });
     assert.equal(new Set([...images, ...page.images].map(({ id }) => id)).size, 4);
     const each: string[] = [];
     for await (const { id } of client.eachImage({ limit: 2, filter: { field: "place", lt: 3 } })) each.push(id);
     assert.equal(each.length, 2);
+    const oldest: unknown[] = [];
+    for await (const { metadata } of client.eachImage({ order: "oldest" })) oldest.push(metadata.place);
+    assert.deepEqual(oldest, [0, 1, 2, 3]);
 
     const { id, sha256: hash, metadata } = images[0]!;
     assert.deepEqual((await client.changeImage(id, { place: null, new: true })).metadata, {

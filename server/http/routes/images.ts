@@ -61,9 +61,10 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
       else sendProblem(response, toProblem((settled[0] as PromiseRejectedResult).reason));
     })
     .get(async (request, response) => {
-      const { limit, cursor, filter } = parse(listQuerySchema, request.query);
-      const { images, next } = await collection.list(limit, { before: cursor, filter });
-      response.json({ images, ...(next ? { nextCursor: writeCursor(next) } : {}) });
+      const { limit, order, cursor, filter } = parse(listQuerySchema, request.query);
+      const { images, next } = await collection.list(limit, { order, after: cursor?.after, filter });
+      const total = cursor ? undefined : next ? await collection.count(filter) : images.length;
+      response.json({ images, total, nextCursor: next && writeCursor({ order, after: next }) });
     })
     .all(onlyMethods("GET", "POST"));
 

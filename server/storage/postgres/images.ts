@@ -8,7 +8,7 @@ import type { Contents, Images } from "../ports.ts";
 import type { Commit, CommitNotes } from "./commit.ts";
 import type { Database, Query } from "./database.ts";
 import { insertEmbeddings } from "./embeddings.ts";
-import { asFields } from "./filter-sql.ts";
+import { asFields, filterSql } from "./filter-sql.ts";
 import { getGeneration, shareGenerations } from "./generations.ts";
 import { pages } from "./pages.ts";
 
@@ -100,10 +100,12 @@ async function remember(query: Query, { key, position, content }: UploadKey, ima
 export function createImages({ query, transaction }: Database, commit: Commit): Images {
   return {
     get: (id) => getImage(query, id),
-    async *list({ before = Number.MAX_SAFE_INTEGER, batch }) {
+    async *list({ order = "newest", after, batch }) {
+      const [condition, first] =
+        order === "newest" ? ["< $1 ORDER BY i.number DESC", Number.MAX_SAFE_INTEGER] : ["> $1 ORDER BY i.number", 0];
       const read = (cursor: number, size: number) =>
-        query<WithOldest>(`${SELECT_IMAGE} WHERE i.number < $1 ORDER BY i.number DESC LIMIT $2`, [cursor, size]);
-      for await (const rows of pages(read, batch, before)) {
+        query<WithOldest>(`${SELECT_IMAGE} WHERE i.number ${condition} LIMIT $2`, [cursor, size]);
+      for await (const rows of pages(read, batch, after ?? first)) {
         yield rows.map((row) => ({ number: row.number, image: asImage(row) }));
       }
     },
@@ -132,7 +134,11 @@ export function createImages({ query, transaction }: Database, commit: Commit): 
       }
       return images;
     },
-    count: async () => (await query<{ count: number }>("SELECT count(*) FROM images"))[0]!.count,
+    async count(filter) {
+      const values: unknown[] = [];
+      const fits = filter ? `WHERE ${filterSql(filter, "fields", (value) => `$${values.push(value)}`)}` : "";
+      return (await query<{ count: number }>(`SELECT count(*) FROM images ${fits}`, values))[0]!.count;
+    },
     async uploaded({ key, position }) {
       const [row] = await query<{ content: string; record: string }>(
         "SELECT content, record FROM keyed_uploads WHERE key = $1 AND position = $2",

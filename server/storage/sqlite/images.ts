@@ -2,7 +2,8 @@
 import { randomBytes } from "node:crypto";
 import type { ImageType } from "../../../core/decode.ts";
 import type { Content } from "../../domain/content.ts";
-import type { Image, NewImage, StoredImage, UploadKey } from "../../domain/image.ts";
+import { matchesFilter } from "../../domain/filter.ts";
+import type { Image, Metadata, NewImage, StoredImage, UploadKey } from "../../domain/image.ts";
 import type { Contents, Images } from "../ports.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { SqliteDatabase } from "./database.ts";
@@ -52,8 +53,11 @@ export function createImages(
   { embeddings, generations }: { embeddings: EmbeddingRows; generations: GenerationRows },
 ): Images {
   const one = database.prepare<[string], WithOldest>(`${SELECT_IMAGE} WHERE i.id = ?`);
-  const before = database.prepare<[number, number], WithOldest>(
+  const newest = database.prepare<[number, number], WithOldest>(
     `${SELECT_IMAGE} WHERE i.number < ? ORDER BY i.number DESC LIMIT ?`,
+  );
+  const oldest = database.prepare<[number, number], WithOldest>(
+    `${SELECT_IMAGE} WHERE i.number > ? ORDER BY i.number LIMIT ?`,
   );
   const ofContents = database.prepare<[string], ImageRow & { content: number }>(
     `SELECT ${COLUMNS}, i.content FROM images i JOIN contents c ON c.number = i.content
@@ -97,21 +101,24 @@ export function createImages(
     insertUpload.run(key, position, content, JSON.stringify(image), new Date().toISOString());
   };
 
+  async function* metadata() {
+    for await (const rows of pages((number, limit) => metadataAfter.all(number, limit), METADATA_PAGE)) {
+      yield rows.map(({ content, metadata }) => ({ content, metadata: JSON.parse(metadata) as Metadata }));
+    }
+  }
+
   return {
     async get(id) {
       const row = one.get(id);
       return row && asImage(row);
     },
-    async *list({ before: from = Number.MAX_SAFE_INTEGER, batch }) {
-      for await (const rows of pages((number, limit) => before.all(number, limit), batch, from)) {
+    async *list({ order = "newest", after, batch }) {
+      const [some, first] = order === "newest" ? [newest, Number.MAX_SAFE_INTEGER] : [oldest, 0];
+      for await (const rows of pages((number, limit) => some.all(number, limit), batch, after ?? first)) {
         yield rows.map((row) => ({ number: row.number, image: asImage(row) }));
       }
     },
-    async *metadata() {
-      for await (const rows of pages((number, limit) => metadataAfter.all(number, limit), METADATA_PAGE)) {
-        yield rows.map(({ content, metadata }) => ({ content, metadata: JSON.parse(metadata) }));
-      }
-    },
+    metadata,
     async withContents(contents) {
       const images: Awaited<ReturnType<Images["withContents"]>> = new Map();
       for (const { content, ...row } of ofContents.all(JSON.stringify([...contents]))) {
@@ -122,7 +129,13 @@ export function createImages(
       }
       return images;
     },
-    count: async () => count.get()!,
+    async count(filter) {
+      if (!filter) return count.get()!;
+      let fitting = 0;
+      for await (const batch of metadata())
+        fitting += batch.filter((one) => matchesFilter(filter, one.metadata)).length;
+      return fitting;
+    },
     async uploaded({ key, position }) {
       const row = upload.get(key, position);
       return row && { content: row.content, image: JSON.parse(row.record) };

@@ -67,6 +67,23 @@ describe("filters, cursors, examples and regions", () => {
     assert.deepEqual(seeds, [18, 16, 14, 12, 10, 8, 6, 4, 2, 0]);
   });
 
+  it("GET /v1/images says on its first page how many images fit, and begins with the newest or the oldest", async () => {
+    const filter = encodeURIComponent('{"field":"even","eq":true}');
+    const list = (query: string) => server.http.get(`/v1/images?${query}`);
+    const seeds = ({ images }: { images: Array<{ metadata: { seed: number } }> }) =>
+      images.map(({ metadata }) => metadata.seed);
+    const first = (await list(`filter=${filter}&limit=3&order=oldest`).expect(200)).body;
+    assert.deepEqual([seeds(first), first.total], [[0, 2, 4], COUNT / 2]);
+    const next = await list(`filter=${filter}&limit=3&order=oldest&cursor=${first.nextCursor}`).expect(200);
+    assert.deepEqual([seeds(next.body), "total" in next.body], [[6, 8, 10], false]);
+    assert.equal((await list("limit=3").expect(200)).body.total, COUNT);
+    assert.equal((await list("limit=1000").expect(200)).body.total, COUNT);
+
+    const mixed = await list(`cursor=${first.nextCursor}`).expect(400);
+    assert.match(mixed.body.detail, /cursor: expected the `order`/);
+    await list("order=random").expect(400);
+  });
+
   it("a search goes on where its cursor stands, each image once", async () => {
     const found: string[] = [];
     let cursor: string | undefined;

@@ -82,11 +82,21 @@ export function describeCatalogue(openEmpty: OpenEmpty): void {
           all.map(({ image }) => image.id),
           ids,
         );
-        const rest = await collect(catalogue.images.list({ before: all[4]!.number, batch: 100 }));
+        const rest = await collect(catalogue.images.list({ after: all[4]!.number, batch: 100 }));
         assert.deepEqual(
           rest.map(({ image }) => image.id),
           ids.slice(5),
         );
+        assert.deepEqual(await collect(catalogue.images.list({ order: "oldest", batch: 3 })), all.toReversed());
+        const later = await collect(catalogue.images.list({ order: "oldest", after: all[4]!.number, batch: 3 }));
+        assert.deepEqual(later, all.slice(0, 4).toReversed());
+      });
+
+      it("are counted by a filter", async () => {
+        for (let n = 0; n < 7; n++) await add(newImage(n));
+        assert.equal(await catalogue.images.count({ field: "n", gte: 2, lt: 5 }), 3);
+        assert.equal(await catalogue.images.count({ not: { field: "n", exists: true } }), 0);
+        assert.equal(await catalogue.images.count(), 7);
       });
 
       it("are found by content, the oldest first, and their metadata oldest first", async () => {
