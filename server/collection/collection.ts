@@ -125,7 +125,7 @@ export function createCollection({ storage, generations, decoder, cluster }: Col
     let next: number | undefined;
     for await (const batch of catalogue.images.list({ ...rest, batch: filter ? LIST_BATCH : limit + 1 })) {
       for (const { number, image } of batch) {
-        if (filter && !matchesFilter(filter, image.metadata)) continue;
+        if (filter && !matchesFilter(filter, image)) continue;
         // An image beyond the last of the page shows that there is a next page.
         if (images.length === limit) return { images, ...(next !== undefined && { next }) };
         images.push(image);

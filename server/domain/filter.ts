@@ -1,10 +1,26 @@
-// Conditions on metadata. One evaluator for lists and searches; nothing of a filter ever reaches SQL.
+// Conditions on images: on their metadata, and on what the server itself knows of them. This says what a filter means;
+// filter-sql.ts in storage/postgres says the same in SQL.
 import { z } from "zod";
-import type { Metadata } from "./image.ts";
+import type { FilteredImage, Metadata } from "./image.ts";
 import { excessOf } from "./json-limits.ts";
 
 const scalar = z.union([z.string().max(1000), z.number(), z.boolean(), z.null()]);
 const bound = z.union([z.string().max(1000), z.number()]);
+
+/** Fields of what the server itself knows of an image. All names that begin with $ are kept for such fields. */
+export const OWN_FIELDS = {
+  $createdAt: "createdAt",
+  $type: "type",
+  $width: "width",
+  $height: "height",
+  $bytes: "bytes",
+} as const satisfies Record<string, keyof FilteredImage>;
+
+/** A name of {@link OWN_FIELDS}. */
+export type OwnField = keyof typeof OWN_FIELDS;
+
+/** True for the fields of {@link OWN_FIELDS}; those of metadata do not begin with $. */
+export const isOwnField = (field: string): field is OwnField => Object.hasOwn(OWN_FIELDS, field);
 
 const tests = {
   /** Equal in type and value. */
@@ -21,8 +37,17 @@ const tests = {
 
 const conditionSchema = z
   .strictObject({
-    /** A key of the metadata; dots lead into objects, as in `size.width`. A list matches if one of its values does. */
-    field: z.string().min(1).max(200),
+    /**
+     * A key of the metadata; dots lead into objects, as in `size.width`. A list matches if one of its values does. Or
+     * one of {@link OWN_FIELDS}.
+     */
+    field: z
+      .string()
+      .min(1)
+      .max(200)
+      .refine((field) => !field.startsWith("$") || isOwnField(field), {
+        error: `expected one of ${Object.keys(OWN_FIELDS).join(", ")}: fields that begin with $ are the server's`,
+      }),
     ...tests,
   })
   .refine(
@@ -78,13 +103,13 @@ export const filterSchema = z.preprocess((json, context) => {
   return z.NEVER;
 }, joinedSchema) as unknown as z.ZodType<Filter, Filter>;
 
-/** True where the metadata fits the filter. */
-export function matchesFilter(filter: Filter, metadata: Metadata): boolean {
-  if ("and" in filter) return filter.and.every((part) => matchesFilter(part, metadata));
-  if ("or" in filter) return filter.or.some((part) => matchesFilter(part, metadata));
-  if ("not" in filter) return !matchesFilter(filter.not, metadata);
+/** True where the image fits the filter. */
+export function matchesFilter(filter: Filter, image: FilteredImage): boolean {
+  if ("and" in filter) return filter.and.every((part) => matchesFilter(part, image));
+  if ("or" in filter) return filter.or.some((part) => matchesFilter(part, image));
+  if ("not" in filter) return !matchesFilter(filter.not, image);
   const { field, exists, ...rest } = filter;
-  const value = valueAt(metadata, field);
+  const value = isOwnField(field) ? image[OWN_FIELDS[field]] : valueAt(image.metadata, field);
   if (exists !== undefined && exists !== (value !== undefined)) return false;
   if (Object.keys(rest).length === 0) return true;
   return (Array.isArray(value) ? value : [value]).some((one) => passes(one, rest));
@@ -103,7 +128,7 @@ function passes(value: unknown, { eq, in: list, gt, gte, lt, lte }: Omit<Conditi
   );
 }
 
-/** The value of a field. A key that is `field` literally wins over the path. */
+/** The value of a field of metadata. A key that is `field` literally wins over the path. */
 function valueAt(metadata: Metadata, field: string): unknown {
   if (Object.hasOwn(metadata, field)) return metadata[field];
   let value: unknown = metadata;

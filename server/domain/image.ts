@@ -33,6 +33,9 @@ export type Image = Readonly<z.infer<typeof imageSchema>>;
 /** An image for itself, without what others have in common with it. */
 export type StoredImage = Omit<Image, "duplicateOf">;
 
+/** What filters look at. */
+export type FilteredImage = Omit<StoredImage, "id" | "sha256">;
+
 /**
  * What is stored of an upload: type and size from the image header, SHA-256 and length of the file, user's metadata.
  */

@@ -9,7 +9,16 @@ import type { ApiKeyRecord, Role } from "../domain/api-key.ts";
 import type { Content, Embedding, Found } from "../domain/content.ts";
 import type { Filter } from "../domain/filter.ts";
 import type { GenerationRecord } from "../domain/generation.ts";
-import type { Image, ImageMatch, ImageOrder, Metadata, NewImage, StoredImage, UploadKey } from "../domain/image.ts";
+import type {
+  FilteredImage,
+  Image,
+  ImageMatch,
+  ImageOrder,
+  Metadata,
+  NewImage,
+  StoredImage,
+  UploadKey,
+} from "../domain/image.ts";
 import type { ServerRecord } from "../domain/server.ts";
 import type { SwapError, SwapOptions, SwapRecord, SwapReport, SwapState } from "../domain/swap.ts";
 
@@ -95,8 +104,8 @@ export interface Images {
     readonly after?: number | undefined;
     readonly batch: number;
   }): AsyncIterable<ReadonlyArray<{ readonly number: number; readonly image: Image }>>;
-  /** The metadata of every image with the number of its content, oldest first, for filters. */
-  metadata(): AsyncIterable<ReadonlyArray<{ readonly content: number; readonly metadata: Metadata }>>;
+  /** Every image as filters see it, with the number of its content, oldest first. */
+  each(): AsyncIterable<ReadonlyArray<FilteredImage & { readonly content: number }>>;
   /** Images with these contents, by content, the oldest first. A content without images is left out. */
   withContents(contents: Iterable<number>): Promise<Map<number, StoredImage[]>>;
   /** How many images fit the filter; all of them without one. */

@@ -58,7 +58,7 @@ export async function compareRetrieval(
 
 async function readGoldenSet(key: string, catalogue: Catalogue): Promise<GoldenImage[]> {
   const groups = new Map<string, Set<number>>();
-  for await (const batch of catalogue.images.metadata()) {
+  for await (const batch of catalogue.images.each()) {
     for (const { content, metadata } of batch) {
       const value = metadata[key];
       if (typeof value !== "string" && typeof value !== "number") continue;

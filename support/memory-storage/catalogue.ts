@@ -50,6 +50,10 @@ export function createMemoryCatalogue(): Catalogue {
     const { number: __, ...stored } = contents.get(content)!;
     return structuredClone({ ...image, ...stored });
   };
+  const asFiltered = (entry: ImageEntry) => {
+    const { id: _, sha256: __, ...image } = asStored(entry);
+    return { ...image, content: entry.content };
+  };
   const asImage = (image: ImageEntry): Image => {
     const oldest = images.find((other) => other.content === image.content)!;
     return { ...asStored(image), ...(oldest.id !== image.id && { duplicateOf: oldest.id }) };
@@ -133,11 +137,7 @@ export function createMemoryCatalogue(): Catalogue {
           yield some.map((image) => ({ number: image.number, image: asImage(image) }));
         }
       },
-      metadata: () =>
-        inBatches(
-          structuredClone(images).map(({ content, metadata }) => ({ content, metadata })),
-          1000,
-        ),
+      each: () => inBatches(images.map(asFiltered), 1000),
       async withContents(wanted) {
         const found = new Map<number, StoredImage[]>();
         for (const content of [...new Set(wanted)].sort((a, b) => a - b)) {
@@ -146,7 +146,7 @@ export function createMemoryCatalogue(): Catalogue {
         }
         return found;
       },
-      count: async (filter) => images.filter(({ metadata }) => !filter || matchesFilter(filter, metadata)).length,
+      count: async (filter) => images.filter((image) => !filter || matchesFilter(filter, asStored(image))).length,
       uploaded: async ({ key, position }) => uploads.get(JSON.stringify([key, position])),
       async add({ metadata, ...image }, vectors, key) {
         const active = inState("active");

@@ -34,17 +34,11 @@ export function createMemoryVectors(catalogue: Catalogue): VectorSearch {
           const found = (await ranked(query)).filter(({ score }) => score >= minScore);
           const imagesWith = await catalogue.images.withContents(found.map(({ content }) => content));
           const matches = found.flatMap(({ content, score }): ImageMatch[] =>
-            (imagesWith.get(content) ?? []).map(({ id, width, height, metadata }) => ({
-              id,
-              score,
-              width,
-              height,
-              metadata,
-            })),
+            (imagesWith.get(content) ?? [])
+              .filter((image) => !leftOut.has(image.id) && (!filter || matchesFilter(filter, image)))
+              .map(({ id, width, height, metadata }) => ({ id, score, width, height, metadata })),
           );
-          return matches
-            .filter(({ id, metadata }) => !leftOut.has(id) && (!filter || matchesFilter(filter, metadata)))
-            .slice(0, limit);
+          return matches.slice(0, limit);
         },
         async nearest(query, k) {
           const found = (await ranked(query)).slice(0, k);

@@ -66,8 +66,9 @@ async function imagesOf(
     if (score < minScore || matches.length === limit) break;
     const images = imagesWith.get(content) ?? [];
     if (images.length === 0) vanished = true;
-    for (const { id, width, height, metadata } of images) {
-      const fits = !leftOut.has(id) && (!filter || matchesFilter(filter, metadata));
+    for (const image of images) {
+      const { id, width, height, metadata } = image;
+      const fits = !leftOut.has(id) && (!filter || matchesFilter(filter, image));
       if (fits && matches.length < limit) matches.push({ id, score, width, height, metadata });
     }
   }
@@ -80,8 +81,8 @@ async function contentsThatFit(
   { images }: Pick<Catalogue, "images">,
 ): Promise<Float64Array<ArrayBuffer>> {
   const contents = new Set<number>();
-  for await (const batch of images.metadata()) {
-    for (const { content, metadata } of batch) if (matchesFilter(filter, metadata)) contents.add(content);
+  for await (const batch of images.each()) {
+    for (const image of batch) if (matchesFilter(filter, image)) contents.add(image.content);
   }
   return Float64Array.from(contents);
 }

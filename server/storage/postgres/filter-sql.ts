@@ -1,10 +1,10 @@
-// Filters as SQL over the column `fields`. `matchesFilter` says what a filter means; this says the same in jsonb, to
-// the last corner: a property test compares the two.
+// Filters as SQL over an image `i` and its content `c`. `matchesFilter` says what a filter means; this says the same in
+// jsonb, to the last corner: a property test compares the two.
 //
 // jsonb cannot hold every string that JSON can (U+0000 and lone surrogates), and PostgreSQL orders text by code point
 // where JavaScript orders it by UTF-16 code unit. Both are mended by writing strings so that code points are ordered as
 // the units were; ordinary text stays as it is.
-import type { Filter } from "../../domain/filter.ts";
+import { type Filter, isOwnField, type OwnField } from "../../domain/filter.ts";
 import type { Metadata } from "../../domain/image.ts";
 
 type Condition = Extract<Filter, { field: string }>;
@@ -33,13 +33,22 @@ function ordered(value: unknown): unknown {
 /** Collects the values of a statement: `parameter` gives a value's place, such as $3. */
 export type Parameter = (value: unknown) => string;
 
-/** The condition on `fields`, an expression of the type jsonb, that holds where `matchesFilter` does. */
-export function filterSql(filter: Filter, fields: string, parameter: Parameter): string {
-  if ("and" in filter) return joined(filter.and, " AND ", fields, parameter);
-  if ("or" in filter) return joined(filter.or, " OR ", fields, parameter);
-  if ("not" in filter) return `NOT ${filterSql(filter.not, fields, parameter)}`;
+/** What the server itself knows of an image, as jsonb. */
+const OWN: Readonly<Record<OwnField, string>> = {
+  $createdAt: `to_jsonb(to_char(i.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))`,
+  $type: "to_jsonb(c.type)",
+  $width: "to_jsonb(c.width)",
+  $height: "to_jsonb(c.height)",
+  $bytes: "to_jsonb(c.bytes)",
+};
+
+/** The condition on `i` and `c`, rows of images and contents, that holds where `matchesFilter` does. */
+export function filterSql(filter: Filter, parameter: Parameter): string {
+  if ("and" in filter) return joined(filter.and, " AND ", parameter);
+  if ("or" in filter) return joined(filter.or, " OR ", parameter);
+  if ("not" in filter) return `NOT ${filterSql(filter.not, parameter)}`;
   const { field, exists, ...tests } = filter;
-  const value = valueAt(field, fields, parameter);
+  const value = isOwnField(field) ? OWN[field] : valueAt(field, parameter);
   const conditions = [
     ...(exists === undefined ? [] : [`${value} IS ${exists ? "NOT NULL" : "NULL"}`]),
     ...(Object.keys(tests).length === 0 ? [] : [anyPasses(value, tests, parameter)]),
@@ -47,8 +56,8 @@ export function filterSql(filter: Filter, fields: string, parameter: Parameter):
   return `(${conditions.join(" AND ")})`;
 }
 
-const joined = (filters: readonly Filter[], by: string, fields: string, parameter: Parameter) =>
-  `(${filters.map((one) => filterSql(one, fields, parameter)).join(by)})`;
+const joined = (filters: readonly Filter[], by: string, parameter: Parameter) =>
+  `(${filters.map((one) => filterSql(one, parameter)).join(by)})`;
 
 /** The value of a field, a list's own values where it is one: one of them must pass all tests. */
 function anyPasses(value: string, tests: Omit<Condition, "field" | "exists">, parameter: Parameter): string {
@@ -75,10 +84,10 @@ function anyPasses(value: string, tests: Omit<Condition, "field" | "exists">, pa
 }
 
 /** A key that is there as it is goes before a path. */
-function valueAt(field: string, fields: string, parameter: Parameter): string {
+function valueAt(field: string, parameter: Parameter): string {
   const whole = parameter(orderedText(field));
-  const path = field.split(".").reduce((value, key) => step(value, key, parameter), fields);
-  return `CASE WHEN ${fields} ? ${whole}::text THEN ${fields} -> ${whole}::text ELSE ${path} END`;
+  const path = field.split(".").reduce((value, key) => step(value, key, parameter), "i.fields");
+  return `CASE WHEN i.fields ? ${whole}::text THEN i.fields -> ${whole}::text ELSE ${path} END`;
 }
 
 /** Lists have places and a length, as in JavaScript. */

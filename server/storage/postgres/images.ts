@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { ImageType } from "../../../core/decode.ts";
 import { AppError } from "../../../core/errors.ts";
 import type { Content } from "../../domain/content.ts";
-import type { Image, Metadata, NewImage, StoredImage, UploadKey } from "../../domain/image.ts";
+import type { Image, Metadata, NewImage, UploadKey } from "../../domain/image.ts";
 import type { Contents, Images } from "../ports.ts";
 import type { Commit, CommitNotes } from "./commit.ts";
 import type { Database, Query } from "./database.ts";
@@ -24,6 +24,8 @@ interface ImageRow {
   created_at: Date;
 }
 
+type FilteredRow = Omit<ImageRow, "id" | "sha256"> & { readonly content: number };
+
 const COLUMNS = "i.number, i.id, c.sha256, c.type, c.width, c.height, c.bytes, i.metadata, i.created_at";
 
 const SELECT_IMAGE = `
@@ -33,17 +35,17 @@ const SELECT_IMAGE = `
 
 /** How long the key of an upload is remembered. */
 const KEY_LIFE = "24 hours";
-/** Images whose metadata is read at a time. */
-const METADATA_PAGE = 1000;
+/** Images that are read at a time where all are. */
+const EACH_PAGE = 1000;
 
 type WithOldest = ImageRow & { readonly oldest: string };
 
-function asStored({ number: _, created_at, metadata, ...row }: ImageRow): StoredImage {
-  return { ...row, metadata: JSON.parse(metadata), createdAt: created_at.toISOString() };
+function parsed<Row extends FilteredRow | ImageRow>({ number: _, created_at, metadata, ...row }: Row) {
+  return { ...row, metadata: JSON.parse(metadata) as Metadata, createdAt: created_at.toISOString() };
 }
 
 function asImage({ oldest, ...row }: WithOldest): Image {
-  const image = asStored(row);
+  const image = parsed(row);
   return oldest === row.id ? image : { ...image, duplicateOf: oldest };
 }
 
@@ -109,15 +111,14 @@ export function createImages({ query, transaction }: Database, commit: Commit): 
         yield rows.map((row) => ({ number: row.number, image: asImage(row) }));
       }
     },
-    async *metadata() {
+    async *each() {
       const read = (cursor: number, size: number) =>
-        query<{ number: number; content: number; metadata: string }>(
-          "SELECT number, content, metadata FROM images WHERE number > $1 ORDER BY number LIMIT $2",
+        query<FilteredRow>(
+          `SELECT i.number, i.content, c.type, c.width, c.height, c.bytes, i.metadata, i.created_at
+           FROM images i JOIN contents c ON c.number = i.content WHERE i.number > $1 ORDER BY i.number LIMIT $2`,
           [cursor, size],
         );
-      for await (const rows of pages(read, METADATA_PAGE)) {
-        yield rows.map(({ content, metadata }) => ({ content, metadata: JSON.parse(metadata) }));
-      }
+      for await (const rows of pages(read, EACH_PAGE)) yield rows.map(parsed);
     },
     async withContents(contents) {
       const rows = await query<ImageRow & { content: number }>(
@@ -127,7 +128,7 @@ export function createImages({ query, transaction }: Database, commit: Commit): 
       );
       const images: Awaited<ReturnType<Images["withContents"]>> = new Map();
       for (const { content, ...row } of rows) {
-        const image = asStored(row);
+        const image = parsed(row);
         const others = images.get(content);
         if (others) others.push(image);
         else images.set(content, [image]);
@@ -136,8 +137,10 @@ export function createImages({ query, transaction }: Database, commit: Commit): 
     },
     async count(filter) {
       const values: unknown[] = [];
-      const fits = filter ? `WHERE ${filterSql(filter, "fields", (value) => `$${values.push(value)}`)}` : "";
-      return (await query<{ count: number }>(`SELECT count(*) FROM images ${fits}`, values))[0]!.count;
+      const fitting = filter
+        ? `i JOIN contents c ON c.number = i.content WHERE ${filterSql(filter, (value) => `$${values.push(value)}`)}`
+        : "";
+      return (await query<{ count: number }>(`SELECT count(*) FROM images ${fitting}`, values))[0]!.count;
     },
     async uploaded({ key, position }) {
       const [row] = await query<{ content: string; record: string }>(

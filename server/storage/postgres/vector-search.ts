@@ -82,7 +82,7 @@ function createIndex(database: Database, { generation, encoder, dimensions }: In
     const near = distance(parameter(vector));
     const conditions = [
       ...(leftOut.size > 0 ? [`i.id <> ALL (${parameter([...leftOut])}::text[])`] : []),
-      ...(filter ? [filterSql(filter, "i.fields", parameter)] : []),
+      ...(filter ? [filterSql(filter, parameter)] : []),
       ...(content === undefined ? [] : [`e.content = ${parameter(content)}`]),
     ];
     // A sum is no order that the graph knows, so that all are compared.

@@ -23,6 +23,8 @@ interface ImageRow {
   created_at: string;
 }
 
+type FilteredRow = Omit<ImageRow, "id" | "sha256"> & { readonly content: number };
+
 const COLUMNS = "i.number, i.id, c.sha256, c.type, c.width, c.height, c.bytes, i.metadata, i.created_at";
 
 const SELECT_IMAGE = `
@@ -32,13 +34,17 @@ const SELECT_IMAGE = `
 
 /** Hours that an upload's Idempotency-Key is remembered. */
 const KEY_HOURS = 24;
-/** Images whose metadata is read in one turn of the event loop. */
-const METADATA_PAGE = 1000;
+/** Images that are read in one turn of the event loop where all are. */
+const EACH_PAGE = 1000;
 
 type WithOldest = ImageRow & { readonly oldest: string };
 
 function asStored({ id, sha256, type, width, height, bytes, metadata, created_at }: ImageRow): StoredImage {
   return { id, sha256, type, width, height, bytes, metadata: JSON.parse(metadata), createdAt: created_at };
+}
+
+function asFiltered({ content, type, width, height, bytes, metadata, created_at }: FilteredRow) {
+  return { content, type, width, height, bytes, metadata: JSON.parse(metadata) as Metadata, createdAt: created_at };
 }
 
 function asImage({ oldest, ...row }: WithOldest): Image {
@@ -63,8 +69,9 @@ export function createImages(
     `SELECT ${COLUMNS}, i.content FROM images i JOIN contents c ON c.number = i.content
      WHERE i.content IN (SELECT value FROM json_each(?)) ORDER BY i.content, i.number`,
   );
-  const metadataAfter = database.prepare<[number, number], { number: number; content: number; metadata: string }>(
-    "SELECT number, content, metadata FROM images WHERE number > ? ORDER BY number LIMIT ?",
+  const eachAfter = database.prepare<[number, number], FilteredRow>(
+    `SELECT i.number, i.content, c.type, c.width, c.height, c.bytes, i.metadata, i.created_at
+     FROM images i JOIN contents c ON c.number = i.content WHERE i.number > ? ORDER BY i.number LIMIT ?`,
   );
   const count = database.prepare<[], number>("SELECT count(*) FROM images").pluck();
   const contentNumber = database.prepare<[string], number>("SELECT number FROM contents WHERE sha256 = ?").pluck();
@@ -101,10 +108,9 @@ export function createImages(
     insertUpload.run(key, position, content, JSON.stringify(image), new Date().toISOString());
   };
 
-  async function* metadata() {
-    for await (const rows of pages((number, limit) => metadataAfter.all(number, limit), METADATA_PAGE)) {
-      yield rows.map(({ content, metadata }) => ({ content, metadata: JSON.parse(metadata) as Metadata }));
-    }
+  async function* each() {
+    for await (const rows of pages((number, limit) => eachAfter.all(number, limit), EACH_PAGE))
+      yield rows.map(asFiltered);
   }
 
   return {
@@ -118,7 +124,7 @@ export function createImages(
         yield rows.map((row) => ({ number: row.number, image: asImage(row) }));
       }
     },
-    metadata,
+    each,
     async withContents(contents) {
       const images: Awaited<ReturnType<Images["withContents"]>> = new Map();
       for (const { content, ...row } of ofContents.all(JSON.stringify([...contents]))) {
@@ -132,8 +138,7 @@ export function createImages(
     async count(filter) {
       if (!filter) return count.get()!;
       let fitting = 0;
-      for await (const batch of metadata())
-        fitting += batch.filter((one) => matchesFilter(filter, one.metadata)).length;
+      for await (const batch of each()) fitting += batch.filter((image) => matchesFilter(filter, image)).length;
       return fitting;
     },
     async uploaded({ key, position }) {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type Filter, filterSchema, matchesFilter } from "../../../server/domain/filter.ts";
 
 const metadata = {
+  $width: 1,
   colour: "red",
   price: 12.5,
   tags: ["new", "sale"],
@@ -11,6 +12,15 @@ const metadata = {
   none: null,
   added: "2026-03-01",
 };
+
+const image = {
+  metadata,
+  createdAt: "2026-03-01T12:00:00.000Z",
+  type: "png",
+  width: 640,
+  height: 480,
+  bytes: 9,
+} as const;
 
 describe("matchesFilter", () => {
   const cases: ReadonlyArray<readonly [boolean, Filter]> = [
@@ -36,6 +46,11 @@ describe("matchesFilter", () => {
     [false, { field: "tags", exists: true, eq: "old" }],
     [false, { field: "constructor", exists: true }],
     [false, { field: "colour.length", exists: true }],
+    [true, { field: "$createdAt", gte: "2026-03-01", lt: "2026-03-02" }],
+    [true, { field: "$type", in: ["png", "jpeg"] }],
+    [true, { field: "$width", eq: 640 }],
+    [false, { field: "$height", gt: 480 }],
+    [true, { field: "$bytes", lt: 10, exists: true }],
     [
       true,
       {
@@ -77,7 +92,7 @@ describe("matchesFilter", () => {
   ];
   for (const [expected, filter] of cases) {
     it(`is ${expected} for ${JSON.stringify(filter)}`, () => {
-      assert.equal(matchesFilter(filterSchema.parse(filter), metadata), expected);
+      assert.equal(matchesFilter(filterSchema.parse(filter), image), expected);
     });
   }
 });
@@ -100,4 +115,12 @@ describe("filterSchema", () => {
   ]) {
     it(`refuses ${JSON.stringify(bad)}`, () => assert.equal(filterSchema.safeParse(bad).success, false));
   }
+
+  it("names the server's fields where another one begins with $", () => {
+    const unknown = { field: "$price", eq: 1 };
+    for (const filter of [unknown, { not: unknown }, { and: [{ field: "a", eq: 1 }, { or: [unknown] }] }]) {
+      const { error } = filterSchema.safeParse(filter);
+      assert.match(error!.issues[0]!.message, /expected one of \$createdAt, \$type, \$width, \$height, \$bytes/);
+    }
+  });
 });

@@ -165,6 +165,25 @@ describe("filters, cursors, examples and regions", () => {
     for (const region of ["60,10,40,30", "-1,0,5,5", "0,0,0,5", "1,2,3", "a"]) await by(whole, region).expect(400);
   });
 
+  it("filters by what the server itself knows, in lists and searches", async () => {
+    const { width, createdAt } = (await server.http.get(`/v1/images/${ids[20]}`).expect(200)).body;
+    const fields = [
+      { field: "$width", eq: width },
+      { field: "$type", eq: "png" },
+      { field: "$createdAt", gte: createdAt },
+      { field: "seed", lt: 23 },
+    ];
+    const found = await search({ id: ids[0], filter: { and: fields } }).expect(200);
+    const listed = await server.http.get(`/v1/images?filter=${encodeURIComponent(JSON.stringify({ and: fields }))}`);
+    assert.deepEqual(found.body.matches.map(({ id }: { id: string }) => id).sort(), ids.slice(20, 23).sort());
+    assert.deepEqual(
+      listed.body.images.map(({ id }: { id: string }) => id),
+      ids.slice(20, 23).reverse(),
+    );
+    const { body } = await search({ id: ids[0], filter: { not: { field: "$size", gt: 1 } } }).expect(400);
+    assert.match(body.detail, /filter\.not\.field: expected one of \$createdAt, \$type, /);
+  });
+
   it("returns 400 for filters that are none, too deep or too much", async () => {
     await search({ id: ids[1], filter: { field: "a' OR 1=1 --" } }).expect(400);
     await server.http

@@ -113,6 +113,8 @@ export function describeVectors(openEmpty: OpenEmpty): void {
           .map(({ id }) => id),
       );
       assert.deepEqual(await index.search(query, wanted({ filter: { field: "place", lt: 0 } })), []);
+      const narrow = await index.search(query, wanted({ limit: 5, filter: { field: "$width", lt: 22 } }));
+      assert.deepEqual(narrow, few);
     });
 
     it("finds the content that was searched with, whatever the graph says", async () => {
