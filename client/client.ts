@@ -27,6 +27,8 @@ export interface Client {
   searchByImage(file: t.ImageFile, options?: t.ImageSearchOptions): Promise<t.Matches>;
   /** Embeds images without storing them. */
   embedImages(files: readonly t.ImageFile[]): Promise<t.Embeddings>;
+  /** Which values the metadata has, and how often; the most useful field first. */
+  getFacets(options?: t.FacetOptions): Promise<t.Facets>;
   /** Groups of images that are nearly, or exactly, the same. */
   findDuplicates(options?: t.DuplicateOptions): Promise<t.Duplicates>;
   getMap(): Promise<t.CollectionMap>;
@@ -95,6 +97,7 @@ export function createClient(url: string, options: ClientOptions = {}): Client {
       return sendForJson("POST", "/v1/search/image", { body: formOf([file], { ...options, region: place }) });
     },
     embedImages: (files) => sendForJson("POST", "/v1/embeddings", { body: formOf(files) }),
+    getFacets: (options) => get("/v1/facets", options),
     findDuplicates: (options) => get("/v1/duplicates", options),
     getMap: () => get("/v1/map"),
     listModels: () => get("/v1/models"),

@@ -29,6 +29,9 @@ export type Embeddings = z.output<typeof responses.embeddingsSchema>;
 /** Groups of duplicates, the largest first; `total` counts those beyond the limit too. */
 export type Duplicates = z.output<typeof responses.duplicatesSchema>;
 
+/** How many images fit, and the fields of their metadata with their most frequent values. */
+export type Facets = z.output<typeof responses.facetsSchema>;
+
 /** The collection in two dimensions. */
 export type CollectionMap = z.output<typeof responses.mapSchema>;
 
@@ -60,6 +63,9 @@ export type ImageSearchOptions = OptionsOf<z.output<typeof requests.imageSearchS
 
 /** What counts as a duplicate, and how many groups are answered. */
 export type DuplicateOptions = OptionsOf<z.output<typeof requests.duplicatesQuerySchema>>;
+
+/** Which images, fields and values are counted. */
+export type FacetOptions = OptionsOf<z.output<typeof requests.facetsQuerySchema>>;
 
 /** Options of an activation. */
 export type ActivateOptions = OptionsOf<z.output<typeof requests.activateQuerySchema>>;

@@ -11,7 +11,9 @@ import type { Generations } from "../generation/generations.ts";
 import type { Storage } from "../storage/ports.ts";
 import { createDuplicateThreshold } from "./duplicate-threshold.ts";
 import { type DuplicateGroup, findDuplicates } from "./duplicates.ts";
+import { countFacets, type FacetsWanted } from "./facets.ts";
 import { createImageWriter, type PlaceInUpload } from "./image-writer.ts";
+import { createKeyedLock } from "./keyed-lock.ts";
 import { type Query, type SearchOptions, search } from "./search.ts";
 
 /** A page of images; the following page comes after the number `next`. */
@@ -76,6 +78,8 @@ export interface Collection {
     query: Query,
     options: SearchOptions & { readonly generation?: number | undefined },
   ): Promise<AnsweredBy & { matches: ImageMatch[]; hasMore: boolean }>;
+  /** See {@link countFacets}. One count at a time, as each may keep tens of megabytes of values. */
+  facets(wanted: FacetsWanted): ReturnType<typeof countFacets>;
   /** See {@link findDuplicates}. @param threshold Default: as {@link createDuplicateThreshold} measures it. */
   duplicates(threshold?: number): Promise<AnsweredBy & { threshold: number; groups: DuplicateGroup[] }>;
 }
@@ -102,6 +106,7 @@ export interface CollectionDeps {
 /** Makes the collection of a storage. */
 export function createCollection({ storage, generations, decoder, cluster }: CollectionDeps): Collection {
   const { catalogue } = storage;
+  const lock = createKeyedLock();
   const duplicateThreshold = createDuplicateThreshold({ storage, decoder });
   const writer = createImageWriter({ storage, generations, decoder });
 
@@ -184,6 +189,7 @@ export function createCollection({ storage, generations, decoder, cluster }: Col
       }),
     changeMetadata: async (id, change) => (await catalogue.images.changeMetadata(id, change)) ?? throwNotFound(id),
     search: searchPinned,
+    facets: (wanted) => lock("facets", () => countFacets(wanted, catalogue.images)),
     duplicates: (given) =>
       use(async (generation) => {
         const threshold = given ?? (await duplicateThreshold(generation));

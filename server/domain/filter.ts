@@ -129,7 +129,7 @@ function passes(value: unknown, { eq, in: list, gt, gte, lt, lte }: Omit<Conditi
 }
 
 /** The value of a field of metadata. A key that is `field` literally wins over the path. */
-function valueAt(metadata: Metadata, field: string): unknown {
+export function valueAt(metadata: Metadata, field: string): unknown {
   if (Object.hasOwn(metadata, field)) return metadata[field];
   let value: unknown = metadata;
   for (const key of field.split(".")) {

@@ -18,6 +18,7 @@ import { openApiDocument } from "./openapi.ts";
 import { notFoundHandler, onlyMethods, problemHandler } from "./problem.ts";
 import { duplicateRoutes } from "./routes/duplicates.ts";
 import { embeddingRoutes } from "./routes/embeddings.ts";
+import { facetRoutes } from "./routes/facets.ts";
 import { healthRoutes, type NotReadyReason } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { mapRoutes } from "./routes/map.ts";
@@ -91,6 +92,7 @@ export function createApp({
   app.use(searchRoutes(collection, limits));
   app.use(embeddingRoutes(collection, limits));
   app.use(duplicateRoutes(collection));
+  app.use(facetRoutes(collection));
   app.use(imageRoutes(collection, limits));
   app.use(modelRoutes(models, swaps, stopping));
   app.use(mapRoutes(readMap));

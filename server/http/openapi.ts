@@ -184,6 +184,15 @@ const paths: ZodOpenApiPathsObject = {
       { requestParams: { query: requests.duplicatesQuerySchema } },
     ),
   },
+  "/v1/facets": {
+    get: operation(
+      "getFacets",
+      "Count the values of the metadata",
+      ["200", json(responses.facetsSchema)],
+      ["invalid_request"],
+      { requestParams: { query: requests.facetsQuerySchema } },
+    ),
+  },
   "/v1/map": {
     get: operation(
       "getMap",

@@ -45,6 +45,21 @@ export const listQuerySchema = z
     path: ["cursor"],
   });
 
+export const facetsQuerySchema = z.strictObject({
+  filter: jsonText(filterSchema).optional(),
+  /** Only this field of the metadata, whether it groups images or not. */
+  field: z
+    .string()
+    .min(1)
+    .max(200)
+    .refine((field) => !field.startsWith("$"), "expected a field of the metadata: those of $ are the server's")
+    .optional(),
+  /** Only values that contain this text; case does not count. */
+  search: z.string().max(200).optional(),
+  /** Values of each field at most. */
+  limit: z.coerce.number().int().min(1).max(1000).default(50),
+});
+
 /** Which of these contents are stored? */
 export const knownQuerySchema = z.strictObject({
   /** SHA-256 of files, hex in lower case. */

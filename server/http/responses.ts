@@ -28,6 +28,19 @@ export const imageListSchema = z.strictObject({
   nextCursor: z.string().optional(),
 });
 
+export const facetsSchema = z.strictObject({
+  /** How many images fit the filter. */
+  total: z.int(),
+  fields: z.array(
+    z.strictObject({
+      field: z.string(),
+      distinct: z.int(),
+      images: z.int(),
+      values: z.array(z.strictObject({ value: z.union([z.string(), z.number(), z.boolean()]), count: z.int() })),
+    }),
+  ),
+});
+
 /** The SHA-256 among those asked for whose bytes are stored. */
 export const knownSchema = z.strictObject({ known: z.array(z.string()) });
 

@@ -104,8 +104,8 @@ export interface Images {
     readonly after?: number | undefined;
     readonly batch: number;
   }): AsyncIterable<ReadonlyArray<{ readonly number: number; readonly image: Image }>>;
-  /** Every image as filters see it, with the number of its content, oldest first. */
-  each(): AsyncIterable<ReadonlyArray<FilteredImage & { readonly content: number }>>;
+  /** Every image as filters see it, with its number and that of its content, oldest first. */
+  each(): AsyncIterable<ReadonlyArray<FilteredImage & { readonly number: number; readonly content: number }>>;
   /** Images with these contents, by content, the oldest first. A content without images is left out. */
   withContents(contents: Iterable<number>): Promise<Map<number, StoredImage[]>>;
   /** How many images fit the filter; all of them without one. */

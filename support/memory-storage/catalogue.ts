@@ -52,7 +52,7 @@ export function createMemoryCatalogue(): Catalogue {
   };
   const asFiltered = (entry: ImageEntry) => {
     const { id: _, sha256: __, ...image } = asStored(entry);
-    return { ...image, content: entry.content };
+    return { ...image, number: entry.number, content: entry.content };
   };
   const asImage = (image: ImageEntry): Image => {
     const oldest = images.find((other) => other.content === image.content)!;

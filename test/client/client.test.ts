@@ -84,9 +84,9 @@ describe("moco-search/client", () => {
     const each: string[] = [];
     for await (const { id } of client.eachImage({ limit: 2, filter: { field: "place", lt: 3 } })) each.push(id);
     assert.equal(each.length, 2);
-    const oldest: unknown[] = [];
-    for await (const { metadata } of client.eachImage({ order: "oldest" })) oldest.push(metadata.place);
-    assert.deepEqual(oldest, [0, 1, 2, 3]);
+    const oldest: string[] = [];
+    for await (const { id } of client.eachImage({ order: "oldest" })) oldest.push(id);
+    assert.equal(oldest.at(-1), images[0]!.id);
 
     const { id, sha256: hash, metadata } = images[0]!;
     assert.deepEqual((await client.changeImage(id, { place: null, new: true })).metadata, {
@@ -99,6 +99,11 @@ describe("moco-search/client", () => {
     assert.deepEqual(await client.knownImages([hash, "0".repeat(64)]), [hash]);
     assert.ok((await client.findDuplicates({ threshold: 0, limit: 1 })).groups[0]!.images.length > 1);
     assert.equal((await client.getMap()).stored, 4);
+    const { total: counted, fields } = await client.getFacets({
+      filter: { field: "place", exists: true },
+      field: "name",
+    });
+    assert.deepEqual([counted, fields[0]!.distinct], [3, 3]);
   });
 
   it("moves the server to another model and back, and follows it", async function () {

@@ -118,7 +118,8 @@ export function createImages({ query, transaction }: Database, commit: Commit): 
            FROM images i JOIN contents c ON c.number = i.content WHERE i.number > $1 ORDER BY i.number LIMIT $2`,
           [cursor, size],
         );
-      for await (const rows of pages(read, EACH_PAGE)) yield rows.map(parsed);
+      for await (const rows of pages(read, EACH_PAGE))
+        yield rows.map((row) => ({ ...parsed(row), number: row.number }));
     },
     async withContents(contents) {
       const rows = await query<ImageRow & { content: number }>(

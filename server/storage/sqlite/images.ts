@@ -23,7 +23,16 @@ interface ImageRow {
   created_at: string;
 }
 
-type FilteredRow = Omit<ImageRow, "id" | "sha256"> & { readonly content: number };
+type FilteredRow = [
+  number: number,
+  content: number,
+  type: ImageType,
+  width: number,
+  height: number,
+  bytes: number,
+  metadata: string,
+  createdAt: string,
+];
 
 const COLUMNS = "i.number, i.id, c.sha256, c.type, c.width, c.height, c.bytes, i.metadata, i.created_at";
 
@@ -43,8 +52,8 @@ function asStored({ id, sha256, type, width, height, bytes, metadata, created_at
   return { id, sha256, type, width, height, bytes, metadata: JSON.parse(metadata), createdAt: created_at };
 }
 
-function asFiltered({ content, type, width, height, bytes, metadata, created_at }: FilteredRow) {
-  return { content, type, width, height, bytes, metadata: JSON.parse(metadata) as Metadata, createdAt: created_at };
+function asFiltered([number, content, type, width, height, bytes, metadata, createdAt]: FilteredRow) {
+  return { number, content, type, width, height, bytes, metadata: JSON.parse(metadata) as Metadata, createdAt };
 }
 
 function asImage({ oldest, ...row }: WithOldest): Image {
@@ -69,10 +78,12 @@ export function createImages(
     `SELECT ${COLUMNS}, i.content FROM images i JOIN contents c ON c.number = i.content
      WHERE i.content IN (SELECT value FROM json_each(?)) ORDER BY i.content, i.number`,
   );
-  const eachAfter = database.prepare<[number, number], FilteredRow>(
-    `SELECT i.number, i.content, c.type, c.width, c.height, c.bytes, i.metadata, i.created_at
-     FROM images i JOIN contents c ON c.number = i.content WHERE i.number > ? ORDER BY i.number LIMIT ?`,
-  );
+  const eachAfter = database
+    .prepare<[number, number], FilteredRow>(
+      `SELECT i.number, i.content, c.type, c.width, c.height, c.bytes, i.metadata, i.created_at
+       FROM images i JOIN contents c ON c.number = i.content WHERE i.number > ? ORDER BY i.number LIMIT ?`,
+    )
+    .raw(); // lists instead of objects take half the time
   const count = database.prepare<[], number>("SELECT count(*) FROM images").pluck();
   const contentNumber = database.prepare<[string], number>("SELECT number FROM contents WHERE sha256 = ?").pluck();
   const insertContent = database.prepare(
@@ -108,10 +119,7 @@ export function createImages(
     insertUpload.run(key, position, content, JSON.stringify(image), new Date().toISOString());
   };
 
-  async function* each() {
-    for await (const rows of pages((number, limit) => eachAfter.all(number, limit), EACH_PAGE))
-      yield rows.map(asFiltered);
-  }
+  const each = () => pages((number, limit) => eachAfter.all(number, limit).map(asFiltered), EACH_PAGE);
 
   return {
     async get(id) {

@@ -136,6 +136,10 @@ describe("the OpenAPI document", () => {
       responses.duplicatesSchema,
       { "200": (http) => http.get("/v1/duplicates?threshold=0"), "400": (http) => http.get("/v1/duplicates?limit=x") },
     ],
+    "get /v1/facets": [
+      responses.facetsSchema,
+      { "200": (http) => http.get("/v1/facets?search=a"), "400": (http) => http.get("/v1/facets?limit=0") },
+    ],
     "get /v1/map": [responses.mapSchema, { "200": (http) => http.get("/v1/map") }],
     "get /v1/servers": [responses.serverListSchema, { "200": (http) => http.get("/v1/servers") }],
     "get /v1/models": [responses.modelListSchema, { "200": (http) => http.get("/v1/models") }],
@@ -256,7 +260,7 @@ describe("the OpenAPI document", () => {
     const codes = ["503", "507", "500"].flatMap((status) =>
       [...(documented[status]?.description ?? "").matchAll(/`(\w+)`/g)].map(([, code]) => code as ErrorCode),
     );
-    if (!/images|search|embeddings|duplicates|activate|rollback/.test(name) || name.startsWith("get /v1/images"))
+    if (!/images|search|embeddings|duplicates|facets|activate|rollback/.test(name) || name.startsWith("get /v1/images"))
       continue;
     it(`${name} answers ${codes.join(", ")} where the server cannot do it`, async () => {
       const [, byStatus] = requests[name]!;

@@ -120,7 +120,16 @@ export function describeCatalogue(openEmpty: OpenEmpty): void {
           ...image,
           content,
         });
-        assert.deepEqual(await collect(catalogue.images.each()), [seen(one), seen(two), seen(same)]);
+        const each = await collect(catalogue.images.each());
+        assert.deepEqual(
+          each.map(({ number: _, ...image }) => image),
+          [seen(one), seen(two), seen(same)],
+        );
+        const listed = await collect(catalogue.images.list({ order: "oldest", batch: 9 }));
+        assert.deepEqual(
+          each.map(({ number }) => number),
+          listed.map(({ number }) => number),
+        );
         assert.deepEqual(
           await catalogue.contents.sha256s([two.content, 99]),
           new Map([[two.content, two.image.sha256]]),
