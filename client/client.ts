@@ -19,6 +19,10 @@ export interface Client {
   /** Merges `metadata` into an image's; null removes a key (RFC 7396). */
   changeImage(id: string, metadata: t.Metadata): Promise<t.Image>;
   deleteImage(id: string): Promise<void>;
+  /** Merges `metadata` into that of each of 1 to 1000 images; null removes a key (RFC 7396). */
+  changeImages(ids: readonly string[], metadata: t.Metadata): Promise<t.Changed>;
+  /** Deletes 1 to 1000 images. */
+  deleteImages(ids: readonly string[]): Promise<t.Deleted>;
   /** The file as it was stored, or with `size` a WebP whose longest side has so many pixels, 16 to 2048. */
   getImageContent(id: string, options?: { readonly size?: number }): Promise<Blob>;
   /** Finds images like a stored one, like examples, or near a vector. */
@@ -89,6 +93,8 @@ export function createClient(url: string, options: ClientOptions = {}): Client {
     getImage: (id) => get(imagePath(id)),
     changeImage: (id, metadata) => sendForJson("PATCH", imagePath(id), { body: { metadata } }),
     deleteImage: async (id) => void (await send("DELETE", imagePath(id))),
+    changeImages: (ids, metadata) => sendForJson("PATCH", "/v1/images", { body: { ids, metadata } }),
+    deleteImages: (ids) => sendForJson("POST", "/v1/images/delete", { body: { ids } }),
     getImageContent: async (id, query = {}) =>
       (await send("GET", `${imagePath(id)}/content`, { query: { ...query } })).blob(),
     search: (query) => sendForJson("POST", "/v1/search", { body: query }),

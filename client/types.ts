@@ -20,6 +20,12 @@ export type Uploaded = z.output<typeof responses.uploadedSchema>;
 /** A page of images; `nextCursor` where there are more, and on the first page the `total` on all of them. */
 export type ImagePage = z.output<typeof responses.imageListSchema>;
 
+/** How many images were changed; `missing` are the ids that no image has. */
+export type Changed = z.output<typeof responses.changedSchema>;
+
+/** How many images were deleted; `missing` are the ids that no image has. */
+export type Deleted = z.output<typeof responses.deletedSchema>;
+
 /** Stored images that a search found, the most similar first, and the generation and model that answered. */
 export type Matches = z.output<typeof responses.matchesSchema>;
 

@@ -16,6 +16,7 @@ import { checkAccess, type KeyRoles } from "./access.ts";
 import type { UploadLimits } from "./multipart.ts";
 import { openApiDocument } from "./openapi.ts";
 import { notFoundHandler, onlyMethods, problemHandler } from "./problem.ts";
+import { bulkRoutes } from "./routes/bulk.ts";
 import { duplicateRoutes } from "./routes/duplicates.ts";
 import { embeddingRoutes } from "./routes/embeddings.ts";
 import { facetRoutes } from "./routes/facets.ts";
@@ -93,6 +94,7 @@ export function createApp({
   app.use(embeddingRoutes(collection, limits));
   app.use(duplicateRoutes(collection));
   app.use(facetRoutes(collection));
+  app.use(bulkRoutes(collection, limits));
   app.use(imageRoutes(collection, limits));
   app.use(modelRoutes(models, swaps, stopping));
   app.use(mapRoutes(readMap));

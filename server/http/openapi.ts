@@ -119,6 +119,22 @@ const paths: ZodOpenApiPathsObject = {
         requestParams: { query: requests.listQuerySchema },
       },
     ),
+    patch: operation(
+      "changeImages",
+      "Change the metadata of up to 1000 images",
+      ["200", json(responses.changedSchema)],
+      ["invalid_request", "payload_too_large", "unsupported_media_type", "storage_full"],
+      { requestBody: { required: true, content: json(requests.bulkPatchSchema) } },
+    ),
+  },
+  "/v1/images/delete": {
+    post: operation(
+      "deleteImages",
+      "Delete up to 1000 images",
+      ["200", json(responses.deletedSchema)],
+      ["invalid_request", "payload_too_large", "unsupported_media_type", "not_ready", "storage_full"],
+      { requestBody: { required: true, content: json(requests.bulkDeleteSchema) } },
+    ),
   },
   "/v1/images/known": {
     post: operation(

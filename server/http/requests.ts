@@ -32,6 +32,19 @@ export const patchSchema = z.strictObject({
   metadata: metadataSchema,
 });
 
+const imageId = z.string().min(1).max(64);
+
+/** Images of a request about many; one that is named twice counts once. */
+const imageIds = (most: number) => z.array(imageId).min(1).max(most);
+
+export const bulkPatchSchema = z.strictObject({
+  ids: imageIds(1000),
+  /** Keys to set in each; null removes a key (RFC 7396). */
+  metadata: metadataSchema,
+});
+
+export const bulkDeleteSchema = z.strictObject({ ids: imageIds(1000) });
+
 export const listQuerySchema = z
   .strictObject({
     limit: z.coerce.number().int().min(1).max(1000).default(100),
@@ -109,7 +122,6 @@ const optionsOf = (number: z.ZodNumber) => ({
   cursor: searchCursor.optional(),
 });
 
-const imageId = z.string().min(1).max(64);
 const exampleIds = z.array(imageId).max(100);
 
 // In a multipart body numbers come as text, and lists and filters as JSON.

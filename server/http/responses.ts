@@ -28,6 +28,12 @@ export const imageListSchema = z.strictObject({
   nextCursor: z.string().optional(),
 });
 
+/** How many images were changed, and the ids that no image has. */
+export const changedSchema = z.strictObject({ changed: z.int(), missing: z.array(z.string()) });
+
+/** How many images were deleted, and the ids that no image has. */
+export const deletedSchema = z.strictObject({ deleted: z.int(), missing: z.array(z.string()) });
+
 export const facetsSchema = z.strictObject({
   /** How many images fit the filter. */
   total: z.int(),

@@ -99,6 +99,8 @@ describe("moco-search/client", () => {
     assert.deepEqual(await client.knownImages([hash, "0".repeat(64)]), [hash]);
     assert.ok((await client.findDuplicates({ threshold: 0, limit: 1 })).groups[0]!.images.length > 1);
     assert.equal((await client.getMap()).stored, 4);
+    assert.deepEqual(await client.changeImages([id, "none"], { late: true }), { changed: 1, missing: ["none"] });
+    assert.deepEqual(await client.deleteImages(["none"]), { deleted: 0, missing: ["none"] });
     const { total: counted, fields } = await client.getFacets({
       filter: { field: "place", exists: true },
       field: "name",

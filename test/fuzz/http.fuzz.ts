@@ -103,10 +103,10 @@ describe(`${REQUESTS} random requests`, () => {
    * Keeps the dictionary true: another image for one that was deleted, the newest swap. Requests come so fast that a
    * cancel would end every swap, so each second one has the time that it takes.
    */
-  const follow = async (method: string, address: string, response: Response): Promise<void> => {
+  const follow = async ({ method, path, address, body }: RandomRequest, response: Response): Promise<void> => {
     if (!response.ok) return;
-    const deleted = method === "DELETE" ? dictionary.findIndex((text) => address.includes(`/${text}?`)) : -1;
-    if (deleted >= 0) dictionary[deleted] = await upload();
+    const deleted = method === "DELETE" ? address : path === "/v1/images/delete" ? `${body}` : "";
+    for (let i = 1; i <= IMAGES; i++) if (deleted.includes(dictionary[i]!)) dictionary[i] = await upload();
     const swap = /\/v1\/swaps\/(.+)/.exec(response.headers.get("location") ?? "")?.[1];
     if (!swap) return;
     dictionary[0] = swap;
@@ -225,7 +225,7 @@ describe(`${REQUESTS} random requests`, () => {
         const response = await fetch(address, { method, headers, ...(body !== undefined && { body }) });
         statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
         if (response.ok) failing.delete(`${method} ${path}`);
-        await follow(method, address, response);
+        await follow(request, response);
         await check(request, response);
       }),
       {

@@ -78,6 +78,12 @@ describe("safety", () => {
       const { body } = await as("write", "post", "/v1/images").attach("image", file, "a").expect(201);
       await as("read", "patch", `/v1/images/${body.images[0].id}`).send({ metadata: {} }).expect(403);
       await as("read", "delete", `/v1/images/${body.images[0].id}`).expect(403);
+      const ids = ["none"];
+      await as("read", "get", "/v1/facets").expect(200);
+      await as("read", "patch", "/v1/images").send({ ids, metadata: {} }).expect(403);
+      await as("read", "post", "/v1/images/delete").send({ ids }).expect(403);
+      await as("write", "patch", "/v1/images").send({ ids, metadata: {} }).expect(200);
+      await as("write", "post", "/v1/images/delete").send({ ids }).expect(200);
       await as("write", "post", "/v1/models/other/activate").expect(403);
       await as("write", "post", "/v1/rollback").expect(403);
       await as("admin", "post", "/v1/rollback").expect(409);

@@ -2,9 +2,9 @@ import { pipeline } from "node:stream/promises";
 import { Router } from "express";
 import { MEDIA_TYPES } from "../../../core/decode.ts";
 import { AppError, hasErrno } from "../../../core/errors.ts";
-import { isJsonObject } from "../../../core/json.ts";
 import type { Collection } from "../../collection/collection.ts";
 import type { Image, Metadata } from "../../domain/image.ts";
+import { mergePatch } from "../merge-patch.ts";
 import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.ts";
 import { onlyMethods, type Problem, sendProblem, toProblem } from "../problem.ts";
 import {
@@ -66,7 +66,7 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
       const total = cursor ? undefined : next ? await collection.count(filter) : images.length;
       response.json({ images, total, nextCursor: next && writeCursor({ order, after: next }) });
     })
-    .all(onlyMethods("GET", "POST"));
+    .all(onlyMethods("GET", "PATCH", "POST"));
 
   router
     .route("/v1/images/known")
@@ -131,16 +131,4 @@ function metadataOfEach(metadata: Metadata | Metadata[], count: number): Metadat
   if (!Array.isArray(metadata)) return Array(count).fill(metadata);
   if (metadata.length === count) return metadata;
   throw new AppError("invalid_request", `Expected \`metadata\` for ${count} files but received ${metadata.length}.`);
-}
-
-/** JSON Merge Patch (RFC 7396): null removes a key, objects are merged, anything else replaces. */
-function mergePatch(target: Metadata, patch: Metadata): Metadata {
-  const merged = new Map(Object.entries(target));
-  for (const [key, value] of Object.entries(patch)) {
-    const before = merged.get(key);
-    if (value === null) merged.delete(key);
-    else if (isJsonObject(value)) merged.set(key, mergePatch(isJsonObject(before) ? before : {}, value));
-    else merged.set(key, value);
-  }
-  return Object.fromEntries(merged);
 }

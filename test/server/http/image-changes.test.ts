@@ -55,6 +55,55 @@ describe("changes and repeats", () => {
     });
   });
 
+  describe("many at once", () => {
+    const idOf = async (seed: number, metadata: unknown) => (await upload(seed, metadata)).body.images[0].id as string;
+    const metadataOf = async (id: string) => (await server.http.get(`/v1/images/${id}`).expect(200)).body.metadata;
+
+    it("PATCH /v1/images merges into each, and names those that are not there", async () => {
+      const ids = await Promise.all([4, 5, 6].map((seed) => idOf(seed, { seed, old: 1 })));
+      const change = { ids: [...ids, "none", ids[0]], metadata: { old: null, label: "x" } };
+      for (const _ of ["once", "again"]) {
+        const { body } = await server.http.patch("/v1/images").send(change).expect(200);
+        assert.deepEqual(body, { changed: 3, missing: ["none"] });
+      }
+      for (const [i, id] of ids.entries()) assert.deepEqual(await metadataOf(id), { seed: 4 + i, label: "x" });
+    });
+
+    it("PATCH /v1/images says which image would have too much metadata", async () => {
+      const ids = [await idOf(7, { a: "x".repeat(40_000) }), await idOf(8, {})];
+      const change = { ids, metadata: { b: "x".repeat(40_000) } };
+      const { body } = await server.http.patch("/v1/images").send(change).expect(400);
+      assert.match(body.detail, new RegExp(`^Image ${ids[0]}: expected at most 65536 bytes of metadata`));
+      assert.equal((await metadataOf(ids[0]!)).b, undefined);
+    });
+
+    it("POST /v1/images/delete deletes each, and names those that are not there", async () => {
+      const ids = [await idOf(9, {}), await idOf(9, {})];
+      const before = await count();
+      const { body } = await server.http
+        .post("/v1/images/delete")
+        .send({ ids: [...ids, "none"] })
+        .expect(200);
+      assert.deepEqual(body, { deleted: 2, missing: ["none"] });
+      const again = await server.http.post("/v1/images/delete").send({ ids }).expect(200);
+      assert.deepEqual(again.body, { deleted: 0, missing: ids });
+      assert.equal(await count(), before - 2);
+    });
+
+    it("refuses none, more than 1000 and other methods", async () => {
+      const ids = Array.from({ length: 1001 }, (_, i) => `${i}`);
+      for (const wrong of [{}, { ids: [] }, { ids }, { ids: "a" }, { ids: [1] }, { ids: ["a"], more: 1 }]) {
+        await server.http.post("/v1/images/delete").send(wrong).expect(400);
+        await server.http
+          .patch("/v1/images")
+          .send({ ...wrong, metadata: {} })
+          .expect(400);
+      }
+      assert.equal((await server.http.put("/v1/images").expect(405)).headers.allow, "GET, PATCH, POST");
+      assert.equal((await server.http.get("/v1/images/delete").expect(405)).headers.allow, "POST");
+    });
+  });
+
   describe("Idempotency-Key", () => {
     it("stores an upload that is sent again once, also at the same time and after a restart", async () => {
       const before = await count();

@@ -73,6 +73,24 @@ describe("the OpenAPI document", () => {
       responses.imageListSchema,
       { "200": (http) => http.get("/v1/images?limit=1"), "400": (http) => http.get("/v1/images?limit=0") },
     ],
+    "patch /v1/images": [
+      responses.changedSchema,
+      {
+        "200": (http) => http.patch("/v1/images").send({ ids: [id, "none"], metadata: { b: 1 } }),
+        "400": (http) => http.patch("/v1/images").send({ ids: [], metadata: {} }),
+        "413": (http) => http.patch("/v1/images").send({ ids: [id], metadata: { a: "x".repeat(3e6) } }),
+        "415": (http) => http.patch("/v1/images").type("text").send("a"),
+      },
+    ],
+    "post /v1/images/delete": [
+      responses.deletedSchema,
+      {
+        "200": (http) => http.post("/v1/images/delete").send({ ids: ["none"] }),
+        "400": (http) => http.post("/v1/images/delete").send({ ids: [""] }),
+        "413": (http) => http.post("/v1/images/delete").send({ ids: ["x".repeat(3e6)] }),
+        "415": (http) => http.post("/v1/images/delete").type("text").send("a"),
+      },
+    ],
     "post /v1/images/known": [
       responses.knownSchema,
       {
