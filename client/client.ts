@@ -19,6 +19,11 @@ export interface Client {
   /** Merges `metadata` into an image's; null removes a key (RFC 7396). */
   changeImage(id: string, metadata: t.Metadata): Promise<t.Image>;
   deleteImage(id: string): Promise<void>;
+  /**
+   * The files of 1 to 10,000 images as a zip, with images.csv at its end. Ids that no image has and damaged files are
+   * named in its missing.txt.
+   */
+  archiveImages(ids: readonly string[]): Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
   /** Merges `metadata` into that of each of 1 to 1000 images; null removes a key (RFC 7396). */
   changeImages(ids: readonly string[], metadata: t.Metadata): Promise<t.Changed>;
   /** Deletes 1 to 1000 images. */
@@ -93,6 +98,7 @@ export function createClient(url: string, options: ClientOptions = {}): Client {
     getImage: (id) => get(imagePath(id)),
     changeImage: (id, metadata) => sendForJson("PATCH", imagePath(id), { body: { metadata } }),
     deleteImage: async (id) => void (await send("DELETE", imagePath(id))),
+    archiveImages: async (ids) => (await send("POST", "/v1/images/archive", { body: { ids } })).body!,
     changeImages: (ids, metadata) => sendForJson("PATCH", "/v1/images", { body: { ids, metadata } }),
     deleteImages: (ids) => sendForJson("POST", "/v1/images/delete", { body: { ids } }),
     getImageContent: async (id, query = {}) =>

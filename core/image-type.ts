@@ -3,8 +3,19 @@
 /** Image file types that can be decoded; told by the first bytes, never by a file's name or a request's header. */
 export type ImageType = "jpeg" | "png" | "webp" | "avif" | "heic" | "tiff" | "gif";
 
+/** File name extensions of each image type, in lower case, the usual one first. */
+export const EXTENSIONS: Readonly<Record<ImageType, readonly string[]>> = {
+  jpeg: [".jpg", ".jpeg"],
+  png: [".png"],
+  webp: [".webp"],
+  avif: [".avif"],
+  heic: [".heic", ".heif"],
+  tiff: [".tif", ".tiff"],
+  gif: [".gif"],
+};
+
 /** File name extensions of images, in lower case. */
-export const IMAGE_EXTENSIONS: readonly string[] = ".jpg .jpeg .png .webp .avif .heic .heif .tif .tiff .gif".split(" ");
+export const IMAGE_EXTENSIONS: readonly string[] = Object.values(EXTENSIONS).flat();
 
 /** Content type of each image type. */
 export const MEDIA_TYPES: Readonly<Record<ImageType, string>> = {

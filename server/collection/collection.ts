@@ -9,6 +9,7 @@ import { type AnsweredBy, answeredBy } from "../domain/generation.ts";
 import type { Image, ImageMatch, ImageOrder, Metadata } from "../domain/image.ts";
 import type { Generations } from "../generation/generations.ts";
 import type { Storage } from "../storage/ports.ts";
+import { openArchive } from "./archive/archive.ts";
 import { createDuplicateThreshold } from "./duplicate-threshold.ts";
 import { type DuplicateGroup, findDuplicates } from "./duplicates.ts";
 import { countFacets, type FacetsWanted } from "./facets.ts";
@@ -67,6 +68,8 @@ export interface Collection {
   thumbnail(id: string, size: number): Promise<Uint8Array>;
   /** The bytes as they were uploaded, as a stream, so that a slow client does not keep the whole file in memory. */
   open(id: string): Promise<Readable>;
+  /** The files of several images as a zip; see {@link openArchive}. */
+  archive(ids: readonly string[]): Promise<Readable>;
   remove(id: string): Promise<void>;
   /** Replaces the metadata of an image with what `change` returns for it. */
   changeMetadata(id: string, change: (metadata: Metadata) => Metadata): Promise<Image>;
@@ -125,6 +128,8 @@ export function createCollection({ storage, generations, decoder, cluster }: Col
     throw damaged(id, "missing");
   };
 
+  const open = (id: string) => stored(id, ({ sha256 }) => storage.images.open(sha256));
+
   const list: Collection["list"] = async (limit, { filter, ...rest } = {}) => {
     const images: Image[] = [];
     let next: number | undefined;
@@ -182,7 +187,8 @@ export function createCollection({ storage, generations, decoder, cluster }: Col
     count: (filter) => catalogue.images.count(filter),
     thumbnail: async (id, size) =>
       decoder.thumbnail(await stored(id, ({ sha256 }) => storage.images.get(sha256)), size),
-    open: (id) => stored(id, ({ sha256 }) => storage.images.open(sha256)),
+    open,
+    archive: (ids) => openArchive(ids, { get, open }),
     remove: (id) =>
       generations.use(async () => {
         if (!(await writer.remove(id))) throwNotFound(id);

@@ -6,6 +6,9 @@ import { type Access, ROLES, type Role } from "../domain/api-key.ts";
 /** Needs no key: health for supervisors, the page and the OpenAPI document for browsers. */
 const OPEN = /^\/(livez|readyz|openapi\.json|web\/.*)?$/;
 
+/** POST that changes nothing: the role `read` is enough. */
+const READING = /^\/v1\/(search|search\/image|embeddings|images\/archive)\/?$/i;
+
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i;
 
 /** True for an address that only this machine reaches. */
@@ -43,8 +46,7 @@ function demandKey(keys: KeyRoles): RequestHandler {
 }
 
 function roleFor({ method, path }: Request): Role {
-  if (method === "GET" || method === "HEAD" || /^\/v1\/(search|search\/image|embeddings)\/?$/i.test(path))
-    return "read";
+  if (method === "GET" || method === "HEAD" || READING.test(path)) return "read";
   return /^\/v1\/images(\/|$)/i.test(path) ? "write" : "admin";
 }
 

@@ -127,6 +127,15 @@ const paths: ZodOpenApiPathsObject = {
       { requestBody: { required: true, content: json(requests.bulkPatchSchema) } },
     ),
   },
+  "/v1/images/archive": {
+    post: operation(
+      "archiveImages",
+      "Read the files of up to 10,000 images as a zip",
+      ["200", { "application/zip": { schema: file } }],
+      ["invalid_request", "payload_too_large", "unsupported_media_type"],
+      { requestBody: { required: true, content: json(requests.archiveSchema) } },
+    ),
+  },
   "/v1/images/delete": {
     post: operation(
       "deleteImages",

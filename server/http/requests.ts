@@ -45,6 +45,8 @@ export const bulkPatchSchema = z.strictObject({
 
 export const bulkDeleteSchema = z.strictObject({ ids: imageIds(1000) });
 
+export const archiveSchema = z.strictObject({ ids: imageIds(10_000) });
+
 export const listQuerySchema = z
   .strictObject({
     limit: z.coerce.number().int().min(1).max(1000).default(100),

@@ -101,6 +101,8 @@ describe("moco-search/client", () => {
     assert.equal((await client.getMap()).stored, 4);
     assert.deepEqual(await client.changeImages([id, "none"], { late: true }), { changed: 1, missing: ["none"] });
     assert.deepEqual(await client.deleteImages(["none"]), { deleted: 0, missing: ["none"] });
+    const archive = new Uint8Array(await new Response(await client.archiveImages([id])).arrayBuffer());
+    assert.equal(new TextDecoder().decode(archive.subarray(0, 2)), "PK");
     const { total: counted, fields } = await client.getFacets({
       filter: { field: "place", exists: true },
       field: "name",

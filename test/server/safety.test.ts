@@ -80,6 +80,7 @@ describe("safety", () => {
       await as("read", "delete", `/v1/images/${body.images[0].id}`).expect(403);
       const ids = ["none"];
       await as("read", "get", "/v1/facets").expect(200);
+      await as("read", "post", "/v1/images/archive").send({ ids }).expect(200);
       await as("read", "patch", "/v1/images").send({ ids, metadata: {} }).expect(403);
       await as("read", "post", "/v1/images/delete").send({ ids }).expect(403);
       await as("write", "patch", "/v1/images").send({ ids, metadata: {} }).expect(200);

@@ -7,13 +7,14 @@ import type { Metadata } from "../../domain/image.ts";
 import { mergePatch } from "../merge-patch.ts";
 import type { UploadLimits } from "../multipart.ts";
 import { onlyMethods } from "../problem.ts";
-import { bulkDeleteSchema, bulkPatchSchema, metadataSchema } from "../requests.ts";
+import { archiveSchema, bulkDeleteSchema, bulkPatchSchema, metadataSchema } from "../requests.ts";
+import { sendStream } from "../send-stream.ts";
 import { parse, readJson } from "../validate.ts";
 
 /** Images changed or deleted at a time. */
 const AT_ONCE = 8;
 
-/** `PATCH /v1/images` and `POST /v1/images/delete`. Other methods of `/v1/images` are left to the routes after these. */
+/** `PATCH /v1/images`, `POST /v1/images/delete` and `POST /v1/images/archive`. Other methods of `/v1/images` are left to the routes after these. */
 export function bulkRoutes(collection: Collection, limits: UploadLimits): Router {
   const router = Router();
   router.route("/v1/images").patch(...readJson(limits.space), async (request, response) => {
@@ -30,6 +31,14 @@ export function bulkRoutes(collection: Collection, limits: UploadLimits): Router
       const { ids } = parse(bulkDeleteSchema, request.body);
       const { done, missing } = await withEach(ids, collection.remove);
       response.json({ deleted: done, missing });
+    })
+    .all(onlyMethods("POST"));
+  router
+    .route("/v1/images/archive")
+    .post(...readJson(limits.space), async (request, response) => {
+      const { ids } = parse(archiveSchema, request.body);
+      const archive = await collection.archive(ids);
+      await sendStream(response.attachment("images.zip"), archive);
     })
     .all(onlyMethods("POST"));
   return router;

@@ -1,7 +1,6 @@
-import { pipeline } from "node:stream/promises";
 import { Router } from "express";
 import { MEDIA_TYPES } from "../../../core/decode.ts";
-import { AppError, hasErrno } from "../../../core/errors.ts";
+import { AppError } from "../../../core/errors.ts";
 import type { Collection } from "../../collection/collection.ts";
 import type { Image, Metadata } from "../../domain/image.ts";
 import { mergePatch } from "../merge-patch.ts";
@@ -16,6 +15,7 @@ import {
   uploadFieldsSchema,
   uploadHeadersSchema,
 } from "../requests.ts";
+import { sendStream } from "../send-stream.ts";
 import { parse, readJson, writeCursor } from "../validate.ts";
 
 /** A file of an upload that was not stored: its place among the files, from 0, its name, and why. */
@@ -113,17 +113,13 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
       }
       const file = await collection.open(id);
       response.type(MEDIA_TYPES[type]).set("Content-Length", String(bytes));
-      if (request.method !== "HEAD") return void (await pipeline(file, response).catch(ignoreClientGone));
+      if (request.method !== "HEAD") return sendStream(response, file);
       file.destroy();
       response.end();
     })
     .all(onlyMethods("GET"));
 
   return router;
-}
-
-function ignoreClientGone(error: unknown): void {
-  if (!hasErrno(error, "ERR_STREAM_PREMATURE_CLOSE") && !hasErrno(error, "ECONNRESET")) throw error;
 }
 
 /** One metadata object for each of `count` files: the same for all, or one of a list of as many. */

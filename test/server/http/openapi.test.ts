@@ -82,6 +82,15 @@ describe("the OpenAPI document", () => {
         "415": (http) => http.patch("/v1/images").type("text").send("a"),
       },
     ],
+    "post /v1/images/archive": [
+      undefined,
+      {
+        "200": (http) => http.post("/v1/images/archive").send({ ids: [id, "none"] }),
+        "400": (http) => http.post("/v1/images/archive").send({ ids: [] }),
+        "413": (http) => http.post("/v1/images/archive").send({ ids: ["x".repeat(3e6)] }),
+        "415": (http) => http.post("/v1/images/archive").type("text").send("a"),
+      },
+    ],
     "post /v1/images/delete": [
       responses.deletedSchema,
       {
