@@ -3,10 +3,11 @@ import type { Catalogue } from "../ports.ts";
 import { createApiKeys } from "./api-keys.ts";
 import { createChanges } from "./changes.ts";
 import { createCommit } from "./commit.ts";
+import { createContents } from "./contents.ts";
 import type { Database } from "./database.ts";
 import { createEmbeddings } from "./embeddings.ts";
 import { createGenerationCatalogue } from "./generations.ts";
-import { createContents, createImages } from "./images.ts";
+import { createImages } from "./images.ts";
 import type { Reign } from "./reign.ts";
 import { createSwapCatalogue } from "./swaps.ts";
 

@@ -2,10 +2,11 @@
 import type { Catalogue } from "../ports.ts";
 import { createApiKeys } from "./api-keys.ts";
 import { createCommitQueue } from "./commit-queue.ts";
+import { createContents } from "./contents.ts";
 import { openDatabase } from "./database.ts";
 import { createEmbeddingRows, createEmbeddings } from "./embeddings.ts";
 import { createGenerationCatalogue, createGenerationRows } from "./generations.ts";
-import { createContents, createImages } from "./images.ts";
+import { createImages } from "./images.ts";
 import { createSwapCatalogue } from "./swaps.ts";
 
 /** Opens or creates the database file at `path`. Errors as {@link openDatabase}. */

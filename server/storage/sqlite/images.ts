@@ -1,10 +1,10 @@
-// Images and the contents that they share.
+// Images, which may share their contents.
 import { randomBytes } from "node:crypto";
 import type { ImageType } from "../../../core/decode.ts";
 import type { Content } from "../../domain/content.ts";
 import { matchesFilter } from "../../domain/filter.ts";
 import type { Image, Metadata, NewImage, StoredImage, UploadKey } from "../../domain/image.ts";
-import type { Contents, Images } from "../ports.ts";
+import type { Images } from "../ports.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { SqliteDatabase } from "./database.ts";
 import type { EmbeddingRows } from "./embeddings.ts";
@@ -194,34 +194,5 @@ export function createImages(
       });
       return value && { ...value, sequence };
     },
-  };
-}
-
-/** Makes the contents of a catalogue. */
-export function createContents(database: SqliteDatabase): Contents {
-  const ofImage = database.prepare<[string], Content>(
-    "SELECT c.number, c.sha256, c.bytes FROM images i JOIN contents c ON c.number = i.content WHERE i.id = ?",
-  );
-  const number = database.prepare<[string], number>("SELECT number FROM contents WHERE sha256 = ?").pluck();
-  const sha256s = database.prepare<[string], { number: number; sha256: string }>(
-    "SELECT number, sha256 FROM contents WHERE number IN (SELECT value FROM json_each(?))",
-  );
-  const ofSeveralImages = database
-    .prepare<[], number>("SELECT content FROM images GROUP BY content HAVING count(*) > 1 ORDER BY content")
-    .pluck();
-  // Knuth's multiplicative hash (2^32 / golden ratio) scatters consecutive numbers evenly: the same sample every time.
-  const sample = database
-    .prepare<[number], number>("SELECT number FROM contents ORDER BY (number * 2654435769) % 4294967296 LIMIT ?")
-    .pluck();
-  const count = database.prepare<[], number>("SELECT count(*) FROM contents").pluck();
-  return {
-    ofImage: async (id) => ofImage.get(id),
-    number: async (sha256) => number.get(sha256),
-    known: async (hashes) => hashes.filter((sha256) => number.get(sha256) !== undefined),
-    sha256s: async (numbers) =>
-      new Map(sha256s.all(JSON.stringify([...numbers])).map((row) => [row.number, row.sha256])),
-    ofSeveralImages: async () => ofSeveralImages.all(),
-    sample: async (limit) => sample.all(limit),
-    count: async () => count.get()!,
   };
 }
