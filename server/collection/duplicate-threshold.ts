@@ -28,8 +28,9 @@ const LONGEST = 1024;
 
 /** Share of the copies that may be missed. */
 const MISSED = 0.05;
-/** Share of random pairs that may count as near-duplicates. */
+/** Share of random pairs that may count as near-duplicates, and the fewest pairs of which that says something. */
 const RANDOM_ALIKE = 0.001;
+const FEWEST_PAIRS = 10_000;
 
 /** The threshold of a generation, 0..1. */
 export type DuplicateThreshold = (generation: Generation) => Promise<number>;
@@ -44,12 +45,12 @@ export interface DuplicateThresholdDeps {
  * Makes the threshold for near-duplicates in a collection.
  *
  * Of up to 64 stored contents, spread evenly, a copy is made that lost 4 % at each edge, 30 % of its size and detail to
- * JPEG of quality 60. The threshold is the 5th percentile of the scores between image and copy. It is never below the
- * 99.9th percentile of random pairs, which is known from 1000 pairs (46 contents) on: of fewer, that would be the
- * nearest pair, and so perhaps the one duplicate there is. Files that cannot be read are left out; with fewer than five
+ * JPEG of quality 60. The threshold is the 5th percentile of the scores between image and copy. From 142 contents on
+ * (10,000 pairs) it is never below the 99.9th percentile of random pairs: of fewer pairs, that would be the score of the
+ * duplicates that there are, and they would not be found. Files that cannot be read are left out; with fewer than five
  * contents it is 0.95.
  *
- * It is measured once for each generation, and for a collection of fewer than 64 contents when their number has
+ * It is measured once for each generation, and for a collection of fewer than 200 contents when their number has
  * changed. Who asks meanwhile waits for the same measurement. It rejects where the encoder is busy or gone.
  */
 export function createDuplicateThreshold({
@@ -84,12 +85,12 @@ export function createDuplicateThreshold({
       if (vector) vectors.push(vector);
     }
     const pairs = await scoresOfPairs(vectors);
-    const chance = pairs.length * RANDOM_ALIKE < 1 ? 0 : quantile(pairs, 1 - RANDOM_ALIKE);
+    const chance = pairs.length < FEWEST_PAIRS ? 0 : quantile(pairs, 1 - RANDOM_ALIKE);
     return Math.min(Math.max(quantile(scores, MISSED), chance, 0), 1);
   };
 
   return async (generation) => {
-    const contents = Math.min(await catalogue.contents.count(), COPIES);
+    const contents = Math.min(await catalogue.contents.count(), SAMPLE);
     if (latest?.generation === generation && latest.contents === contents) return latest.threshold;
     const begun = { generation, contents, threshold: measure(generation) };
     latest = begun;
