@@ -67,9 +67,9 @@ export function createApp({
   logger,
   ...safety
 }: AppDeps): Express {
+  let description: ReturnType<typeof openApiDocument> | undefined;
   const app = express();
   app.set("trust proxy", safety.trustProxies);
-  const description = openApiDocument();
   app.disable("x-powered-by");
   app.disable("etag");
   app.use(
@@ -107,6 +107,7 @@ export function createApp({
   app
     .route("/openapi.json")
     .get((_request, response) => {
+      description ??= openApiDocument(); // takes longer than all else here, and few ask for it
       response.json(description);
     })
     .all(onlyMethods("GET"));
