@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { IMAGE_EXTENSIONS } from "../core/decode.ts";
+import { IMAGE_EXTENSIONS } from "../core/image-type.ts";
 import { AppError, hasErrno } from "../core/errors.ts";
 import { describeLeftOut, type FoundImages, findImages } from "../core/find-images.ts";
 

@@ -5,7 +5,7 @@ import type { Fit } from "./fit.ts";
 import { decodeHeic } from "./heic.ts";
 import { type ImageType, sniffImageType } from "./image-type.ts";
 
-export { EXTENSIONS, IMAGE_EXTENSIONS, type ImageType, MEDIA_TYPES, sniffImageType } from "./image-type.ts";
+export { type ImageType, sniffImageType } from "./image-type.ts";
 
 /** What the header of an image says. `width` and `height` are as displayed (EXIF orientation applied), in pixels. */
 export interface ImageInfo {

@@ -1,8 +1,8 @@
 // Walks folders of images, for training and for uploads: which files are images, and why others are left out.
 import { readdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { extname, join, posix } from "node:path";
-import { IMAGE_EXTENSIONS } from "./decode.ts";
 import { hasErrno } from "./errors.ts";
+import { IMAGE_EXTENSIONS } from "./image-type.ts";
 
 /** A file with an image's extension. `stats` is missing where it cannot be read, as for a dangling link. */
 export interface FoundFile {

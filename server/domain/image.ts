@@ -1,7 +1,6 @@
 // Images as users see them.
 import { z } from "zod";
-import type { ImageType } from "../../core/decode.ts";
-import { MEDIA_TYPES } from "../../core/decode.ts";
+import { type ImageType, MEDIA_TYPES } from "../../core/image-type.ts";
 
 /** Any JSON object that a user stores with an image. */
 export const metadataSchema = z.record(z.string(), z.unknown());

@@ -1,6 +1,6 @@
 // What files are called in an archive: names that users gave, made safe for any file system.
 import { extname } from "node:path";
-import { EXTENSIONS, IMAGE_EXTENSIONS } from "../../../core/decode.ts";
+import { EXTENSIONS, IMAGE_EXTENSIONS } from "../../../core/image-type.ts";
 import type { StoredImage } from "../../domain/image.ts";
 
 /** Bytes of a name in UTF-8, without its number and extension: file systems take 255. */

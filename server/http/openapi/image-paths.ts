@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
-import { MEDIA_TYPES } from "../../../core/decode.ts";
+import { MEDIA_TYPES } from "../../../core/image-type.ts";
 import type { ErrorCode } from "../../../core/errors.ts";
 import * as requests from "../requests.ts";
 import * as responses from "../responses.ts";

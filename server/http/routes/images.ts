@@ -1,6 +1,6 @@
 import { Router } from "express";
-import { MEDIA_TYPES } from "../../../core/decode.ts";
 import { AppError } from "../../../core/errors.ts";
+import { MEDIA_TYPES } from "../../../core/image-type.ts";
 import type { Collection } from "../../collection/collection.ts";
 import type { Image, Metadata } from "../../domain/image.ts";
 import { mergePatch } from "../merge-patch.ts";

@@ -1,7 +1,7 @@
 // Images, which may share their contents.
 import { randomBytes } from "node:crypto";
-import type { ImageType } from "../../../core/decode.ts";
 import { AppError } from "../../../core/errors.ts";
+import type { ImageType } from "../../../core/image-type.ts";
 import type { Content } from "../../domain/content.ts";
 import type { Image, Metadata, NewImage, UploadKey } from "../../domain/image.ts";
 import type { Images } from "../ports.ts";

@@ -1,6 +1,6 @@
 // Images, which may share their contents.
 import { randomBytes } from "node:crypto";
-import type { ImageType } from "../../../core/decode.ts";
+import type { ImageType } from "../../../core/image-type.ts";
 import type { Content } from "../../domain/content.ts";
 import { matchesFilter } from "../../domain/filter.ts";
 import type { Image, Metadata, NewImage, StoredImage, UploadKey } from "../../domain/image.ts";
