@@ -2,9 +2,9 @@
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { IMAGE_EXTENSIONS } from "../core/image-type.ts";
 import { AppError, hasErrno } from "../core/errors.ts";
 import { describeLeftOut, type FoundImages, findImages } from "../core/find-images.ts";
+import { IMAGE_EXTENSIONS } from "../core/image-type.ts";
 
 /**
  * Image files in the order of the paths. A name is the path below the given folder; if several paths are given it

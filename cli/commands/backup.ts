@@ -1,7 +1,7 @@
 // moco-search backup: a copy of everything that a server has stored, also while it runs.
 import { resolve } from "node:path";
 import { Command } from "commander";
-import { backUp } from "../../server/index.ts";
+import { backUp } from "../../server/storage/backup.ts";
 import { sayCopied } from "../copied.ts";
 import { dataOption } from "../data-option.ts";
 import { showProgress } from "../progress.ts";

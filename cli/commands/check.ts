@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { AppError } from "../../core/errors.ts";
 import { MODELS_FOLDER } from "../../core/model-folder.ts";
-import { check, type Damage } from "../../server/index.ts";
+import { check, type Damage } from "../../server/storage/check.ts";
 import { dataOption } from "../data-option.ts";
 import { findImageFiles, readImageFile } from "../image-files.ts";
 import { showProgress } from "../progress.ts";

@@ -2,7 +2,9 @@
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { AppError } from "../../core/errors.ts";
-import { type ApiKeys, openApiKeys, openSharedApiKeys, ROLES, type Role } from "../../server/index.ts";
+import { ROLES, type Role } from "../../server/domain/api-key.ts";
+import { openApiKeys, openSharedApiKeys } from "../../server/storage/open.ts";
+import type { ApiKeys } from "../../server/storage/ports.ts";
 import { dataOption } from "../data-option.ts";
 
 interface Flags {

@@ -1,7 +1,7 @@
 // moco-search restore: a data folder from a backup.
 import { resolve } from "node:path";
 import { Command } from "commander";
-import { restore } from "../../server/index.ts";
+import { restore } from "../../server/storage/backup.ts";
 import { sayCopied } from "../copied.ts";
 import { dataOption } from "../data-option.ts";
 import { showProgress } from "../progress.ts";
