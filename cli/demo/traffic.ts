@@ -1,6 +1,6 @@
 // A swap while clients search all the time.
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Client, hasEnded, type SwapView } from "../../client/index.ts";
+import type { Client, SwapView } from "../../client/index.ts";
 import { AppError } from "../../core/errors.ts";
 import type { Sample } from "./samples.ts";
 
@@ -45,10 +45,7 @@ export async function activateUnderTraffic(
     }
   };
   const clients = Array.from({ length: CLIENTS }, (_, i) => search(i));
-  while (!hasEnded(swap)) {
-    await sleep(20);
-    swap = await client.getSwap(swap.id);
-  }
+  for await (swap of client.followSwap(swap.id));
   const seconds = (performance.now() - began) / 1000;
   over = true;
   await Promise.all(clients);
