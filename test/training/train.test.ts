@@ -22,13 +22,30 @@ import { type TrainOptions, train } from "../../training/train.ts";
 
 const STEPS = 24;
 
+/** Writes pictures to a folder and trains on them: where, what it gave, and its steps. */
+async function trainToTheEnd() {
+  const { folder, remove } = await temporaryFolder();
+  await writePictures(folder);
+  const steps: StepMetrics[] = [];
+  const onEvent = (event: TrainEvent) => event.kind === "step" && steps.push(event.metrics);
+  const { model, metrics } = await train(tinyTraining(folder, { onEvent }));
+  return { folder, remove, steps, model: model!, metrics: metrics! };
+}
+
 describe("train", () => {
   let folder: string;
   let remove: () => Promise<void>;
+  /** A training from its start to its end, which several tests look at and none changes. */
+  let whole: Awaited<ReturnType<typeof trainToTheEnd>>;
+
+  before(async () => {
+    whole = await trainToTheEnd();
+  });
+  after(() => whole.remove());
 
   beforeEach(async () => {
     ({ folder, remove } = await temporaryFolder());
-    await writePictures(folder);
+    await cp(join(whole.folder, "images"), join(folder, "images"), { recursive: true });
   });
   afterEach(() => remove());
 
@@ -36,26 +53,25 @@ describe("train", () => {
     assert.rejects(promise, (error) => error instanceof AppError && error.code === code && message.test(error.message));
 
   /** Everything that the next step depends on, as one hash; the seconds are left out. */
-  const fingerprint = async (run: string) => {
-    const { config, progress, forms, tensors } = await loadCheckpoint(join(folder, run, "checkpoint.safetensors"));
+  const fingerprint = async (run: string, place = folder) => {
+    const { config, progress, forms, tensors } = await loadCheckpoint(join(place, run, "checkpoint.safetensors"));
     const hashes = [...tensors].map(([name, { data }]) => [name, sha256(new Uint8Array(data.buffer))]);
     return { config, progress: { ...progress, seconds: 0 }, forms, tensors: Object.fromEntries(hashes) };
   };
-  const onnx = async (models: string) => sha256(await readFile(join(folder, models, "tiny", "encoder.onnx")));
+  const onnx = async (models: string, place = folder) =>
+    sha256(await readFile(join(place, models, "tiny", "encoder.onnx")));
 
   it("writes a model that can be used, with a card that says how it was made", async () => {
-    const steps: StepMetrics[] = [];
-    const onEvent = (event: { kind: string; metrics?: StepMetrics }) => event.metrics && steps.push(event.metrics);
-    const { model, metrics } = await train(tinyTraining(folder, { onEvent }));
+    const { model, metrics, steps } = whole;
     assert.equal(steps.length, STEPS);
     assert.deepEqual(
       steps.map(({ step }) => step),
       Array.from({ length: STEPS }, (_, i) => i + 1),
     );
-    assert.equal(metrics!.epoch, 3);
+    assert.equal(metrics.epoch, 3);
 
-    const { card } = await readModel(join(folder, "models"), "tiny");
-    assert.deepEqual(card, model!.card);
+    const { card } = await readModel(join(whole.folder, "models"), "tiny");
+    assert.deepEqual(card, model.card);
     assert.equal(card.dimensions, 63); // of 8 + 16 + 4·16 features as many as 64 images tell apart
     assert.deepEqual([card.input.width, card.input.height], [16, 16]);
     const { data, images, epochs, imagesSeen, recipe } = card.training!;
@@ -67,7 +83,7 @@ describe("train", () => {
     assert.ok(Number.isFinite(last.loss));
     for (const { mean, std } of Object.values(card.scores!)) assert.ok(Math.abs(mean) <= 1 && std > 0 && std < 1);
 
-    const encoder = await openEncoder(model!, { threads: 1 });
+    const encoder = await openEncoder(model, { threads: 1 });
     await encoder.close();
   });
 
@@ -196,7 +212,6 @@ describe("train", () => {
     ));
 
   it("writes a checkpoint and no model where it is stopped, and goes on from there", async () => {
-    await train(tinyTraining(folder, { modelsFolder: join(folder, "whole-models"), runFolder: join(folder, "whole") }));
     const stop = new AbortController();
     const onEvent = (event: { kind: string; metrics?: StepMetrics }) => event.metrics?.step === 5 && stop.abort();
     const stopped = await train(tinyTraining(folder, { signal: stop.signal, onEvent }));
@@ -205,7 +220,7 @@ describe("train", () => {
     assert.equal(existsSync(join(folder, "models")), false);
     assert.equal((await loadCheckpoint(stopped.checkpoint)).progress.step, 5);
     await train(tinyTraining(folder, { resume: true }));
-    assert.deepEqual(await fingerprint("run"), await fingerprint("whole"));
+    assert.deepEqual(await fingerprint("run"), await fingerprint("run", whole.folder));
   });
 
   it("writes a checkpoint and no model where it is stopped before its first step", async () => {
@@ -215,10 +230,10 @@ describe("train", () => {
   });
 
   it("publishes a run whose steps were all done", async () => {
-    await train(tinyTraining(folder, { modelsFolder: join(folder, "first") }));
+    await cp(join(whole.folder, "run"), join(folder, "run"), { recursive: true });
     const { model, metrics } = await train(tinyTraining(folder, { resume: true }));
     assert.equal(metrics!.step, STEPS);
-    assert.equal(model!.card.sha256, await onnx("first"));
+    assert.equal(model!.card.sha256, await onnx("models", whole.folder));
   });
 
   it("takes about the minutes that it is given", async () => {
@@ -289,8 +304,8 @@ describe("train", () => {
   });
 
   it("starts from the weights of a model", async () => {
-    const { model } = await train(tinyTraining(folder));
-    const init = await readWeights(model!);
+    const { model } = whole;
+    const init = await readWeights(model);
     const stopped = await train(
       tinyTraining(folder, { init, runFolder: join(folder, "warm"), signal: AbortSignal.abort() }),
     );
@@ -299,8 +314,8 @@ describe("train", () => {
       assert.deepEqual(tensors.get(`q.${name}`)!.data, data, name);
       assert.deepEqual(tensors.get(`k.${name}`)!.data, data, name);
     }
-    const { name, version } = model!.card;
-    const { imagesSeen, seconds } = model!.card.training!;
+    const { name, version } = model.card;
+    const { imagesSeen, seconds } = model.card.training!;
     assert.deepEqual(parent, { name, version, imagesSeen, seconds });
     assert.ok((tensors.get("velocity.conv1.weight")!.data as Float32Array).every((v) => v === 0));
   });
@@ -377,7 +392,7 @@ describe("train", () => {
   });
 
   it("does not replace a model unless asked", async () => {
-    await train(tinyTraining(folder));
+    await cp(join(whole.folder, "models"), join(folder, "models"), { recursive: true });
     await rejects(train(tinyTraining(folder)), "model_exists", /"tiny"/);
     await train(tinyTraining(folder, { replace: true }));
   });
