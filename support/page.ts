@@ -3,11 +3,12 @@ import assert from "node:assert/strict";
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
-import type { Page } from "playwright-core";
+import type { BrowserContextOptions, Page } from "playwright-core";
 import { readSamples } from "../cli/demo/samples.ts";
 import { packageRoot } from "../core/paths.ts";
 import type { Parts } from "../server/assemble.ts";
 import type { Options } from "../server/config.ts";
+import type { Image } from "../server/domain/image.ts";
 import { type RunningServer, start } from "../server/main.ts";
 import { startBrowser, type TestBrowser } from "./browser.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
@@ -98,6 +99,20 @@ export async function storeSamples(url: string, samples: readonly Sample[]): Pro
   }
 }
 
+/** Opens the page of the test's server, or of another one. */
+export function openPage(
+  { browser, server }: PageTest,
+  { hash = "", url = server.url, ...options }: { hash?: string; url?: string } & BrowserContextOptions = {},
+): ReturnType<TestBrowser["open"]> {
+  return browser.open(`${url}/${hash}`, options);
+}
+
+/** The images that a server has stored. */
+export async function listImages(url: string): Promise<readonly Image[]> {
+  const { images } = (await (await fetch(`${url}/v1/images?limit=1000`)).json()) as { images: Image[] };
+  return images;
+}
+
 /** Gives files to the picker that a button opens. */
 export async function pick(page: Page, name: string, files: File | File[]): Promise<void> {
   const chooser = page.waitForEvent("filechooser");
@@ -105,12 +120,19 @@ export async function pick(page: Page, name: string, files: File | File[]): Prom
   await (await chooser).setFiles(files);
 }
 
-/** No violation that axe calls serious or critical. */
+/** Waits until an expression is true in the page, whose policy forbids to evaluate it there again and again. */
+export async function waitUntil(page: Page, expression: string): Promise<void> {
+  for (let tries = 0; !(await page.evaluate(expression)); tries++) {
+    assert.ok(tries < 200, `in ten seconds: ${expression}`);
+    await page.waitForTimeout(50);
+  }
+}
+
+/** No violation that axe finds. */
 export async function assertAccessible(page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
-  const bad = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
   assert.deepEqual(
-    bad.map(({ id, nodes }) => [id, nodes[0]?.html]),
+    violations.map(({ id, nodes }) => [id, nodes[0]?.html]),
     [],
   );
 }

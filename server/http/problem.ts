@@ -1,6 +1,7 @@
 // Failures as application/problem+json (RFC 9457).
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
 import multer from "multer";
+import type {} from "pino-http"; // gives requests their log
 import { AppError, ERRORS, type ErrorCode, type ErrorKind } from "../../core/errors.ts";
 
 /** A failure in the fields of RFC 9457; `code` is stable, `detail` is for people. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
-import { MEDIA_TYPES } from "../../../core/image-type.ts";
 import type { ErrorCode } from "../../../core/errors.ts";
+import { MEDIA_TYPES } from "../../../core/image-type.ts";
 import * as requests from "../requests.ts";
 import * as responses from "../responses.ts";
 import { file, formOf, json, operation, UPLOAD } from "./operation.ts";

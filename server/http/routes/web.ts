@@ -1,27 +1,27 @@
-// The web page: serves the files of web/ as they are.
+// The web page, as the build left it: dist/web.
 import { join } from "node:path";
+import compression from "compression";
 import express, { Router } from "express";
 import { packageRoot } from "../../../core/paths.ts";
 import { onlyMethods } from "../problem.ts";
 
-/** `GET /` and the page's scripts and styles under `/web/`: files of the package, also when it runs from dist/. */
+/** `GET /` and the page's files under `/web/`, compressed. */
 export function webRoutes(): Router {
-  const folder = join(packageRoot(), "web");
+  const folder = join(packageRoot(), "dist", "web");
   const router = Router();
   router
     .route("/")
+    .all(compression())
     .get((_request, response) => {
       // Browsers ask each time whether the page has changed: a newer server has a newer page.
       response.sendFile("index.html", { root: folder, cacheControl: false, headers: { "Cache-Control": "no-cache" } });
     })
     .all(onlyMethods("GET"));
+  // A file whose content changes gets another name.
   router.use(
     "/web",
-    express.static(folder, {
-      index: false,
-      redirect: false,
-      setHeaders: (r) => r.setHeader("Cache-Control", "no-cache"),
-    }),
+    compression(),
+    express.static(join(folder, "web"), { index: false, redirect: false, maxAge: "1y", immutable: true }),
   );
   return router;
 }

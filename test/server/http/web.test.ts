@@ -11,11 +11,17 @@ describe("GET /, /web and /v1/map", () => {
 
   it("gives the page and every file that it names", async () => {
     const { text, headers } = await server.http.get("/").expect(200).expect("Content-Type", /html/);
+    assert.equal(headers["cache-control"], "no-cache");
     assert.match(headers["content-security-policy"]!, /default-src 'self'/);
     assert.doesNotMatch(text, /<style|style="|<script>|https?:\/\//);
-    const names = [...text.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, name]) => name!);
-    assert.ok(names.length >= 6);
-    for (const name of names) await server.http.get(name).expect(200);
+    const names = [...text.matchAll(/(?:src|href)="\.(\/web\/[^"]+)"/g)].map(([, name]) => name!);
+    assert.ok(names.length >= 3, text);
+    for (const name of names) {
+      const response = await server.http.get(name).set("Accept-Encoding", "br").expect(200);
+      // Its name has a hash of what it holds.
+      assert.equal(response.headers["cache-control"], "public, max-age=31536000, immutable");
+      if (name.endsWith(".js")) assert.equal(response.headers["content-encoding"], "br");
+    }
   });
 
   it("gives nothing else of the disk", async () => {

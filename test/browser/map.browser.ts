@@ -1,0 +1,105 @@
+// The map in a browser.
+import assert from "node:assert/strict";
+import { SIZES } from "../../support/browser.ts";
+import { assertAccessible, assertNoSidewaysScroll, openPage, type PageTest, preparePage } from "../../support/page.ts";
+
+const DRAWN = "100 images as model default sees them";
+
+describe("the page's map", function () {
+  this.timeout(120_000);
+  let test: PageTest;
+
+  before(async () => {
+    test = await preparePage();
+  });
+  after(() => test?.close());
+
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    it(`shows the collection and searches from there, at ${size} width`, async () => {
+      const { page, problems } = await openPage(test, { hash: "#/map", viewport });
+      const map = page.getByRole("application", { name: "Map of the collection" });
+      await page.getByText(DRAWN).waitFor({ timeout: 60_000 });
+      assert.equal(await page.locator(".legend li").count(), 10);
+      await assertAccessible(page);
+      await assertNoSidewaysScroll(page);
+      await page.getByRole("button", { name: "Zoom in" }).click();
+      await page.waitForURL("**/#/map?view=*");
+      const zoomed = page.url();
+      await map.focus();
+      await page.keyboard.press("Enter");
+      await page.waitForURL("**/#/search?id=*");
+      await page.locator(".results .tile").first().waitFor();
+      // The way back leads to what was seen.
+      await page.goBack();
+      await page.getByText(DRAWN).waitFor();
+      assert.equal(page.url(), zoomed);
+      await map.press("0");
+      await page.waitForURL(({ href }) => href !== zoomed);
+      assert.deepEqual(problems, []);
+    });
+  }
+
+  it("shows images, more of them closer up, and searches with the one that is clicked", async () => {
+    const { page, problems } = await openPage(test, { hash: "#/map" });
+    const shown = new Set<string>();
+    page.on("response", (response) => {
+      if (response.url().includes("/content?size=96")) shown.add(response.url());
+    });
+    await page.getByText(DRAWN).waitFor({ timeout: 60_000 });
+    const far = await waitForMore(shown, 0);
+    await page.getByRole("button", { name: "Zoom in" }).click();
+    await page.getByRole("button", { name: "Zoom in" }).click();
+    await waitForMore(shown, far);
+    await page.getByRole("button", { name: "Show the whole map" }).click();
+
+    const box = (await page.locator(".map-stage").boundingBox())!;
+    const preview = page.locator(".map-preview");
+    for (let place = 0; !(await preview.isVisible()); place++) {
+      assert.ok(place < 400, "the pointer finds an image");
+      await page.mouse.move(
+        box.x + ((place % 20) + 0.5) * (box.width / 20),
+        box.y + (Math.floor(place / 20) + 0.5) * (box.height / 20),
+      );
+    }
+    const id = await preview.getAttribute("data-id");
+    await page.mouse.down();
+    await page.mouse.up();
+    await page.waitForURL(`**/#/search?id=${id}`);
+    await page.locator(".results .tile").first().waitFor();
+    assert.deepEqual(problems, []);
+  });
+
+  it("chooses what a line goes around, and acts on it", async () => {
+    const { page, problems } = await openPage(test, { hash: "#/map" });
+    await page.getByText(DRAWN).waitFor({ timeout: 60_000 });
+    const box = (await page.locator(".map-stage").boundingBox())!;
+    await page.getByRole("button", { name: "Choose images by drawing around them" }).click();
+    const corners = [
+      [0.02, 0.02],
+      [0.5, 0.02],
+      [0.5, 0.98],
+      [0.02, 0.98],
+    ].map(([x, y]) => [box.x + x! * box.width, box.y + y! * box.height] as const);
+    await page.mouse.move(...corners[0]!);
+    await page.mouse.down();
+    for (const corner of corners.slice(1)) await page.mouse.move(...corner, { steps: 4 });
+    await page.mouse.up();
+    const heading = await page.getByRole("heading", { name: /images inside the line/ }).textContent();
+    const count = Number.parseInt(heading!, 10);
+    assert.ok(count > 5 && count < 95, `${count} images in the left half`);
+    await page.getByText(`${count} selected`).waitFor();
+    await page.locator(".lassoed .tile").first().waitFor();
+    await assertAccessible(page);
+    assert.deepEqual(problems, []);
+  });
+});
+
+/** Waits until there are more than `count` and no new ones come. */
+async function waitForMore(shown: ReadonlySet<string>, count: number): Promise<number> {
+  for (let before = -1, waited = 0; shown.size <= count || shown.size !== before; waited++) {
+    assert.ok(waited < 100, `${shown.size} images shown, more than ${count} expected`);
+    before = shown.size;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  return shown.size;
+}
