@@ -9,9 +9,9 @@ import type { Page } from "playwright-core";
 import { packageRoot } from "../core/paths.ts";
 import { start } from "../server/index.ts";
 import { SIZES, startBrowser, type TestBrowser } from "../support/browser.ts";
+import { writeSyntheticData } from "../support/synthetic.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { storeScenes } from "./page/scenes.ts";
-import { writeSyntheticData } from "./serve/synthetic.ts";
 
 const { values } = parseArgs({
   options: {

@@ -41,6 +41,8 @@ export interface Client {
   /** Groups of images that are nearly, or exactly, the same. */
   findDuplicates(options?: t.DuplicateOptions): Promise<t.Duplicates>;
   getMap(): Promise<t.CollectionMap>;
+  /** How much of the layout is done, 0..1: a map that is asked for the first time takes seconds. */
+  getMapProgress(): Promise<number>;
   /** The active model, the one that a rollback goes back to, the running swap, and all models. */
   listModels(): Promise<t.ModelList>;
   getModel(name: string): Promise<t.ModelView>;
@@ -112,6 +114,7 @@ export function createClient(url: string, options: ClientOptions = {}): Client {
     getFacets: (options) => get("/v1/facets", options),
     findDuplicates: (options) => get("/v1/duplicates", options),
     getMap: () => get("/v1/map"),
+    getMapProgress: async () => (await get<{ part: number }>("/v1/map/progress")).part,
     listModels: () => get("/v1/models"),
     getModel: (name) => get(modelPath(name)),
     activateModel: (name, options) => begin(`${modelPath(name)}/activate`, options),

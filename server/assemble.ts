@@ -104,7 +104,7 @@ export async function assemble(
   let watcher: ModelWatcher | undefined;
   const app = createApp({
     collection: createCollection({ storage, generations, decoder, cluster: member }),
-    readMap: createCollectionMap({ storage, generations }),
+    map: createCollectionMap({ storage, generations }),
     models: createModelCatalogue(config.models, {
       generations,
       swaps,

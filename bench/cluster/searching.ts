@@ -4,9 +4,9 @@ import { pino } from "pino";
 import { readModel } from "../../core/model-folder.ts";
 import { openSharedStorage } from "../../server/storage/open-shared.ts";
 import { type ServerProcess, startServerProcess } from "../../support/server-process.ts";
+import { fillStorage, syntheticEmbeddings, writeSyntheticData } from "../../support/synthetic.ts";
 import { type Fired, fire } from "../serve/load.ts";
 import { recallOverHttp } from "../serve/searching.ts";
-import { fillStorage, syntheticEmbeddings, writeSyntheticData } from "../serve/synthetic.ts";
 
 const K = 10;
 const QUERIES = 200;

@@ -6,8 +6,8 @@ import { createExactIndex } from "../../server/storage/hnsw/exact.ts";
 import { createHnswIndex } from "../../server/storage/hnsw/hnsw.ts";
 import { residentMb } from "../../support/processes.ts";
 import { startServerProcess } from "../../support/server-process.ts";
+import { DIMENSIONS, syntheticEmbeddings, writeSyntheticData } from "../../support/synthetic.ts";
 import { type Fired, fire } from "./load.ts";
-import { DIMENSIONS, syntheticEmbeddings, writeSyntheticData } from "./synthetic.ts";
 
 /** Matches asked for. */
 const K = 10;

@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import { pinoHttp } from "pino-http";
 import { AppError } from "../../core/errors.ts";
 import type { Collection } from "../collection/collection.ts";
-import type { ReadMap } from "../collection/map/collection-map.ts";
+import type { MapReader } from "../collection/map/collection-map.ts";
 import type { Access } from "../domain/api-key.ts";
 import type { ServerRecord } from "../domain/server.ts";
 import type { Metrics } from "../metrics.ts";
@@ -30,7 +30,7 @@ import { webRoutes } from "./routes/web.ts";
 /** What the HTTP interface is made for. */
 export interface AppDeps {
   readonly collection: Collection;
-  readonly readMap: ReadMap;
+  readonly map: MapReader;
   readonly models: ModelCatalogue;
   readonly swaps: Swaps;
   readonly notReadyReason: NotReadyReason;
@@ -55,7 +55,7 @@ export interface AppDeps {
 /** Makes the express application of version 1 of the HTTP interface. */
 export function createApp({
   collection,
-  readMap,
+  map,
   models,
   swaps,
   notReadyReason,
@@ -97,7 +97,7 @@ export function createApp({
   app.use(bulkRoutes(collection, limits));
   app.use(imageRoutes(collection, limits));
   app.use(modelRoutes(models, swaps, stopping));
-  app.use(mapRoutes(readMap));
+  app.use(mapRoutes(map));
   app
     .route("/v1/servers")
     .get(async (_request, response) => {

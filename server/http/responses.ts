@@ -78,6 +78,9 @@ export const mapSchema = answeredBySchema.extend({
   points: z.array(imageMatchSchema.omit({ score: true }).extend({ x: z.number(), y: z.number() })),
 });
 
+/** How much of the map's layout is done, 0..1; 0 where nobody has asked for one. */
+export const mapProgressSchema = z.strictObject({ part: z.number().min(0).max(1) });
+
 export const serverListSchema = z.strictObject({ servers: z.array(serverSchema) });
 
 export const swapListSchema = z.strictObject({ swaps: z.array(swapSchema) });

@@ -99,6 +99,7 @@ describe("moco-search/client", () => {
     assert.deepEqual(await client.knownImages([hash, "0".repeat(64)]), [hash]);
     assert.ok((await client.findDuplicates({ threshold: 0, limit: 1 })).groups[0]!.images.length > 1);
     assert.equal((await client.getMap()).stored, 4);
+    assert.equal(await client.getMapProgress(), 1);
     assert.deepEqual(await client.changeImages([id, "none"], { late: true }), { changed: 1, missing: ["none"] });
     assert.deepEqual(await client.deleteImages(["none"]), { deleted: 0, missing: ["none"] });
     const archive = new Uint8Array(await new Response(await client.archiveImages([id])).arrayBuffer());

@@ -1,7 +1,7 @@
 // The map: the collection on a plane, similar images close together.
 import { signal } from "@preact/signals";
 import { Lasso, Maximize, Minus, Plus } from "lucide";
-import { useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { CollectionMap } from "../../client/index.ts";
 import { IconButton } from "../parts/button.tsx";
 import { density } from "../parts/density.tsx";
@@ -17,6 +17,9 @@ import { useAnswer } from "../state/use-answer.ts";
 import { colourNumber, groupingFields } from "./colours.ts";
 import { MapCanvas, type MapHandle, type MapPoint } from "./map-canvas.tsx";
 import type { Place } from "./plane.ts";
+
+/** Milliseconds between two looks at how far a layout is. */
+const LOOK = 500;
 
 /** The last map, shown at once on the way back while it is read again. */
 const lastMap = signal<CollectionMap | undefined>(undefined);
@@ -34,17 +37,14 @@ export function MapView() {
     [served.value?.generation],
   );
   const map = answer ?? lastMap.value;
-  const summary = map ? summaryOf(map) : isWaiting && "Laying out the collection; the first time takes a few seconds …";
   return (
     <div class="map">
       {map && map.points.length > 0 ? (
-        <Drawn map={map} summary={summary || ""} />
+        <Drawn map={map} />
       ) : (
         <div class="heading">
           <h1>Map</h1>
-          <p class="summary" role="status">
-            {summary}
-          </p>
+          {map === undefined && isWaiting && <Progress />}
         </div>
       )}
       {problem && <Failure problem={problem} again={again} />}
@@ -60,7 +60,25 @@ function summaryOf({ points, stored, model }: CollectionMap): string {
   return `${points.length.toLocaleString()}${of} ${noun} as model ${model.name} sees them. Zoom in, and select one to find similar ones.`;
 }
 
-function Drawn({ map: { points }, summary }: { readonly map: CollectionMap; readonly summary: string }) {
+/** How far the layout is, which takes seconds where it is asked for the first time. */
+function Progress() {
+  const { answer: part, again } = useAnswer((api) => api.getMapProgress(), []);
+  useEffect(() => {
+    const timer = setInterval(again, LOOK);
+    return () => clearInterval(timer);
+  }, [again]);
+  return (
+    <>
+      <p class="summary" role="status">
+        Laying out the collection …
+      </p>
+      <progress aria-label="Layout of the map" max={1} value={part ?? 0} />
+    </>
+  );
+}
+
+function Drawn({ map }: { readonly map: CollectionMap }) {
+  const { points } = map;
   const handle = useRef<MapHandle>(null);
   const [hovered, setHovered] = useState<{ readonly point: MapPoint; readonly at: Place }>();
   const [isDrawing, setDrawing] = useState(false);
@@ -87,7 +105,7 @@ function Drawn({ map: { points }, summary }: { readonly map: CollectionMap; read
         <div>
           <h1>Map</h1>
           <p class="summary" role="status">
-            {summary}
+            {summaryOf(map)}
           </p>
         </div>
         {offered.length > 0 && (

@@ -1,6 +1,8 @@
-// A thread that lays out one map and ends: that takes seconds, and the server's own thread must go on answering.
+// A thread that lays out one map: that takes seconds, and the server's own thread must go on answering. It gets the
+// landmarks, then vectors to place among them.
 import { parentPort, workerData } from "node:worker_threads";
 import { layOut } from "./layout.ts";
+import { createPlacer } from "./placement.ts";
 
 /** What the thread is started with; see `layOut`. */
 export interface LayoutWorkerData {
@@ -8,5 +10,12 @@ export interface LayoutWorkerData {
   readonly dimensions: number;
 }
 
+/** What the thread says: how much of the landmarks is laid out, then their places, then those of each batch. */
+export type LayoutMessage = { readonly part: number } | { readonly places: Float32Array };
+
 const { vectors, dimensions } = workerData as LayoutWorkerData;
-parentPort!.postMessage(layOut(vectors, dimensions));
+const say = (message: LayoutMessage) => parentPort!.postMessage(message);
+const places = layOut(vectors, dimensions, (part) => say({ part }));
+say({ places });
+const place = createPlacer(vectors, places, dimensions);
+parentPort!.on("message", (batch: Float32Array) => say({ places: place(batch) }));

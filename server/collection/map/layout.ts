@@ -1,5 +1,6 @@
 // Embeddings → places on a plane: UMAP (McInnes, Healy and Melville, 2018), so that what is similar lies together.
 import { UMAP } from "umap-js";
+import { repeatable } from "./repeatable.ts";
 
 /** UMAP's n_neighbors. */
 const NEIGHBOURS = 15;
@@ -10,25 +11,26 @@ const FEWEST = 5;
  * Lays out vectors on a plane. The same vectors give the same layout.
  *
  * @param vectors [count, dimensions] row by row, unit norm.
+ * @param advanced Called now and then with how much is done, 0..1.
  * @returns [count, 2]: x and y, both centred on 0.5; the wider of the two fills 0..1.
  */
-export function layOut(vectors: Float32Array, dimensions: number): Float32Array {
+export function layOut(
+  vectors: Float32Array,
+  dimensions: number,
+  advanced: (part: number) => void = () => {},
+): Float32Array {
   const count = vectors.length / dimensions;
   if (count < FEWEST) return Float32Array.from({ length: count * 2 }, (_, i) => (i % 2 ? 0.5 : (i / 2 + 0.5) / count));
   const rows = Array.from({ length: count }, (_, i) =>
     Array.from(vectors.subarray(i * dimensions, (i + 1) * dimensions)),
   );
   const umap = new UMAP({ nNeighbors: Math.min(NEIGHBOURS, count - 1), minDist: 0.4, random: repeatable() });
-  return toUnitSquare(umap.fit(rows));
-}
-
-/** Uniform numbers in 0..1 that are the same every time (Lehmer's generator, minimal standard). */
-function repeatable(): () => number {
-  let state = 1;
-  return () => {
-    state = (state * 48271) % 2147483647;
-    return state / 2147483647;
-  };
+  const epochs = umap.initializeFit(rows);
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    umap.step();
+    if (epoch % 10 === 0) advanced(epoch / epochs);
+  }
+  return toUnitSquare(umap.getEmbedding());
 }
 
 /** Rotates the direction of largest variance to the horizontal, as screens are wide, and scales to 0..1. */

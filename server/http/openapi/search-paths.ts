@@ -56,4 +56,10 @@ export const searchPaths: ZodOpenApiPathsObject = {
       ["not_ready"],
     ),
   },
+  "/v1/map/progress": {
+    get: operation("getMapProgress", "How much of the map's layout is done", [
+      "200",
+      json(responses.mapProgressSchema),
+    ]),
+  },
 };

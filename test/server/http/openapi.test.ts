@@ -168,6 +168,7 @@ describe("the OpenAPI document", () => {
       { "200": (http) => http.get("/v1/facets?search=a"), "400": (http) => http.get("/v1/facets?limit=0") },
     ],
     "get /v1/map": [responses.mapSchema, { "200": (http) => http.get("/v1/map") }],
+    "get /v1/map/progress": [responses.mapProgressSchema, { "200": (http) => http.get("/v1/map/progress") }],
     "get /v1/servers": [responses.serverListSchema, { "200": (http) => http.get("/v1/servers") }],
     "get /v1/models": [responses.modelListSchema, { "200": (http) => http.get("/v1/models") }],
     "get /v1/models/{name}": [
@@ -305,13 +306,14 @@ describe("the OpenAPI document", () => {
 
 /** An application whose every service fails with `code`. */
 function failingApp(code: ErrorCode, space: UploadSpace): Express {
-  const fail = async () => {
+  const failAtOnce = () => {
     throw code === "internal" ? new Error("secret") : new AppError(code, "It fails.");
   };
+  const fail = async () => failAtOnce();
   const failing = new Proxy({}, { get: () => fail });
   return createApp({
     collection: failing as AppDeps["collection"],
-    readMap: fail,
+    map: { read: fail, progress: failAtOnce },
     models: failing as AppDeps["models"],
     swaps: failing as AppDeps["swaps"],
     notReadyReason: () => undefined,

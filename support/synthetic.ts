@@ -1,13 +1,13 @@
 // A storage with many stored embeddings and no image files: what searching and starting need.
 import { join } from "node:path";
 import { pino } from "pino";
-import { sha256 } from "../../core/hash.ts";
-import { type Model, readOnnx } from "../../core/model.ts";
-import { normalised } from "../../core/vector.ts";
-import { openStorage } from "../../server/storage/open.ts";
-import type { Storage } from "../../server/storage/ports.ts";
-import { mulberry32, writeTinyModel } from "../../support/tiny-model.ts";
-import { unitVectors } from "../../support/vectors.ts";
+import { sha256 } from "../core/hash.ts";
+import { type Model, readOnnx } from "../core/model.ts";
+import { normalised } from "../core/vector.ts";
+import { openStorage } from "../server/storage/open.ts";
+import type { Storage } from "../server/storage/ports.ts";
+import { mulberry32, writeTinyModel } from "./tiny-model.ts";
+import { unitVectors } from "./vectors.ts";
 
 /** Length of the embeddings. */
 export const DIMENSIONS = 128;
