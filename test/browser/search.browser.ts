@@ -118,6 +118,7 @@ describe("the page's search", function () {
         await facts.getByText("Score").waitFor();
         await facts.getByText("28 × 28").waitFor();
         await facts.getByText(/^PNG, \d+ bytes/).waitFor();
+        await facts.getByRole("button", { name: "More like this" }).waitFor();
         await assertAccessible(page);
         const [first, second] = [
           await tiles.nth(0).getAttribute("data-id"),

@@ -13,7 +13,10 @@ describe("what scores mean", () => {
 
   it("suggests what the server measured, then what the card says, then what the scores look like", () => {
     const statistics = { positive: { mean: 0.6, std: 0.2 }, random: { mean: 0, std: 0.1 } };
-    assert.equal(calibrate(statistics, [0.5], 0.4).suggested, 0.4);
+    const measured = calibrate(statistics, [0.5], 0.9);
+    assert.equal(measured.suggested, 0.9);
+    assert.equal(measured.low, 0.5);
+    assert.ok(Math.abs(calibrate(statistics, [0.95], 0.9).low - 0.8) < 1e-9);
     assert.ok(Math.abs(calibrate(statistics, [0.5]).suggested - 0.2) < 1e-9);
     assert.equal(calibrate(undefined, [0.1, 0.9]).suggested, 0.9);
     assert.equal(calibrate(undefined, []).low, 1);

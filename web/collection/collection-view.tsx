@@ -8,6 +8,7 @@ import { Grid } from "../parts/grid.tsx";
 import { Failure, Notice } from "../parts/notice.tsx";
 import { count } from "../parts/words.ts";
 import { gone } from "../state/changes.ts";
+import { isChoosing } from "../state/selection.ts";
 import { Duplicates } from "./duplicates.tsx";
 import { list, listed, listing, more, problem, reload, total } from "./images.ts";
 import { UploadPanels } from "./upload-panels.tsx";
@@ -52,6 +53,13 @@ export function CollectionView() {
             <option value="oldest">oldest first</option>
           </select>
         </label>
+        <Button
+          onClick={() => {
+            isChoosing.value = true;
+          }}
+        >
+          Select
+        </Button>
         <Density />
       </div>
       {problem.value && <Failure problem={problem.value} again={reload} />}

@@ -1,9 +1,9 @@
 // One model: three numbers to compare it by, what can be done with it, and the rest folded away.
 import type { ModelList, ModelView } from "../../client/index.ts";
 import { Button } from "../parts/button.tsx";
+import { TrainingCurves } from "../parts/curve.tsx";
 import { formatDuration, formatTime, percent } from "../parts/words.ts";
 import { api } from "../state/server.ts";
-import { TrainingCurves } from "./curve.tsx";
 import { Facts, Recipe } from "./model-facts.tsx";
 import { begin } from "./swap.ts";
 

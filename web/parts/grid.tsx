@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { gone } from "../state/changes.ts";
-import { clearSelection, selectAll, selected, selectTo, toggleSelected } from "../state/selection.ts";
+import { clearSelection, isChoosing, selectAll, selected, selectTo, toggleSelected } from "../state/selection.ts";
 import { heightOf, layOutRows, type Row, rowsBetween } from "./rows.ts";
 import { type GridImage, Tile } from "./tile.tsx";
 
@@ -74,9 +74,9 @@ export function Grid<T extends GridImage>({ label, images: all, side, actions, b
     else toggleSelected(image);
   };
   const open = async (image: T, event: MouseEvent) => {
-    if (selected.value.size > 0 || event.shiftKey) return pick(image, event);
+    if (isChoosing.value || selected.value.size > 0 || event.shiftKey) return pick(image, event);
     const { openLightbox } = await import("./lightbox.tsx");
-    openLightbox(images, images.indexOf(image), (id) => keys.focus(images.findIndex((one) => one.id === id)));
+    openLightbox(images, images.indexOf(image), (id) => keys.focus(images.findIndex((one) => one.id === id)), actions);
   };
 
   const tilesOf = ({ first, top, height, places }: Row) =>
@@ -106,7 +106,7 @@ export function Grid<T extends GridImage>({ label, images: all, side, actions, b
   return (
     <ul
       ref={list}
-      class={selected.value.size > 0 ? "grid choosing" : "grid"}
+      class={isChoosing.value || selected.value.size > 0 ? "grid choosing" : "grid"}
       aria-label={label}
       style={{ height: `${height}px` }}
       onKeyDown={keys.pressed}

@@ -2,7 +2,7 @@
 import { Crop, Download, ScanSearch, Trash2 } from "lucide";
 import PhotoSwipe, { type SlideData, type ZoomLevelOption } from "photoswipe";
 import "photoswipe/style.css";
-import { render } from "preact";
+import { type ComponentChildren, render } from "preact";
 import { deleteImages } from "../state/changes.ts";
 import { address, go } from "../state/route.ts";
 import { api, hasKey } from "../state/server.ts";
@@ -23,15 +23,21 @@ const WIDE = 900;
  * Opens an image.
  *
  * @param closed Called with the id of the image that was shown last.
+ * @param actions Buttons beside the usual ones.
  */
-export function openLightbox(images: readonly GridImage[], index: number, closed: (id: string) => void): void {
+export function openLightbox<T extends GridImage>(
+  images: readonly T[],
+  index: number,
+  closed: (id: string) => void,
+  actions?: (image: T) => ComponentChildren,
+): void {
   /** What happens once the lightbox no longer holds the focus. */
   let afterwards = () => closed(images[box.currIndex]!.id);
   const leave = (act: () => void) => {
     afterwards = act;
     box.close();
   };
-  const remove = (image: GridImage) =>
+  const remove = (image: T) =>
     leave(() => {
       const at = images.indexOf(image);
       closed((images[at + 1] ?? images[at - 1] ?? image).id);
@@ -70,7 +76,12 @@ export function openLightbox(images: readonly GridImage[], index: number, closed
       onInit(element) {
         const show = () => {
           const image = images[box.currIndex]!;
-          render(<Facts key={image.id} image={image} leave={leave} remove={remove} />, element);
+          render(
+            <Facts key={image.id} image={image} leave={leave} remove={() => remove(image)}>
+              {actions?.(image)}
+            </Facts>,
+            element,
+          );
         };
         box.on("change", show);
         box.on("destroy", () => render(null, element));
@@ -124,10 +135,11 @@ interface FactsProps {
   readonly image: GridImage;
   /** Closes the lightbox and does something else. */
   leave(act: () => void): void;
-  remove(image: GridImage): void;
+  remove(): void;
+  readonly children: ComponentChildren;
 }
 
-function Facts({ image, leave, remove }: FactsProps) {
+function Facts({ image, leave, remove, children }: FactsProps) {
   const { id, metadata, width, height, score } = image;
   const { answer } = useAnswer((client) => client.getImage(id), [id]);
   const facts: Array<[string, string]> = [
@@ -159,9 +171,10 @@ function Facts({ image, leave, remove }: FactsProps) {
         <Button icon={Download} onClick={() => void download()}>
           Download
         </Button>
-        <Button icon={Trash2} onClick={() => remove(image)}>
+        <Button icon={Trash2} onClick={remove}>
           Delete
         </Button>
+        {children}
       </div>
       <dl>
         {facts.map(([term, value]) => (

@@ -3,7 +3,7 @@ import { Download, ListOrdered, ScanSearch, Tag, Trash2, X } from "lucide";
 import { useState } from "preact/hooks";
 import { changeImages, deleteImages } from "../state/changes.ts";
 import { address, go } from "../state/route.ts";
-import { clearSelection, selected } from "../state/selection.ts";
+import { clearSelection, isChoosing, selected } from "../state/selection.ts";
 import { patientApi, problemOf } from "../state/server.ts";
 import { toast } from "../state/toasts.ts";
 import { Button, IconButton } from "./button.tsx";
@@ -19,7 +19,7 @@ export function SelectionBar() {
   const [isTagging, setTagging] = useState(false);
   useEscape();
   const images = [...selected.value.values()];
-  if (images.length === 0) return null;
+  if (images.length === 0 && !isChoosing.value) return null;
   const ids = images.map(({ id }) => id);
 
   const archive = async () => {
@@ -50,7 +50,7 @@ export function SelectionBar() {
     <section class="selection" aria-label="Selection">
       <IconButton name="Clear the selection" icon={X} onClick={clearSelection} />
       <b role="status">{ids.length.toLocaleString()} selected</b>
-      <div class="actions">
+      <div class="actions" hidden={ids.length === 0}>
         <Button
           icon={ScanSearch}
           disabled={ids.length > MOST_EXAMPLES}

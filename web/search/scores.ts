@@ -29,11 +29,16 @@ export function calibrate(
   threshold?: number | undefined,
 ): Calibration {
   const lowest = Math.min(1, ...scores);
-  const measured = threshold !== undefined && {
-    suggested: threshold,
-    source:
-      "Measured on this collection: half of its images have ten others that score as much as suggested, and of pairs taken at random at most one in a hundred does.",
-  };
+  if (threshold !== undefined) {
+    return {
+      // The threshold lies in the middle, unless a match is farther below it than 1 is above.
+      low: Math.max(-1, Math.min(lowest, 2 * threshold - 1)),
+      suggested: threshold,
+      marks: [], // what the card says was measured on other images
+      source:
+        "Measured on this collection: half of its images have ten others that score as much as suggested, and of pairs taken at random at most one in a hundred does.",
+    };
+  }
   if (statistics) {
     const { positive, random } = statistics;
     // As many standard deviations below the mean of similar pairs as above that of different ones.
@@ -47,7 +52,6 @@ export function calibrate(
         { score: positive.mean, label: "two views of one image" },
       ],
       source: "Measured when the model was trained.",
-      ...measured,
     };
   }
   return {
@@ -55,7 +59,6 @@ export function calibrate(
     suggested: otsu(scores),
     marks: [],
     source: "Estimated from these matches: the model's card has no score statistics.",
-    ...measured,
   };
 }
 

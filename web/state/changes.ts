@@ -31,6 +31,8 @@ export function deleteImages(images: readonly Selectable[], name: string): void 
   const undo = () => {
     waiting.delete(ids);
     gone.value = without(ids);
+    // Back to the first of them, as the button that had the focus is gone.
+    requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-id="${ids[0]}"] .picture`)?.focus());
   };
   waiting.set(
     ids,

@@ -10,6 +10,9 @@ export interface Selectable {
 /** The chosen images by id, in the order in which they were chosen. */
 export const selected = signal<ReadonlyMap<string, Selectable>>(new Map());
 
+/** True while a click chooses an image instead of opening it, though none is chosen yet: fingers cannot hover. */
+export const isChoosing = signal(false);
+
 /** Where the next range begins. */
 let anchor: string | undefined;
 
@@ -36,5 +39,6 @@ export function selectAll(images: readonly Selectable[]): void {
 
 export function clearSelection(): void {
   anchor = undefined;
+  isChoosing.value = false;
   if (selected.value.size > 0) selected.value = new Map();
 }

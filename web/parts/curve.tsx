@@ -1,16 +1,21 @@
-// The training curves of a model card: loss and kNN accuracy, each on its own scale.
-import { percent } from "../parts/words.ts";
+// The curves of a training: loss, own keys found and kNN accuracy, each on its own scale.
+import { percent } from "./words.ts";
 
 const [WIDTH, HEIGHT] = [240, 48];
 
 interface CurvesProps {
-  readonly curve: ReadonlyArray<{ readonly loss: number; readonly knn?: number | undefined }>;
+  readonly curve: ReadonlyArray<{
+    readonly loss: number;
+    readonly ownKeyFound?: number;
+    readonly knn?: number | undefined;
+  }>;
 }
 
 export function TrainingCurves({ curve }: CurvesProps) {
   return (
     <>
       <Curve name="Loss" values={curve.map(({ loss }) => loss)} format={(value) => value.toFixed(2)} />
+      <Curve name="Own key found" values={curve.flatMap(({ ownKeyFound }) => ownKeyFound ?? [])} format={percent} />
       <Curve name="kNN accuracy" values={curve.flatMap(({ knn }) => knn ?? [])} format={percent} />
     </>
   );
