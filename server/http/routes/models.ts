@@ -1,10 +1,14 @@
 import { Router } from "express";
+import { hasEnded } from "../../domain/swap.ts";
 import type { ModelCatalogue } from "../../models/catalogue.ts";
 import type { Swaps } from "../../swap/swaps.ts";
 import { onlyMethods } from "../problem.ts";
 import { activateQuerySchema, swapListQuerySchema } from "../requests.ts";
 import { parse } from "../validate.ts";
-import { sendSwapEvents } from "./swap-events.ts";
+import { sendEvents } from "./events.ts";
+
+/** Milliseconds between two looks at a swap that is followed. */
+const LOOK_MS = 100;
 
 /** `/v1/models` and `/v1/swaps`: what there is, what serves, and how it is replaced. `stopping` ends streams. */
 export function modelRoutes(models: ModelCatalogue, swaps: Swaps, stopping: AbortSignal): Router {
@@ -49,7 +53,9 @@ export function modelRoutes(models: ModelCatalogue, swaps: Swaps, stopping: Abor
     .all(onlyMethods("GET"));
   router
     .route("/v1/swaps/:id/events")
-    .get((request, response) => sendSwapEvents(response, () => swaps.get(request.params.id), stopping))
+    .get((request, response) =>
+      sendEvents(response, () => swaps.get(request.params.id), { hasEnded, stopping, lookMs: LOOK_MS }),
+    )
     .all(onlyMethods("GET"));
   router
     .route("/v1/swaps/:id/cancel")
