@@ -26,12 +26,15 @@ import { openStorage } from "./storage/open.ts";
 import type { openSharedStorage as OpenSharedStorage } from "./storage/open-shared.ts";
 import type { Storage } from "./storage/ports.ts";
 import { createSwaps } from "./swap/swaps.ts";
+import { runTraining } from "./trainings/process.ts";
+import { openTrainings } from "./trainings/trainings.ts";
+import { whyOff } from "./trainings/why-off.ts";
 
 /** Its drivers are loaded only where it is asked for. */
 const openSharedStorage: typeof OpenSharedStorage = async (places, logger) =>
   (await import("./storage/open-shared.ts")).openSharedStorage(places, logger);
 
-const PARTS = { openStorage, openSharedStorage, createGenerations, openGeneration };
+const PARTS = { openStorage, openSharedStorage, createGenerations, openGeneration, runTraining };
 
 /** What a server is made of, for tests that put a faulty part in. */
 export type Parts = typeof PARTS;
@@ -101,6 +104,11 @@ export async function assemble(
     cluster: member,
     logger,
   });
+  const trainings = await openTrainings({
+    folder: join(config.data, "trainings"),
+    ...{ data: config.data, models: config.models, offReason: await whyOff(config) },
+    ...{ storage, runTraining: parts.runTraining, logger },
+  });
   let watcher: ModelWatcher | undefined;
   const app = createApp({
     collection: createCollection({ storage, generations, decoder, cluster: member }),
@@ -113,6 +121,7 @@ export async function assemble(
       refresh: member?.refresh,
     }),
     swaps,
+    trainings,
     notReadyReason: () => (stopping.signal.aborted ? "The server is stopping." : notReadyReason(generations, member)),
     cutOffReason: member?.cutOffReason,
     listServers,
@@ -144,8 +153,9 @@ export async function assemble(
     async close(drained) {
       if (stopping.signal.aborted) return;
       stopping.abort();
+      const trained = trainings.close(); // it writes a checkpoint while requests are finished
       await drained?.();
-      await Promise.all([swaps.close(), watcher?.close()]);
+      await Promise.all([trained, swaps.close(), watcher?.close()]);
       ending.abort();
       await member?.close();
       await Promise.all([generations.closeAll(), decoder.close()]);

@@ -83,6 +83,11 @@ export const configSchema = z
     review: flag.default(false),
     /** Activates each model that appears in the models folder. */
     autoActivate: flag.default(false),
+    /**
+     * Lets admins train models on this server's collection, in a process of low priority. Off unless it is set;
+     * `moco-search serve` sets it where the storage is the server's own.
+     */
+    trainings: flag.optional(),
     /** Requests a minute from one client where API keys are demanded; 0 for no limit. */
     rateLimit: notNegative.default(6000),
     /** Number of trusted reverse proxies in front (X-Forwarded-For). */

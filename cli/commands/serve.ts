@@ -30,6 +30,8 @@ export const command = new Command("serve")
     "--golden-key <key>",
     "metadata key of images that belong together: a swap must not find less of them (default: label)",
   )
+  .option("--trainings", "let admins train on the collection (default, unless the storage is shared)")
+  .option("--no-trainings", "start no trainings")
   .option("--require-keys", "demand API keys on this machine too, as behind a reverse proxy")
   .option("--log-level <level>", "silent, fatal, error, warn, info, debug or trace, on stderr (default: warn)")
   .option("--json", "print one line of JSON when the server is ready")
@@ -39,7 +41,8 @@ export const command = new Command("serve")
     const config = parseConfig(flags, process.env, file);
     const place = config.database === undefined ? config.data : nameOf(config.database);
     if (!json) console.log(`Loading the model; data is in ${place} …`);
-    const server = await start(config);
+    const { trainings = config.database === undefined } = config;
+    const server = await start({ ...config, trainings });
     const url = reachable(server.url);
     const stopped = stopSignal(); // set up first: whoever reads the next line may send a signal at once
     if (json) console.log(JSON.stringify({ url, model: server.model, data: place, pid: process.pid }));

@@ -12,6 +12,7 @@ import type { ServerRecord } from "../domain/server.ts";
 import type { Metrics } from "../metrics.ts";
 import type { ModelCatalogue } from "../models/catalogue.ts";
 import type { Swaps } from "../swap/swaps.ts";
+import type { Trainings } from "../trainings/trainings.ts";
 import { checkAccess, type KeyRoles } from "./access.ts";
 import type { UploadLimits } from "./multipart.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -25,6 +26,7 @@ import { imageRoutes } from "./routes/images.ts";
 import { mapRoutes } from "./routes/map.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { searchRoutes } from "./routes/search.ts";
+import { trainingRoutes } from "./routes/trainings.ts";
 import { webRoutes } from "./routes/web.ts";
 
 /** What the HTTP interface is made for. */
@@ -33,6 +35,7 @@ export interface AppDeps {
   readonly map: MapReader;
   readonly models: ModelCatalogue;
   readonly swaps: Swaps;
+  readonly trainings: Trainings;
   readonly notReadyReason: NotReadyReason;
   /** Why nothing of /v1 can be answered, where this server has lost touch with the others. */
   readonly cutOffReason?: NotReadyReason | undefined;
@@ -58,6 +61,7 @@ export function createApp({
   map,
   models,
   swaps,
+  trainings,
   notReadyReason,
   cutOffReason = () => undefined,
   listServers,
@@ -97,6 +101,7 @@ export function createApp({
   app.use(bulkRoutes(collection, limits));
   app.use(imageRoutes(collection, limits));
   app.use(modelRoutes(models, swaps, stopping));
+  app.use(trainingRoutes(trainings, limits.space, stopping));
   app.use(mapRoutes(map));
   app
     .route("/v1/servers")

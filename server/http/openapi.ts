@@ -5,12 +5,14 @@ import { imagePaths } from "./openapi/image-paths.ts";
 import { modelPaths } from "./openapi/model-paths.ts";
 import { json, operation } from "./openapi/operation.ts";
 import { searchPaths } from "./openapi/search-paths.ts";
+import { trainingPaths } from "./openapi/training-paths.ts";
 import * as responses from "./responses.ts";
 
 const paths: ZodOpenApiPathsObject = {
   ...imagePaths,
   ...searchPaths,
   ...modelPaths,
+  ...trainingPaths,
   "/v1/servers": {
     get: operation("listServers", "List the servers of the storage", ["200", json(responses.serverListSchema)]),
   },
@@ -26,6 +28,7 @@ const TAGS = {
   search: "Find images",
   embeddings: "Use the encoder without storing anything",
   models: "What answers, and how it is replaced",
+  trainings: "Train a model on what is stored",
   server: "Health and measurements",
 } as const;
 
@@ -33,7 +36,7 @@ const TAGS = {
 function tagOf(path: string): keyof typeof TAGS {
   const [, first] = /^\/v1\/(\w+)/.exec(path) ?? [];
   if (first === undefined || first === "servers") return "server";
-  if (first === "images" || first === "embeddings") return first;
+  if (first === "images" || first === "embeddings" || first === "trainings") return first;
   return /^(models|rollback|swaps)$/.test(first) ? "models" : "search";
 }
 

@@ -1,5 +1,6 @@
 // What clients may send: the schemas that validate requests and describe them in the OpenAPI document.
 import { z } from "zod";
+import { modelNameSchema } from "../../core/model-card.ts";
 import { filterSchema } from "../domain/filter.ts";
 import { metadataSchema as anyMetadataSchema, imageOrderSchema } from "../domain/image.ts";
 import { hasFiniteNumbers } from "../domain/json-limits.ts";
@@ -108,6 +109,17 @@ export const activateQuerySchema = z.strictObject({
   skipDamaged: flag.default(false),
   /** Waits before the switch until it is approved or discarded. Default: as the server is configured. */
   review: flag.optional(),
+});
+
+export const trainingStartSchema = z.strictObject({
+  /** Of the model. Default: "trained-" and the time. */
+  name: modelNameSchema.refine((name) => !name.endsWith(".tmp"), "expected a name without .tmp at its end").optional(),
+  /** How long it learns; reading the images comes before. */
+  minutes: z.number().min(1).max(1440).default(30),
+  /** Model that was trained here and whose weights it begins with. */
+  init: modelNameSchema.optional(),
+  /** Default: half of the server's cores. */
+  threads: z.int().min(1).max(1024).optional(),
 });
 
 /** Most matches that can be paged through. */

@@ -5,9 +5,11 @@ import { answeredBySchema } from "../domain/generation.ts";
 import { imageMatchSchema, imageSchema } from "../domain/image.ts";
 import { serverSchema } from "../domain/server.ts";
 import { swapSchema } from "../domain/swap.ts";
+import { trainingSchema } from "../domain/training.ts";
 
 export { modelListSchema, modelSchema } from "../domain/model.ts";
-export { imageSchema, swapSchema };
+export { trainingListSchema } from "../domain/training.ts";
+export { imageSchema, swapSchema, trainingSchema };
 
 const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
 
@@ -86,5 +88,7 @@ export const serverListSchema = z.strictObject({ servers: z.array(serverSchema) 
 export const swapListSchema = z.strictObject({ swaps: z.array(swapSchema) });
 
 export const swapStartedSchema = z.strictObject({ swap: swapSchema });
+
+export const trainingStartedSchema = z.strictObject({ training: trainingSchema });
 
 export const healthSchema = z.strictObject({ status: z.literal("ok") });

@@ -88,6 +88,18 @@ describe("safety", () => {
       await as("write", "post", "/v1/models/other/activate").expect(403);
       await as("write", "post", "/v1/rollback").expect(403);
       await as("admin", "post", "/v1/rollback").expect(409);
+      await as("read", "get", "/v1/trainings").expect(200);
+      await as("read", "get", "/v1/trainings/none/events").expect(404);
+      await as("write", "post", "/v1/trainings")
+        .send({})
+        .expect(403, /"forbidden"/);
+      await as("write", "post", "/v1/trainings/none/stop").expect(403);
+      await as("write", "post", "/v1/trainings/none/resume").expect(403);
+      await as("write", "delete", "/v1/trainings/none").expect(403);
+      await as("admin", "delete", "/v1/trainings/none").expect(404);
+      await as("admin", "post", "/v1/trainings")
+        .send({})
+        .expect(403, /"trainings_off"/);
       await as("admin", "delete", `/v1/images/${body.images[0].id}`).expect(204);
     });
 

@@ -32,7 +32,7 @@ describe("the OpenAPI document", () => {
   let space: UploadSpace;
   const text = Buffer.from("no image, but a text that is long enough");
   before(async () => {
-    server = await startTestServer({ maxImageBytes: 100_000 });
+    server = await startTestServer({ maxImageBytes: 100_000, trainings: true });
     space = await openUploadSpace(join(server.dataFolder, "uploads"), { maxOnDisk: 1e9 });
     file = await png(1);
     third = await png(3);
@@ -214,14 +214,37 @@ describe("the OpenAPI document", () => {
         "409": (http) => http.post(`/v1/swaps/${swapId}/discard`),
       },
     ],
+    "get /v1/trainings": [responses.trainingListSchema, { "200": (http) => http.get("/v1/trainings") }],
+    "post /v1/trainings": [
+      responses.trainingStartedSchema,
+      {
+        "400": (http) => http.post("/v1/trainings").send({ minutes: 0 }),
+        "404": (http) => http.post("/v1/trainings").send({ init: "none" }),
+        "409": (http) => http.post("/v1/trainings").send({ name: "other" }),
+        "413": (http) => http.post("/v1/trainings").send({ name: "x".repeat(3e6) }),
+        "415": (http) => http.post("/v1/trainings").type("text").send("a"),
+        "422": (http) => http.post("/v1/trainings").send({}),
+      },
+    ],
+    "get /v1/trainings/{name}": [responses.trainingSchema, { "404": (http) => http.get("/v1/trainings/none") }],
+    "delete /v1/trainings/{name}": [undefined, { "404": (http) => http.delete("/v1/trainings/none") }],
+    "get /v1/trainings/{name}/events": [undefined, { "404": (http) => http.get("/v1/trainings/none/events") }],
+    "post /v1/trainings/{name}/stop": [
+      responses.trainingStartedSchema,
+      { "404": (http) => http.post("/v1/trainings/none/stop") },
+    ],
+    "post /v1/trainings/{name}/resume": [
+      responses.trainingStartedSchema,
+      { "404": (http) => http.post("/v1/trainings/none/resume") },
+    ],
     "get /livez": [responses.healthSchema, { "200": (http) => http.get("/livez") }],
     "get /readyz": [responses.healthSchema, { "200": (http) => http.get("/readyz") }],
     "get /metrics": [undefined, { "200": (http) => http.get("/metrics") }],
   };
 
   /**
-   * Codes that need a state of the server or a broken model, which tests of swaps, models and image changes show, or an
-   * image that was decoded when it was stored and no longer is.
+   * Codes that need a state of the server, a training or a broken model, which tests of swaps, models, trainings and
+   * image changes show, or an image that was decoded when it was stored and no longer is.
    */
   const SHOWN_ELSEWHERE = new Set([
     "get /v1/images/{id}/content 413",
@@ -233,6 +256,15 @@ describe("the OpenAPI document", () => {
     "post /v1/swaps/{id}/cancel 202",
     "post /v1/swaps/{id}/approve 202",
     "post /v1/swaps/{id}/discard 202",
+    "post /v1/trainings 202",
+    "get /v1/trainings/{name} 200",
+    "delete /v1/trainings/{name} 204",
+    "delete /v1/trainings/{name} 409",
+    "get /v1/trainings/{name}/events 200",
+    "post /v1/trainings/{name}/stop 202",
+    "post /v1/trainings/{name}/stop 409",
+    "post /v1/trainings/{name}/resume 202",
+    "post /v1/trainings/{name}/resume 409",
   ]);
 
   const operations = Object.entries(openApiDocument().paths ?? {}).flatMap(([path, methods]) =>
@@ -316,6 +348,7 @@ function failingApp(code: ErrorCode, space: UploadSpace): Express {
     map: { read: fail, progress: failAtOnce },
     models: failing as AppDeps["models"],
     swaps: failing as AppDeps["swaps"],
+    trainings: failing as AppDeps["trainings"],
     notReadyReason: () => undefined,
     listServers: fail,
     stopping: new AbortController().signal,

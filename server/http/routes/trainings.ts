@@ -1,0 +1,57 @@
+import { Router } from "express";
+import { hasStopped } from "../../domain/training-state.ts";
+import type { Trainings } from "../../trainings/trainings.ts";
+import { onlyMethods } from "../problem.ts";
+import { trainingStartSchema } from "../requests.ts";
+import type { UploadSpace } from "../upload-space.ts";
+import { parse, readJson } from "../validate.ts";
+import { sendEvents } from "./events.ts";
+
+/** Milliseconds between two looks at a training that is followed: it changes with every step. */
+const LOOK_MS = 1000;
+
+/** `/v1/trainings`: trainings on the collection. `stopping` ends streams. */
+export function trainingRoutes(trainings: Trainings, space: UploadSpace, stopping: AbortSignal): Router {
+  const router = Router();
+  router
+    .route("/v1/trainings")
+    .get(async (_request, response) => {
+      response.json(await trainings.list());
+    })
+    .post(...readJson(space), async (request, response) => {
+      const training = await trainings.start(parse(trainingStartSchema, request.body));
+      response.status(202).location(`/v1/trainings/${training.name}`).json({ training });
+    })
+    .all(onlyMethods("GET", "POST"));
+  router
+    .route("/v1/trainings/:name")
+    .get(async (request, response) => {
+      response.json(await trainings.get(request.params.name));
+    })
+    .delete(async (request, response) => {
+      await trainings.remove(request.params.name);
+      response.status(204).end();
+    })
+    .all(onlyMethods("GET", "DELETE"));
+  router
+    .route("/v1/trainings/:name/events")
+    .get((request, response) =>
+      sendEvents(response, () => trainings.get(request.params.name), {
+        ...{ hasEnded: hasStopped, stopping, lookMs: LOOK_MS },
+      }),
+    )
+    .all(onlyMethods("GET"));
+  router
+    .route("/v1/trainings/:name/stop")
+    .post(async (request, response) => {
+      response.status(202).json({ training: await trainings.stop(request.params.name) });
+    })
+    .all(onlyMethods("POST"));
+  router
+    .route("/v1/trainings/:name/resume")
+    .post(async (request, response) => {
+      response.status(202).json({ training: await trainings.resume(request.params.name) });
+    })
+    .all(onlyMethods("POST"));
+  return router;
+}
