@@ -1,6 +1,7 @@
 // The client: a method for each operation of the OpenAPI document, under its operationId.
 import { AppError } from "../core/errors.ts";
 import { hasEnded } from "../server/domain/swap-state.ts";
+import { hasStopped } from "../server/domain/training-state.ts";
 import { readEvents } from "./event-stream.ts";
 import { type ClientOptions, createSend, entriesOf, sleep } from "./send.ts";
 import type * as t from "./types.ts";
@@ -60,6 +61,19 @@ export interface Client {
   approveSwap(id: string): Promise<t.SwapView>;
   /** Ends a swap that waits for approval. */
   discardSwap(id: string): Promise<t.SwapView>;
+  /** Trainings on the collection, newest first, and whether the server starts them. */
+  listTrainings(): Promise<t.TrainingList>;
+  getTraining(name: string): Promise<t.TrainingView>;
+  /** Begins to train a model on all stored images; {@link followTraining} tells how it goes. */
+  startTraining(options?: t.TrainingOptions): Promise<t.TrainingView>;
+  /** Lets a training keep where it is and end. */
+  stopTraining(name: string): Promise<t.TrainingView>;
+  /** Goes on with a training that was stopped or has failed. */
+  resumeTraining(name: string): Promise<t.TrainingView>;
+  /** Deletes a training that does not run; its model stays. */
+  deleteTraining(name: string): Promise<void>;
+  /** Yields a training whenever it has changed, until it does not run; survives restarts of the server. */
+  followTraining(name: string): AsyncGenerator<t.TrainingView>;
   /** The servers that share the storage. */
   listServers(): Promise<readonly t.ServerRecord[]>;
   isAlive(): Promise<t.Health>;
@@ -78,6 +92,25 @@ export function createClient(url: string, options: ClientOptions = {}): Client {
   const get = <T>(path: string, query?: object) => sendForJson<T>("GET", path, { query: { ...query } });
   const begin = async (path: string, query?: object) =>
     (await sendForJson<{ swap: t.SwapView }>("POST", path, { query: { ...query } })).swap;
+  /** Yields what a path's events say until it has ended. */
+  async function* follow<T>(path: string, isOver: (view: T) => boolean): AsyncGenerator<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const { body } = await send("GET", `${path}/events`);
+        for await (const view of readEvents<T>(body!)) {
+          yield view;
+          if (isOver(view)) return;
+          attempt = 0;
+        }
+      } catch (error) {
+        const isServersWord = error instanceof AppError && error.code !== "not_ready";
+        if (isServersWord || attempt >= (options.attempts ?? 8)) throw error;
+      }
+      await sleep(1000);
+    }
+  }
+  const training = async (path: string, body?: object) =>
+    (await sendForJson<{ training: t.TrainingView }>("POST", path, body && { body })).training;
   const client: Client = {
     storeImages: (files, { metadata, idempotencyKey } = {}) =>
       sendForJson("POST", "/v1/images", {
@@ -121,25 +154,17 @@ export function createClient(url: string, options: ClientOptions = {}): Client {
     rollback: () => begin("/v1/rollback"),
     listSwaps: async (options) => (await get<{ swaps: t.SwapView[] }>("/v1/swaps", options)).swaps,
     getSwap: (id) => get(swapPath(id)),
-    async *followSwap(id) {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          const { body } = await send("GET", `${swapPath(id)}/events`);
-          for await (const swap of readEvents<t.SwapView>(body!)) {
-            yield swap;
-            if (hasEnded(swap)) return;
-            attempt = 0;
-          }
-        } catch (error) {
-          const isServersWord = error instanceof AppError && error.code !== "not_ready";
-          if (isServersWord || attempt >= (options.attempts ?? 8)) throw error;
-        }
-        await sleep(1000);
-      }
-    },
+    followSwap: (id) => follow<t.SwapView>(swapPath(id), hasEnded),
     cancelSwap: (id) => begin(`${swapPath(id)}/cancel`),
     approveSwap: (id) => begin(`${swapPath(id)}/approve`),
     discardSwap: (id) => begin(`${swapPath(id)}/discard`),
+    listTrainings: () => get("/v1/trainings"),
+    getTraining: (name) => get(trainingPath(name)),
+    startTraining: (options = {}) => training("/v1/trainings", options),
+    stopTraining: (name) => training(`${trainingPath(name)}/stop`),
+    resumeTraining: (name) => training(`${trainingPath(name)}/resume`),
+    deleteTraining: async (name) => void (await send("DELETE", trainingPath(name))),
+    followTraining: (name) => follow<t.TrainingView>(trainingPath(name), hasStopped),
     listServers: async () => (await get<{ servers: t.ServerRecord[] }>("/v1/servers")).servers,
     isAlive: () => get("/livez"),
     isReady: () => get("/readyz"),
@@ -150,6 +175,7 @@ export function createClient(url: string, options: ClientOptions = {}): Client {
 
 const imagePath = (id: string) => `/v1/images/${encodeURIComponent(id)}`;
 const modelPath = (name: string) => `/v1/models/${encodeURIComponent(name)}`;
+const trainingPath = (name: string) => `/v1/trainings/${encodeURIComponent(name)}`;
 const swapPath = (id: string) => `/v1/swaps/${encodeURIComponent(id)}`;
 
 /** A form with the field `image` for each file, and `fields`. */

@@ -6,10 +6,11 @@ import type { Image, Metadata } from "../server/domain/image.ts";
 import type { ModelList, ModelView } from "../server/domain/model.ts";
 import type { ServerRecord } from "../server/domain/server.ts";
 import type { SwapView } from "../server/domain/swap.ts";
+import type { TrainingList, TrainingView } from "../server/domain/training.ts";
 import type * as requests from "../server/http/requests.ts";
 import type * as responses from "../server/http/responses.ts";
 
-export type { Filter, Image, Metadata, ModelList, ModelView, ServerRecord, SwapView };
+export type { Filter, Image, Metadata, ModelList, ModelView, ServerRecord, SwapView, TrainingList, TrainingView };
 
 /** A file's name, for the server's messages, and its bytes. A `File` has both; a `Blob` has no name. */
 export type ImageFile = Blob | { readonly name: string; readonly bytes: Uint8Array };
@@ -75,6 +76,9 @@ export type FacetOptions = OptionsOf<z.output<typeof requests.facetsQuerySchema>
 
 /** Options of an activation. */
 export type ActivateOptions = OptionsOf<z.output<typeof requests.activateQuerySchema>>;
+
+/** What a training is begun with, all of which may be left out. */
+export type TrainingOptions = z.input<typeof requests.trainingStartSchema>;
 
 /** A failure as the server answers it (RFC 9457). */
 export type Problem = z.output<typeof responses.problemSchema>;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { awaitsApproval, type Client, createClient, hasEnded, type SwapView } from "../../client/index.ts";
+import { awaitsApproval, type Client, createClient, hasEnded, hasStopped, type SwapView } from "../../client/index.ts";
 import { AppError, type ErrorCode } from "../../core/errors.ts";
 import { sha256 } from "../../core/hash.ts";
 import { siblingModule } from "../../core/paths.ts";
@@ -19,7 +20,15 @@ describe("moco-search/client", () => {
   /** What was requested, such as "get /v1/images/x". */
   const requested = new Set<string>();
   before(async () => {
-    server = await startTestServer();
+    server = await startTestServer(
+      { trainings: true },
+      {
+        runTraining: async (_args, { signal }) => {
+          await once(signal, "abort"); // a training that never ends by itself
+          return { code: 130, signal: null, words: "" };
+        },
+      },
+    );
     client = createClient(server.url, {
       fetch: (url, init) => {
         requested.add(`${init!.method!.toLowerCase()} ${new URL(String(url)).pathname}`);
@@ -137,6 +146,26 @@ describe("moco-search/client", () => {
     assert.deepEqual([await client.isAlive(), await client.isReady()], [{ status: "ok" }, { status: "ok" }]);
     assert.match(await client.getMetrics(), /^moco_search_images 4$/m);
     assert.ok(Array.isArray(await client.listServers()));
+  });
+
+  it("begins trainings, follows, stops, resumes and deletes them", async () => {
+    await client.storeImages(
+      await Promise.all(Array.from({ length: 16 }, async (_, i) => new Blob([await png(50 + i)]))),
+    );
+    const { name, state, images } = await client.startTraining({ minutes: 5 });
+    assert.deepEqual([state, images], ["preparing", 20]);
+    const states: string[] = [];
+    for await (const training of client.followTraining(name)) {
+      states.push(training.state);
+      if (!hasStopped(training)) assert.equal((await client.stopTraining(name)).name, name);
+    }
+    assert.deepEqual(states, ["preparing", "stopped"]);
+    assert.equal((await client.resumeTraining(name)).minutes, 5);
+    await client.stopTraining(name);
+    for await (const _ of client.followTraining(name));
+    assert.equal((await client.getTraining(name)).state, "stopped");
+    await client.deleteTraining(name);
+    assert.deepEqual(await client.listTrainings(), { trainings: [], enabled: true });
   });
 
   it("has a method for each operation of the OpenAPI document, and the tests above use it", () => {
