@@ -13,15 +13,23 @@ import { address, route, VIEWS, type ViewName, watchAddress } from "./state/rout
 import { clearSelection } from "./state/selection.ts";
 import { connection, served, watchServer } from "./state/server.ts";
 import { toasts } from "./state/toasts.ts";
+import { TrainingsView } from "./trainings/trainings-view.tsx";
 
 const NAMES: Readonly<Record<ViewName, string>> = {
   search: "Search",
   collection: "Collection",
   map: "Map",
+  trainings: "Trainings",
   models: "Models",
 };
 
-const COMPONENTS = { search: SearchView, collection: CollectionView, map: MapView, models: ModelsView };
+const COMPONENTS = {
+  search: SearchView,
+  collection: CollectionView,
+  map: MapView,
+  trainings: TrainingsView,
+  models: ModelsView,
+};
 
 export function App() {
   useEffect(watchServer, []);

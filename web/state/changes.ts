@@ -1,9 +1,9 @@
 // What the user does to many stored images at once, and how it is undone.
 import { signal } from "@preact/signals";
-import type { Metadata } from "../../client/index.ts";
+import type { Client, Metadata } from "../../client/index.ts";
 import { count } from "../parts/words.ts";
 import type { Selectable } from "./selection.ts";
-import { api, patientApi, problemOf } from "./server.ts";
+import { api, leavingApi, patientApi, problemOf } from "./server.ts";
 import { toast } from "./toasts.ts";
 
 /** Ids of images that are shown no more: they are deleted, or soon will be. */
@@ -36,14 +36,14 @@ export function deleteImages(images: readonly Selectable[], name: string): void 
   };
   waiting.set(
     ids,
-    toast(`Deleted ${name}`, { label: "Undo", run: undo }, () => void tell(ids)),
+    toast(`Deleted ${name}`, { label: "Undo", run: undo }, () => void tell(ids, patientApi)),
   );
 }
 
-async function tell(ids: readonly string[]): Promise<void> {
+async function tell(ids: readonly string[], client: Client): Promise<void> {
   waiting.delete(ids);
   try {
-    for (const part of partsOf(ids)) await patientApi.deleteImages(part);
+    await Promise.all(partsOf(ids).map((part) => client.deleteImages(part)));
     changes.value++;
   } catch (error) {
     gone.value = without(ids);
@@ -54,7 +54,7 @@ async function tell(ids: readonly string[]): Promise<void> {
 addEventListener("pagehide", () => {
   for (const [ids, close] of [...waiting]) {
     close();
-    void tell(ids);
+    void tell(ids, leavingApi);
   }
 });
 

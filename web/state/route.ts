@@ -1,7 +1,7 @@
 // The address: which view is shown, and with what. It is the part after #, so that the page works below any path.
 import { signal } from "@preact/signals";
 
-export const VIEWS = ["search", "collection", "map", "models"] as const;
+export const VIEWS = ["search", "collection", "map", "trainings", "models"] as const;
 
 export type ViewName = (typeof VIEWS)[number];
 

@@ -77,13 +77,22 @@ export const api: Client = createClient(base, { attempts: 1, fetch: send });
 /** The client for what may wait for a busy server, or one that starts again. */
 export const patientApi: Client = createClient(base, { attempts: 30, fetch: send });
 
+/** The client for what is still sent while the page is left. Browsers take 64 KB of that. */
+export const leavingApi: Client = createClient(base, {
+  attempts: 1,
+  fetch: (input, init) => send(input, { ...init, keepalive: true }),
+});
+
 /** The client for one question that may be withdrawn. */
 export const apiUntil = (signal: AbortSignal): Client =>
   createClient(base, { attempts: 1, fetch: (input, init) => send(input, { ...init, signal }) });
 
 /** What stands in a notice about a failure. */
 export function problemOf(error: unknown): { code: string; title: string; detail: string } {
-  if (!(error instanceof AppError)) return { code: "internal", title: "Something failed", detail: String(error) };
+  if (!(error instanceof AppError)) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return { code: "internal", title: "Something failed", detail };
+  }
   if (error.code === "unauthorized") {
     return { code: error.code, title: ERRORS.unauthorized.title, detail: "Without one this server shows nothing." };
   }
