@@ -64,7 +64,8 @@ export function openLightbox<T extends GridImage>(
     secondaryZoomLevel: (level) => Math.max(filling(level) * 2, 1),
     maxZoomLevel: (level) => Math.max(filling(level) * 4, 4),
     counter: false, // of a collection only the first pages are here
-    paddingFn: ({ x }) => ({ top: 56, bottom: 20, left: 0, right: x >= WIDE ? PANEL : 0 }),
+    // The facts are at the right, or at the foot of a narrow screen.
+    paddingFn: ({ x, y }) => ({ top: 56, bottom: x < WIDE ? 0.34 * y : 20, left: 0, right: x < WIDE ? 0 : PANEL }),
     errorMsg: "The image cannot be shown.",
   });
   if (hasKey()) loadWithKey(box, images);
