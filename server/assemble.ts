@@ -1,7 +1,7 @@
 // A server put together from its parts: storage, generations, swaps and the HTTP interface, with the order of their
 // start and end.
 import type { RequestListener } from "node:http";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Logger } from "pino";
 import { readOnnx } from "../core/model.ts";
 import { readModel } from "../core/model-folder.ts";
@@ -105,7 +105,7 @@ export async function assemble(
     logger,
   });
   const trainings = await openTrainings({
-    folder: join(config.data, "trainings"),
+    folder: resolve(config.data, "trainings"),
     ...{ data: config.data, models: config.models, offReason: await whyOff(config) },
     ...{ storage, runTraining: parts.runTraining, logger },
   });

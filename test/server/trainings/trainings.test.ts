@@ -249,6 +249,14 @@ describe("trainings", function () {
       await until("mine", (one) => one.state === "running" && one.curve.length > curve.length);
       await client.stopTraining("mine");
       assert.equal((await ended("mine")).state, "stopped");
+      for (const [flags, env] of [
+        [["--no-trainings"], {}],
+        [[], { MOCO_SEARCH_TRAININGS: "false" }],
+      ] as const) {
+        assert.equal(await process.stop(), 0);
+        process = await startServerProcess(folder, ["--threads", "1", ...flags], env);
+        assert.equal((await createClient(process.url).listTrainings()).enabled, false);
+      }
     } finally {
       await process.stop();
       await remove();
