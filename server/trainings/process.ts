@@ -1,8 +1,10 @@
 // The process of a training: this package's own command line, `moco-search train`.
 import type { ChildProcess } from "node:child_process";
 import { constants, setPriority } from "node:os";
+import { resolve } from "node:path";
 import { siblingModule } from "../../core/paths.ts";
 import { exitOf, loaderFlags, startProcess } from "../../core/processes.ts";
+import type { TrainingRecord } from "./record.ts";
 
 /** How a training's process ended. `words` is the end of what it said on stderr. */
 export interface TrainingExit {
@@ -23,6 +25,20 @@ export interface TrainingProcessOptions {
 const STOP_MS = 20_000;
 /** Characters of stderr that are kept. */
 const KEPT = 8192;
+
+/** What follows `moco-search train`. On the CPU: a GPU has no low priority beside the encoder that answers. */
+export function argumentsOf(
+  { name, minutes, threads, begunFrom }: TrainingRecord,
+  { images, run, models, isResumed }: { images: string; run: string; models: string; isResumed: boolean },
+): string[] {
+  const begin = begunFrom === undefined ? [] : ["--init", begunFrom];
+  return [
+    ...[images, "--run", run, "--models", resolve(models), "--name", name],
+    ...["--minutes", String(minutes), "--threads", String(threads), "--device", "cpu"],
+    "--no-tune", // beside a server that works, timings mean nothing
+    ...(isResumed ? ["--resume"] : begin),
+  ];
+}
 
 /** Runs `moco-search train` with arguments, at low priority, and resolves when it has ended. */
 export async function runTraining(

@@ -1,16 +1,16 @@
 // Trainings on this server's collection: one at a time, each a run of this package's own command line.
-import { access } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { cpus } from "node:os";
-import { dirname, join, resolve } from "node:path";
 import type { Logger } from "pino";
-import { AppError, hasCode } from "../../core/errors.ts";
-import { readModel, WEIGHTS_FILE } from "../../core/model-folder.ts";
+import { AppError } from "../../core/errors.ts";
+import { readModel } from "../../core/model-folder.ts";
 import type { Course, TrainingList, TrainingView } from "../domain/training.ts";
 import type { Storage } from "../storage/ports.ts";
 import { createReserve } from "../storage/reserve.ts";
+import { checkEnough, checkFree, checkHasWeights } from "./checks.ts";
 import { type CourseReader, openCourse } from "./course.ts";
 import { writeAgain, writeImages } from "./images.ts";
-import { describeExit, type runTraining as RunTraining } from "./process.ts";
+import { argumentsOf, describeExit, type runTraining as RunTraining } from "./process.ts";
 import {
   makeTraining,
   partsOf,
@@ -73,9 +73,6 @@ export interface TrainingsOptions {
   readonly logger: Logger;
 }
 
-/** The fewest images that can be trained on: one batch. */
-const LEAST_IMAGES = 16;
-
 /** The one that runs. */
 interface Run {
   readonly name: string;
@@ -136,7 +133,7 @@ export async function openTrainings(options: TrainingsOptions): Promise<Training
     const parts = partsOf(root, record.name);
     const source = { catalogue, blobs, reserve, signal };
     try {
-      const isResumed = await exists(parts.checkpoint);
+      const isResumed = existsSync(parts.checkpoint);
       const count = await (isResumed ? writeAgain : writeImages)(parts, source);
       records.set(record.name, { ...record, images: count });
       run.startedAt = Date.now();
@@ -202,10 +199,9 @@ export async function openTrainings(options: TrainingsOptions): Promise<Training
     get: async (name) => viewOf(find(name)),
     async start({ name = defaultName(), minutes, init, threads = halfTheCores() }) {
       return begin(name, async () => {
-        await refuseTaken(models, name);
+        await checkFree(models, name);
         if (init !== undefined) await checkHasWeights(models, init);
-        const images = await catalogue.contents.count();
-        if (images < LEAST_IMAGES) throw tooFewImages(images);
+        const images = await checkEnough(catalogue);
         const createdAt = now();
         const record: TrainingRecord = {
           ...{ name, state: "running", createdAt, updatedAt: createdAt, images, minutes, threads },
@@ -231,7 +227,7 @@ export async function openTrainings(options: TrainingsOptions): Promise<Training
         if (record.state === "done") {
           throw new AppError("training_ended", `The training "${name}" is done: there is nothing to go on with.`);
         }
-        await refuseTaken(models, name);
+        await checkFree(models, name);
         const resumed: TrainingRecord = { ...record, state: "running", updatedAt: now() };
         await reserve.keep();
         await writeRecord(root, resumed);
@@ -241,9 +237,9 @@ export async function openTrainings(options: TrainingsOptions): Promise<Training
     async remove(name) {
       find(name);
       if (current?.name === name) throw inProgress(name);
-      await removeTraining(root, name);
-      records.delete(name);
+      records.delete(name); // first, so that nobody resumes it meanwhile
       courses.delete(name);
+      await removeTraining(root, name);
     },
     async close() {
       isClosed = true;
@@ -262,44 +258,6 @@ const defaultName = () => `trained-${now().slice(0, 19).replace("T", "-").replac
 
 const halfTheCores = () => Math.max(1, Math.floor(cpus().length / 2));
 
-/** What follows `moco-search train`. On the CPU: a GPU has no low priority beside the encoder that answers. */
-function argumentsOf(
-  { name, minutes, threads, begunFrom }: TrainingRecord,
-  { images, run, models, isResumed }: { images: string; run: string; models: string; isResumed: boolean },
-): string[] {
-  const begin = begunFrom === undefined ? [] : ["--init", begunFrom];
-  return [
-    ...[images, "--run", run, "--models", resolve(models), "--name", name],
-    ...["--minutes", String(minutes), "--threads", String(threads), "--device", "cpu"],
-    "--no-tune", // beside a server that works, timings mean nothing
-    ...(isResumed ? ["--resume"] : begin),
-  ];
-}
-
-/** @throws AppError `model_exists`. */
-async function refuseTaken(models: string, name: string): Promise<void> {
-  const found = await readModel(models, name).catch((error) => {
-    if (!hasCode(error, "model_not_found")) throw error;
-  });
-  if (found) throw new AppError("model_exists", `There is a model "${name}" already. Choose another name.`);
-}
-
-/** @throws AppError `model_not_found`, `invalid_model`, `invalid_checkpoint`. */
-async function checkHasWeights(models: string, name: string): Promise<void> {
-  const { onnxPath } = await readModel(models, name);
-  if (await exists(join(dirname(onnxPath), WEIGHTS_FILE))) return;
-  throw new AppError(
-    "invalid_checkpoint",
-    `Expected a model that was trained here but "${name}" has no ${WEIGHTS_FILE} to begin from.`,
-  );
-}
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
-
 function withoutTimeLeft({ progress, ...rest }: Course): Course {
   if (!progress) return rest;
   const { secondsLeft: _, ...kept } = progress;
@@ -308,9 +266,3 @@ function withoutTimeLeft({ progress, ...rest }: Course): Course {
 
 const inProgress = (name: string) =>
   new AppError("training_in_progress", `The training "${name}" is running. Wait until it has ended, or stop it.`);
-
-const tooFewImages = (images: number) =>
-  new AppError(
-    "invalid_dataset",
-    `Expected at least ${LEAST_IMAGES} different images to learn from but ${images} ${images === 1 ? "is" : "are"} stored. Upload more.`,
-  );
