@@ -3,7 +3,13 @@
 const { readdirSync } = require("node:fs");
 const { join } = require("node:path");
 
-const LONG = [/^training\/train\.test/, /^server\/http\/swaps\.test/, /^server\/swap\//, /^cli\/demo\.test/];
+const LONG = [
+  /^training\/train\.test/,
+  /^server\/http\/swaps\.test/,
+  /^server\/swap\//,
+  /^server\/trainings\/trainings/,
+  /^cli\/demo\.test/,
+];
 
 // Every process reads these certificates as it starts, which takes as long as the half of Node's own start. No test
 // speaks to a server outside.
