@@ -43,15 +43,15 @@ async function keepUp(id: string): Promise<void> {
     try {
       for await (const next of patientApi.followSwap(id)) {
         if (!isShown()) return;
-        shownSwap.value = next;
         ended = hasEnded(next);
+        if (ended) await readModels().catch(() => {}); // so that what says "active" and what names the model agree
+        shownSwap.value = next;
       }
     } catch (error) {
       // A server that restarts continues the swap: it is asked until it answers.
       if (problemOf(error).code !== "not_ready") return;
     }
   }
-  await readModels().catch(() => {});
 }
 
 // What the address names, and what runs already, is shown.
