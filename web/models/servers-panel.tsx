@@ -2,15 +2,14 @@
 import { useEffect } from "preact/hooks";
 import { useAnswer } from "../state/use-answer.ts";
 
-/** Milliseconds between two looks while there are several. */
-const LOOK = 2000;
+/** Milliseconds between two looks while there are several servers, and while there is one: another may come. */
+const [LOOK, LOOK_ALONE] = [2000, 10_000];
 
 export function ServersPanel() {
   const { answer: servers, again } = useAnswer((api) => api.listServers(), []);
   const areSeveral = servers !== undefined && servers.length > 1;
   useEffect(() => {
-    if (!areSeveral) return;
-    const timer = setInterval(again, LOOK);
+    const timer = setInterval(again, areSeveral ? LOOK : LOOK_ALONE);
     return () => clearInterval(timer);
   }, [areSeveral, again]);
   if (!areSeveral) return null;
