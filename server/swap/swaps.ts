@@ -115,7 +115,8 @@ export function createSwaps(deps: SwapDeps): Swaps {
     // After the tidying: it may be about to remove an encoder that this swap is to open.
     const ended = tidying
       .then(() => runSwap(swap, deps, control))
-      .catch((error) => fail(swap, error))
+      // Once it is aborted its encoder is killed, and what fails first may be that.
+      .catch((error) => fail(swap, abort.signal.aborted ? abort.signal.reason : error))
       .catch((error) => logger.error({ err: error, swap: swap.id }, "the end of a swap could not be recorded"))
       .finally(() => {
         current = undefined;
