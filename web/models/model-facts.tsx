@@ -1,5 +1,6 @@
 // The facts of a model card.
 import type { ModelView } from "../../client/index.ts";
+import { FactList } from "../parts/fact-list.tsx";
 import { count, formatDuration, percent } from "../parts/words.ts";
 
 type Card = Extract<ModelView, { readonly card: unknown }>["card"];
@@ -14,7 +15,7 @@ const MEASURES: Readonly<Record<string, string>> = {
 };
 
 export function Facts({ card }: { readonly card: Card }) {
-  return <List facts={factsOf(card)} />;
+  return <FactList class="facts" facts={factsOf(card)} />;
 }
 
 /** The hyper-parameters, nested ones as "views.flip". */
@@ -22,21 +23,8 @@ export function Recipe({ recipe }: { readonly recipe: unknown }) {
   return (
     <details class="recipe">
       <summary>Hyper-parameters</summary>
-      <List facts={flatten(recipe, "")} />
+      <FactList class="facts" facts={flatten(recipe, "")} />
     </details>
-  );
-}
-
-function List({ facts }: { readonly facts: ReadonlyArray<readonly [string, string]> }) {
-  return (
-    <dl class="facts">
-      {facts.map(([term, value]) => (
-        <div key={term}>
-          <dt>{term}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
   );
 }
 

@@ -1,6 +1,7 @@
 // The progress of a swap: its states in order, how far it is, and what the gate found.
 import { awaitsApproval, hasEnded, type SwapView } from "../../client/index.ts";
 import { Button } from "../parts/button.tsx";
+import { FactList } from "../parts/fact-list.tsx";
 import { percent } from "../parts/words.ts";
 import { act, closeSwap } from "./swap.ts";
 
@@ -99,16 +100,7 @@ function Report({ report }: { readonly report: Found }) {
     ...skippedFacts(report.skipped),
     ...comparisonFacts(report.comparison),
   ];
-  return (
-    <dl class="report">
-      {facts.map(([term, value]) => (
-        <div key={term}>
-          <dt>{term}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <FactList class="report" facts={facts} />;
 }
 
 /** The images that a swap went on without. */

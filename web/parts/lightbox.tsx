@@ -8,6 +8,7 @@ import { address, go } from "../state/route.ts";
 import { api, hasKey } from "../state/server.ts";
 import { useAnswer } from "../state/use-answer.ts";
 import { Button } from "./button.tsx";
+import { FactList } from "./fact-list.tsx";
 import { save } from "./save.ts";
 import { contentAddress } from "./thumbnail.tsx";
 import type { GridImage } from "./tile.tsx";
@@ -177,14 +178,7 @@ function Facts({ image, leave, remove, children }: FactsProps) {
         </Button>
         {children}
       </div>
-      <dl>
-        {facts.map(([term, value]) => (
-          <div key={term}>
-            <dt>{term}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <FactList facts={facts} />
     </aside>
   );
 }

@@ -39,14 +39,7 @@ async function follow(name: string): Promise<void> {
 function put(training: TrainingView): void {
   const list = trainings.value;
   if (!list) return;
-  const others = list.trainings.filter(({ name }) => name !== training.name);
-  const before = list.trainings.some(({ name }) => name === training.name);
-  trainings.value = {
-    ...list,
-    trainings: before
-      ? list.trainings.map((one) => (one.name === training.name ? training : one))
-      : [training, ...others],
-  };
+  trainings.value = { ...list, trainings: list.trainings.map((one) => (one.name === training.name ? training : one)) };
 }
 
 /** Begins a training. */
