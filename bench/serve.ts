@@ -5,6 +5,7 @@
 import { Command } from "commander";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { type EmbedReport, measureEmbedding } from "./serve/embedding.ts";
+import type { Fired } from "./serve/load.ts";
 import { measureSearch, type SearchReport } from "./serve/searching.ts";
 
 const options = new Command("bench:serve")
@@ -36,11 +37,12 @@ for (const [width, height] of options.embed ? [[640, 480] as const, [64, 64] as 
 const search: SearchReport[] = [];
 for (const count of options.images.split(",").map(Number)) {
   const report = await inNewFolder((folder) => measureSearch(folder, count, options));
-  const { http, recallAt10, bare, index, indexToBare, httpToBare, startBuilding, startFromSnapshot, memoryMb } = report;
+  const { http, bareHttp, httpToBareHttp, recallAt10, bare, index, indexToBare } = report;
+  const { startBuilding, startFromSnapshot, memoryMb } = report;
   say(`${count} × 128:`);
-  say(
-    `  HTTP  ${rounded(http.requestsPerSecond)} searches/s, p50 ${http.p50} ms, p99 ${http.p99} ms; ${rounded(httpToBare)} of bare`,
-  );
+  const firedLine = ({ requestsPerSecond, p50, p99 }: Fired) =>
+    `${rounded(requestsPerSecond)} searches/s, p50 ${p50} ms, p99 ${p99} ms`;
+  say(`  HTTP  ${firedLine(http)}; bare Express and index thread ${firedLine(bareHttp)}: ${rounded(httpToBareHttp)}`);
   say(`  recall@10 against exact search  ${recallAt10.toFixed(4)}`);
   say(`  index call  ${rounded(index)}/s, bare hnswlib-node ${rounded(bare)}/s: ${rounded(indexToBare)}`);
   say(`  start  ${rounded(startFromSnapshot)} s from the snapshot, ${rounded(startBuilding)} s building the index`);

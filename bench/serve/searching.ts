@@ -7,7 +7,8 @@ import { createHnswIndex } from "../../server/storage/hnsw/hnsw.ts";
 import { residentMb } from "../../support/processes.ts";
 import { startServerProcess } from "../../support/server-process.ts";
 import { DIMENSIONS, syntheticEmbeddings, writeSyntheticData } from "../../support/synthetic.ts";
-import { type Fired, fire } from "./load.ts";
+import { startBareServer } from "./bare-server.ts";
+import { type Fired, fire, type Shot } from "./load.ts";
 
 /** Matches asked for. */
 const K = 10;
@@ -15,17 +16,21 @@ const K = 10;
 const QUERIES = 200;
 /** Rounds, in turn; the median counts. */
 const ROUNDS = 9;
+/** Measurements of each server, in turn. */
+const TURNS = 3;
 
 export interface SearchReport {
   readonly images: number;
   /** Over HTTP against exact search, 0..1. */
   readonly recallAt10: number;
   readonly http: Fired;
+  /** Of Express with nothing but a thread that holds the graph, in turn with ours, and what part of its rate ours is. */
+  readonly bareHttp: Fired;
+  readonly httpToBareHttp: number;
   /** Searches a second of the bare loop, of our index in the same process, and what part of it ours is. */
   readonly bare: number;
   readonly index: number;
   readonly indexToBare: number;
-  readonly httpToBare: number;
   /** Seconds from the start of the process until it can search: without a snapshot and with one. */
   readonly startBuilding: number;
   readonly startFromSnapshot: number;
@@ -56,17 +61,19 @@ export async function measureSearch(
     const bodies = queries.map((query) => JSON.stringify({ vector: Array.from(query), k: K }));
     const recallAt10 = await recallOverHttp(server.url, bodies, queries, vectors);
     const shots = bodies.map((body) => ({ path: "/v1/search", type: "application/json", body }));
-    await fire(server.url, shots, { ...load, seconds: 1 });
-    const http = await fire(server.url, shots, load);
-    const { bare, index } = await loops(join(folder, "data", "index"), vectors, queries);
+    const snapshot = await snapshotIn(join(folder, "data", "index"));
+    const bareServer = await startBareServer(snapshot);
+    const [http, bareHttp] = await inTurn([server.url, bareServer.url], shots, load).finally(bareServer.stop);
+    const { bare, index } = await loops(snapshot, vectors, queries);
     return {
       images,
       recallAt10,
-      http,
+      http: http!,
+      bareHttp: bareHttp!,
+      httpToBareHttp: http!.requestsPerSecond / bareHttp!.requestsPerSecond,
       bare,
       index,
       indexToBare: index / bare,
-      httpToBare: http.requestsPerSecond / bare,
       startBuilding: first.seconds,
       startFromSnapshot,
       memoryMb,
@@ -74,6 +81,24 @@ export async function measureSearch(
   } finally {
     await server.stop();
   }
+}
+
+/** Fires at each server in turn, {@link TURNS} times; the turn of median rate counts. */
+async function inTurn(
+  urls: readonly string[],
+  shots: readonly Shot[],
+  load: { connections: number; seconds: number },
+): Promise<Fired[]> {
+  for (const url of urls) await fire(url, shots, { ...load, seconds: 1 });
+  const fired = urls.map((): Fired[] => []);
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (const [i, url] of urls.entries()) fired[i]!.push(await fire(url, shots, load));
+  }
+  return fired.map((some) => some.sort((a, b) => a.requestsPerSecond - b.requestsPerSecond)[TURNS >> 1]!);
+}
+
+async function snapshotIn(folder: string): Promise<string> {
+  return join(folder, (await readdir(folder)).find((name) => name.endsWith(".hnsw"))!);
 }
 
 /** Recall@10 of searches over HTTP against exact search among `vectors`, 0..1. */
@@ -98,11 +123,10 @@ export async function recallOverHttp(
 
 /** The graph that the server has built, searched in this thread. */
 async function loops(
-  folder: string,
+  snapshot: string,
   vectors: readonly Float32Array[],
   queries: readonly Float32Array[],
 ): Promise<{ bare: number; index: number }> {
-  const snapshot = join(folder, (await readdir(folder)).find((name) => name.endsWith(".hnsw"))!);
   const graph = new hnswlib.HierarchicalNSW("ip", DIMENSIONS);
   graph.readIndexSync(snapshot);
   graph.setEf(100);

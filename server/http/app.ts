@@ -3,12 +3,12 @@ import express, { type Express, type RequestHandler } from "express";
 import { rateLimit } from "express-rate-limit";
 import helmet from "helmet";
 import type { Logger } from "pino";
-import { pinoHttp } from "pino-http";
 import { AppError } from "../../core/errors.ts";
 import type { Collection } from "../collection/collection.ts";
 import type { MapReader } from "../collection/map/collection-map.ts";
 import type { Access } from "../domain/api-key.ts";
 import type { ServerRecord } from "../domain/server.ts";
+import { logRequests } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { ModelCatalogue } from "../models/catalogue.ts";
 import type { Swaps } from "../swap/swaps.ts";
@@ -76,14 +76,7 @@ export function createApp({
   app.set("trust proxy", safety.trustProxies);
   app.disable("x-powered-by");
   app.disable("etag");
-  app.use(
-    pinoHttp({
-      logger,
-      // Successful requests are only of interest while debugging.
-      customLogLevel: (_request, { statusCode }) =>
-        statusCode >= 500 ? "error" : statusCode >= 400 ? "info" : "debug",
-    }),
-  );
+  app.use(logRequests(logger));
   app.use(measure(metrics));
   app.use(secureHeaders);
   if (safety.rateLimit > 0) app.use(limitRate(safety.rateLimit));
