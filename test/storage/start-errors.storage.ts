@@ -163,7 +163,7 @@ describe("starting with a file store", () => {
     }).listen(0, "127.0.0.1");
     await once(readOnly, "listening");
     const endpoint = `http://127.0.0.1:${(readOnly.address() as AddressInfo).port}`;
-    await refused(`s3://moco/images?endpoint=${endpoint}`, /may not read and write the bucket "moco"/, /PutObject/);
+    await refused(`s3://moco/images?endpoint=${endpoint}`, /may not use the bucket "moco"/, /PutObject/);
     readOnly.close();
     readOnly.closeAllConnections();
   });

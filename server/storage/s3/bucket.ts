@@ -1,17 +1,11 @@
 // Blobs in an S3-compatible store, as <prefix><folder>/ab/abcd…: bytes by their SHA-256, checked whenever they are
 // read.
 import type { Readable } from "node:stream";
-import {
-  DeleteObjectCommand,
-  GetObjectCommand,
-  ListObjectsCommand,
-  PutObjectCommand,
-  S3Client,
-  S3ServiceException,
-} from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { AppError } from "../../../core/errors.ts";
 import { sha256 as hashOf, sha256InSteps, sha256OfStream } from "../../../core/hash.ts";
 import type { Blobs } from "../ports.ts";
+import { asStartError, asStorageError, createS3Client, isMissing, listKeys } from "./client.ts";
 import { parseS3Location, type S3Location } from "./location.ts";
 
 /** A bucket, open. */
@@ -21,11 +15,8 @@ export interface Bucket {
   close(): void;
 }
 
-/** Tries of a request that the store failed to answer. */
-const TRIES = 4;
-const CONNECT_MS = 5000;
-/** A store that is silent for so long does not answer any more. */
-const SILENT_MS = 30_000;
+/** What the keys must allow. */
+const RIGHTS = "GetObject, PutObject, DeleteObject and ListBucket";
 
 /**
  * Opens a bucket and makes sure that it can be written to and read from.
@@ -34,23 +25,12 @@ const SILENT_MS = 30_000;
  */
 export async function openBucket(text: string): Promise<Bucket> {
   const location = parseS3Location(text);
-  const { endpoint, region } = location;
-  const isAmazons = endpoint === undefined && !process.env.AWS_ENDPOINT_URL && !process.env.AWS_ENDPOINT_URL_S3;
-  const client = new S3Client({
-    ...(endpoint && { endpoint }),
-    ...(region ? { region } : process.env.AWS_REGION || isAmazons ? {} : { region: "us-east-1" }),
-    forcePathStyle: !isAmazons,
-    maxAttempts: TRIES,
-    requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: SILENT_MS },
-    // The newer checksums are sent after the bytes, which stores of other makers take for a part of them.
-    requestChecksumCalculation: "WHEN_REQUIRED",
-    responseChecksumValidation: "WHEN_REQUIRED",
-  });
+  const client = createS3Client(location);
   try {
     await checkBucket(client, location);
   } catch (error) {
     client.destroy();
-    throw asStartError(error, location);
+    throw asStartError(error, location, RIGHTS);
   }
   return {
     blobs: (folder) => createBlobs(client, location.bucket, `${location.prefix}${folder}/`),
@@ -117,19 +97,13 @@ function createBlobs(client: S3Client, bucket: string, folder: string): Blobs {
       });
     },
     async *list() {
-      // By the first version of listing: it goes on after a key, which every store knows how to do.
-      for (let after: string | undefined; ; ) {
-        const page = await client
-          .send(new ListObjectsCommand({ Bucket: bucket, Prefix: folder, Marker: after }))
-          .catch((error) => {
-            throw asStorageError(error);
-          });
-        for (const { Key = "" } of page.Contents ?? []) {
-          const name = Key.slice(Key.lastIndexOf("/") + 1);
+      try {
+        for await (const key of listKeys(client, bucket, folder)) {
+          const name = key.slice(key.lastIndexOf("/") + 1);
           if (/^[0-9a-f]{64}$/.test(name)) yield name;
         }
-        if (!page.IsTruncated) return;
-        after = page.Contents?.at(-1)?.Key;
+      } catch (error) {
+        throw asStorageError(error);
       }
     },
   };
@@ -137,60 +111,3 @@ function createBlobs(client: S3Client, bucket: string, folder: string): Blobs {
 
 const damaged = (sha256: string) =>
   new AppError("file_damaged", `The stored file ${sha256} is damaged: the file store gives other bytes.`);
-
-const statusOf = (error: unknown) => (error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined);
-
-const isMissing = (error: unknown): boolean =>
-  error instanceof S3ServiceException &&
-  (error.name === "NoSuchKey" || (statusOf(error) === 404 && error.name !== "NoSuchBucket"));
-
-/** `error` as AppError where the store is full or does not answer; any other error unchanged. */
-function asStorageError(error: unknown): unknown {
-  if (error instanceof AppError) return error;
-  const status = statusOf(error);
-  if (status === 507 || (error instanceof S3ServiceException && /QuotaExceeded|StorageFull/.test(error.name))) {
-    return new AppError("storage_full", "There is no room left in the file store. Nothing was stored.", {
-      cause: error,
-    });
-  }
-  const isAway = status === undefined ? isNetworkError(error) : status >= 500 || status === 429;
-  if (!isAway) return error;
-  return new AppError("storage_unavailable", "The file store cannot be reached. Try again in a few seconds.", {
-    cause: error,
-  });
-}
-
-const isNetworkError = (error: unknown) =>
-  error instanceof Error &&
-  (/^(TimeoutError|AbortError|NetworkingError)$/.test(error.name) ||
-    ("code" in error && typeof error.code === "string" && /^E[A-Z_]+$/.test(error.code)) ||
-    error.message === "aborted");
-
-function asStartError(error: unknown, { bucket, endpoint }: S3Location): unknown {
-  const cause = error instanceof AppError && error.code !== "invalid_configuration" ? error.cause : error;
-  const problem = (text: string) => new AppError("invalid_configuration", text, { cause });
-  const name = cause instanceof Error ? cause.name : "";
-  const where = endpoint ? ` at ${endpoint}` : "";
-  if (name === "CredentialsProviderError") {
-    return problem("The file store needs keys. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile.");
-  }
-  if (/InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|ExpiredToken/.test(name)) {
-    return problem(
-      `The file store${where} refuses the keys (${name}). Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.`,
-    );
-  }
-  switch (statusOf(cause)) {
-    case 404:
-      return problem(`There is no bucket "${bucket}"${where}. Make it first, or name another one.`);
-    case 403:
-      return problem(
-        `The keys may not read and write the bucket "${bucket}"${where}. They need GetObject, PutObject, DeleteObject and ListBucket.`,
-      );
-    case 301:
-      return problem(`The bucket "${bucket}" is in another region. Name it: s3://${bucket}?region=…`);
-  }
-  if (isNetworkError(cause)) {
-    return problem(`No file store answers${where}: ${(cause as Error).message}. Check the address.`);
-  }
-  return error;
-}
