@@ -1,11 +1,11 @@
-// npm run size -- --images 100e6 [--dimensions 128] [--servers 4] [--help]
+// npm run size -- --images 100e6 [--dimensions 256] [--servers 4] [--help]
 //
 // What a collection beyond one machine needs, from what docs/scale.md has measured.
 import { Command } from "commander";
 
 const given = new Command("size")
   .option("--images <number>", "images, all different", Number, 1e6)
-  .option("--dimensions <number>", "of an embedding", Number, 128)
+  .option("--dimensions <number>", "of an embedding", Number, 256)
   .option("--metadata <bytes>", "of an image, as JSON", Number, 40)
   .option("--file <bytes>", "of an image", Number, 100e3)
   .option("--servers <number>", "that share a backfill", Number, 2)
