@@ -72,6 +72,8 @@ export interface Client {
   resumeTraining(name: string): Promise<t.TrainingView>;
   /** Deletes a training that does not run; its model stays. */
   deleteTraining(name: string): Promise<void>;
+  /** The bytes of one of a training's `files`: its report, or a picture. */
+  getTrainingFile(name: string, file: string): Promise<Blob>;
   /** Yields a training whenever it has changed, until it does not run; survives restarts of the server. */
   followTraining(name: string): AsyncGenerator<t.TrainingView>;
   /** The servers that share the storage. */
@@ -164,6 +166,8 @@ export function createClient(url: string, options: ClientOptions = {}): Client {
     stopTraining: (name) => training(`${trainingPath(name)}/stop`),
     resumeTraining: (name) => training(`${trainingPath(name)}/resume`),
     deleteTraining: async (name) => void (await send("DELETE", trainingPath(name))),
+    getTrainingFile: async (name, file) =>
+      (await send("GET", `${trainingPath(name)}/files/${encodeURIComponent(file)}`)).blob(),
     followTraining: (name) => follow<t.TrainingView>(trainingPath(name), hasStopped),
     listServers: async () => (await get<{ servers: t.ServerRecord[] }>("/v1/servers")).servers,
     isAlive: () => get("/livez"),

@@ -141,3 +141,35 @@ export async function assertNoSidewaysScroll(page: Page): Promise<void> {
   const excess = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
   assert.equal(excess, 0);
 }
+
+/**
+ * Draws a line around a part of the map.
+ *
+ * @param part Left, top, right and bottom as shares of the map.
+ * @returns How many images are inside.
+ */
+export async function lasso(page: Page, [left, top, right, bottom]: readonly number[]): Promise<number> {
+  const box = (await page.locator(".map-stage").boundingBox())!;
+  await page.getByRole("button", { name: "Choose images by drawing around them" }).click();
+  const corners = [
+    [left, top],
+    [right, top],
+    [right, bottom],
+    [left, bottom],
+  ].map(([x, y]) => [box.x + x! * box.width, box.y + y! * box.height] as const);
+  await page.mouse.move(...corners[0]!);
+  await page.mouse.down();
+  for (const corner of corners.slice(1)) await page.mouse.move(...corner, { steps: 4 });
+  await page.mouse.up();
+  const heading = await page.getByRole("heading", { name: /images? inside the line/ }).textContent();
+  const count = Number(heading!.split(" ")[0]!.replaceAll(",", ""));
+  await page.getByText(`${count.toLocaleString("en")} selected`).waitFor();
+  return count;
+}
+
+/** Chooses an image of a grid by its button. */
+export async function choose(page: Page, position: number, modifiers: Array<"Shift"> = []): Promise<void> {
+  const tile = page.locator(".tile").nth(position);
+  await tile.hover();
+  await tile.locator(".pick").click({ modifiers });
+}

@@ -9,6 +9,7 @@ import type { Storage } from "../storage/ports.ts";
 import { createReserve } from "../storage/reserve.ts";
 import { checkEnough, checkFree, checkHasWeights } from "./checks.ts";
 import { type CourseReader, openCourse } from "./course.ts";
+import { listFiles } from "./files.ts";
 import { writeAgain, writeImages } from "./images.ts";
 import { argumentsOf, describeExit, type runTraining as RunTraining } from "./process.ts";
 import {
@@ -36,6 +37,8 @@ export interface TrainingOptions {
 export interface Trainings {
   list(): Promise<TrainingList>;
   get(name: string): Promise<TrainingView>;
+  /** The folder that has a file of {@link TrainingView.files}. @throws AppError `not_found` where it is none. */
+  folderOf(name: string, file: string): Promise<string>;
   /**
    * Begins a training on all stored images.
    *
@@ -108,7 +111,8 @@ export async function openTrainings(options: TrainingsOptions): Promise<Training
     const hasBegun = current?.startedAt !== undefined && writtenAt >= current.startedAt;
     const updatedAt = new Date(Math.max(Date.parse(record.updatedAt), writtenAt)).toISOString();
     const state = record.state !== "running" ? record.state : hasBegun ? "running" : "preparing";
-    return { ...record, ...course, updatedAt, state, ...(state === "done" && { model: record.name }) };
+    const files = await listFiles(partsOf(root, record.name).run);
+    return { ...record, ...course, files, updatedAt, state, ...(state === "done" && { model: record.name }) };
   };
 
   /** Keeps how a training ended, with its course, and removes what it needed only while it ran. */
@@ -197,6 +201,11 @@ export async function openTrainings(options: TrainingsOptions): Promise<Training
       return { trainings: await Promise.all(newest.map(viewOf)), enabled: offReason === undefined };
     },
     get: async (name) => viewOf(find(name)),
+    async folderOf(name, file) {
+      const { run } = partsOf(root, find(name).name);
+      if ((await listFiles(run)).includes(file)) return run;
+      throw new AppError("not_found", `The training "${name}" has no file ${JSON.stringify(file)}.`);
+    },
     async start({ name = defaultName(), minutes, init, threads = halfTheCores() }) {
       return begin(name, async () => {
         await checkFree(models, name);

@@ -1,10 +1,10 @@
 // The collection in a browser: adding, browsing, choosing many images and acting on them.
 import assert from "node:assert/strict";
-import type { Page } from "playwright-core";
 import { SIZES } from "../../support/browser.ts";
 import {
   assertAccessible,
   assertNoSidewaysScroll,
+  choose,
   listImages,
   openPage,
   type PageTest,
@@ -32,12 +32,6 @@ describe("the page's collection", function () {
     } finally {
       await server.close();
     }
-  };
-
-  const choose = async (page: Page, position: number, modifiers: Array<"Shift"> = []) => {
-    const tile = page.locator(".tile").nth(position);
-    await tile.hover();
-    await tile.locator(".pick").click({ modifiers });
   };
 
   for (const [size, viewport] of Object.entries(SIZES)) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type RunningServer, start } from "../../server/index.ts";
 import { startBrowser, type TestBrowser } from "../../support/browser.ts";
-import { assertAccessible } from "../../support/page.ts";
+import { assertAccessible, lasso } from "../../support/page.ts";
 import { writeSyntheticData } from "../../support/synthetic.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
@@ -52,22 +52,8 @@ describe(`the page on ${IMAGES.toLocaleString("en")} images`, function () {
     const summary = await page.locator(".map .summary").textContent();
     assert.ok(summary!.startsWith(IMAGES.toLocaleString("en")), summary!);
     await assertAccessible(page);
-    const box = (await page.locator(".map-stage").boundingBox())!;
-    await page.getByRole("button", { name: "Choose images by drawing around them" }).click();
-    const corners = [
-      [0.3, 0.3],
-      [0.7, 0.3],
-      [0.7, 0.7],
-      [0.3, 0.7],
-    ].map(([x, y]) => [box.x + x! * box.width, box.y + y! * box.height] as const);
-    await page.mouse.move(...corners[0]!);
-    await page.mouse.down();
-    for (const corner of corners.slice(1)) await page.mouse.move(...corner, { steps: 3 });
-    await page.mouse.up();
-    const heading = await page.getByRole("heading", { name: /images inside the line/ }).textContent();
-    const count = Number(heading!.split(" ")[0]!.replaceAll(",", ""));
+    const count = await lasso(page, [0.3, 0.3, 0.7, 0.7]);
     assert.ok(count > IMAGES / 50 && count < IMAGES, `${count} inside the line`);
-    await page.getByText(`${count.toLocaleString("en")} selected`).waitFor();
     assert.deepEqual(withoutThumbnails(problems), []);
   });
 });

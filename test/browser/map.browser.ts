@@ -1,7 +1,14 @@
 // The map in a browser.
 import assert from "node:assert/strict";
 import { SIZES } from "../../support/browser.ts";
-import { assertAccessible, assertNoSidewaysScroll, openPage, type PageTest, preparePage } from "../../support/page.ts";
+import {
+  assertAccessible,
+  assertNoSidewaysScroll,
+  lasso,
+  openPage,
+  type PageTest,
+  preparePage,
+} from "../../support/page.ts";
 
 const DRAWN = "100 images as model default sees them";
 
@@ -69,25 +76,32 @@ describe("the page's map", function () {
     assert.deepEqual(problems, []);
   });
 
+  it("shows how similar each image is to one that is searched with", async () => {
+    const { page, problems } = await openPage(test);
+    await page.locator(".wall a").first().click();
+    await page.locator(".results .tile").first().waitFor();
+    const id = new URL(page.url()).hash.split("id=")[1];
+    await page.getByRole("link", { name: "On the map" }).click();
+    await page.waitForURL(`**/#/map?id=${id}`);
+    await page.getByText(DRAWN).waitFor({ timeout: 60_000 });
+    await page.locator(".legend .ramp").waitFor();
+    const ends = (await page.locator(".legend li", { has: page.locator(".ramp") }).textContent())!;
+    const [least, most] = ends.match(/−?\d\.\d{3}/g)!.map((text) => Number(text.replace("−", "-")));
+    assert.ok(least! < most! && most! < 1, ends);
+    await assertAccessible(page);
+    const choice = page.getByLabel("Colour by");
+    await choice.selectOption("label");
+    await page.locator(".legend .swatch").nth(9).waitFor();
+    await choice.selectOption("similarity to the query");
+    await page.locator(".legend .ramp").waitFor();
+    assert.deepEqual(problems, []);
+  });
+
   it("chooses what a line goes around, and acts on it", async () => {
     const { page, problems } = await openPage(test, { hash: "#/map" });
     await page.getByText(DRAWN).waitFor({ timeout: 60_000 });
-    const box = (await page.locator(".map-stage").boundingBox())!;
-    await page.getByRole("button", { name: "Choose images by drawing around them" }).click();
-    const corners = [
-      [0.02, 0.02],
-      [0.5, 0.02],
-      [0.5, 0.98],
-      [0.02, 0.98],
-    ].map(([x, y]) => [box.x + x! * box.width, box.y + y! * box.height] as const);
-    await page.mouse.move(...corners[0]!);
-    await page.mouse.down();
-    for (const corner of corners.slice(1)) await page.mouse.move(...corner, { steps: 4 });
-    await page.mouse.up();
-    const heading = await page.getByRole("heading", { name: /images inside the line/ }).textContent();
-    const count = Number.parseInt(heading!, 10);
+    const count = await lasso(page, [0.02, 0.02, 0.5, 0.98]);
     assert.ok(count > 5 && count < 95, `${count} images in the left half`);
-    await page.getByText(`${count} selected`).waitFor();
     await page.locator(".lassoed .tile").first().waitFor();
     await assertAccessible(page);
     assert.deepEqual(problems, []);

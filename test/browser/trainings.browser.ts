@@ -38,6 +38,19 @@ describe("the page's trainings", function () {
     await page.getByRole("button", { name: "Resume ours" }).click();
     await row.getByText("Done").waitFor({ timeout: 200_000 });
     await row.locator(".curve svg").first().waitFor();
+    await row.getByText("What it sees").click();
+    await row.getByRole("img", { name: "Images and views of them" }).waitFor();
+    await row.getByRole("img", { name: /^Images and their nearest neighbours, after [\d,]+ images seen$/ }).waitFor();
+    const widths = (await page.evaluate(
+      "[...document.querySelectorAll('.sheets img')].map((one) => one.naturalWidth)",
+    )) as number[];
+    assert.ok(widths.length >= 2 && widths.every((width) => width > 100), String(widths));
+    await page.getByRole("button", { name: "Report of ours" }).click();
+    const report = page.frameLocator("iframe");
+    await report.getByRole("heading", { name: "Nearest neighbours" }).waitFor();
+    await assertAccessible(page);
+    await page.keyboard.press("Escape");
+    await page.locator("dialog").waitFor({ state: "detached" });
     await assertAccessible(page);
     await assertNoSidewaysScroll(page);
     await page.getByRole("button", { name: "Activate ours" }).click();

@@ -164,6 +164,7 @@ describe("moco-search/client", () => {
     await client.stopTraining(name);
     for await (const _ of client.followTraining(name));
     assert.equal((await client.getTraining(name)).state, "stopped");
+    await assert.rejects(client.getTrainingFile(name, "report.html"), { code: "not_found" });
     await client.deleteTraining(name);
     assert.deepEqual(await client.listTrainings(), { trainings: [], enabled: true });
   });

@@ -90,6 +90,7 @@ describe("safety", () => {
       await as("admin", "post", "/v1/rollback").expect(409);
       await as("read", "get", "/v1/trainings").expect(200);
       await as("read", "get", "/v1/trainings/none/events").expect(404);
+      await as("read", "get", "/v1/trainings/none/files/report.html").expect(404);
       await as("write", "post", "/v1/trainings")
         .send({})
         .expect(403, /"forbidden"/);

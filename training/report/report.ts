@@ -4,9 +4,7 @@ import { percent } from "../../core/percent.ts";
 import { machineName } from "../config/machine.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
-import type { Neighbourhood } from "../evaluate/monitor.ts";
 import type { Epoch, LogLine } from "../run/log.ts";
-import { neighboursSheet } from "./contact-sheet.ts";
 import { type Chance, curves } from "./curves.ts";
 import { STYLE } from "./style.ts";
 
@@ -20,7 +18,8 @@ export interface ReportContent {
   readonly lines: readonly LogLine[];
   /** PNG of images and their views. */
   readonly views: Uint8Array;
-  readonly neighbourhoods: readonly Neighbourhood[];
+  /** PNG of images and their neighbours, once they were measured. */
+  readonly neighbours: Uint8Array | undefined;
 }
 
 const VIEWS =
@@ -35,13 +34,11 @@ export async function writeReport(path: string, content: ReportContent): Promise
 
 /** The whole page. Before the first measurement it shows views and configuration only. */
 async function reportHtml(content: ReportContent): Promise<string> {
-  const { name, config, reasons, dataset, lines, views, neighbourhoods } = content;
+  const { name, config, reasons, dataset, lines, views, neighbours } = content;
   const epochs = lines.filter((line) => line.kind === "epoch");
   const last = epochs.at(-1);
   const sheets = [sheet("Views", VIEWS, views)];
-  if (neighbourhoods.length > 0) {
-    sheets.push(sheet("Nearest neighbours", NEIGHBOURS, await neighboursSheet(dataset, neighbourhoods)));
-  }
+  if (neighbours) sheets.push(sheet("Nearest neighbours", NEIGHBOURS, neighbours));
   const sections = [
     `<h1>${escaped(name)}</h1>`,
     last

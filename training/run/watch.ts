@@ -1,14 +1,15 @@
 // Watches whether a run learns: writes a line to metrics.jsonl after each step; at the ends of epochs it measures the
-// encoder, adds a verdict and rewrites the report.
+// encoder, adds a verdict, draws neighbours and rewrites the report.
 import { join } from "node:path";
 import { mean } from "../../core/vector.ts";
 import { peakMemoryBytes } from "../config/machine.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { createMonitor, type Neighbourhood } from "../evaluate/monitor.ts";
+import { createMonitor } from "../evaluate/monitor.ts";
 import { verdict } from "../evaluate/verdict.ts";
-import { viewsSheet } from "../report/contact-sheet.ts";
+import { neighboursSheet, viewsSheet } from "../report/contact-sheet.ts";
 import { writeReport } from "../report/report.ts";
+import { openSheets } from "../report/sheets.ts";
 import { type Epoch, METRICS_FILE, openRunLog, type StepMetrics } from "./log.ts";
 
 /** Options of {@link watchRun}. */
@@ -60,9 +61,11 @@ export async function watchRun(options: WatchOptions): Promise<Watch> {
   let pause = options.secondsBetween * 1000;
 
   const views = await viewsSheet(dataset, config);
-  const report = (neighbourhoods: readonly Neighbourhood[]) =>
-    writeReport(join(runFolder, "report.html"), { ...options, lines: log.lines, views, neighbourhoods });
-  await report([]);
+  const sheets = await openSheets(runFolder, options.from * config.batch);
+  await sheets.putViews(views);
+  const report = (neighbours?: Uint8Array) =>
+    writeReport(join(runFolder, "report.html"), { ...options, lines: log.lines, views, neighbours });
+  await report();
 
   const measure = async (now: StepMetrics, state: State, queue: Float32Array) => {
     const began = performance.now();
@@ -90,7 +93,9 @@ export async function watchRun(options: WatchOptions): Promise<Watch> {
     epochs.push(line);
     since = [];
     await log.append({ kind: "epoch", ...line });
-    await report(neighbourhoods);
+    const neighbours = await neighboursSheet(dataset, neighbourhoods);
+    await sheets.putNeighbours(metrics.imagesSeen, neighbours);
+    await report(neighbours);
     measuredAt = performance.now();
     pause = Math.max(options.secondsBetween * 1000, (measuredAt - began) / MOST_TIME);
     options.onEpoch(line);

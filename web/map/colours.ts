@@ -1,8 +1,12 @@
-// The style sheet's colours, light or dark, for canvases: plain first, then one for each of the largest groups.
+// The style sheet's colours, light or dark, for canvases.
 import type { Colour } from "./dots.ts";
 
-/** Groups that have a colour of their own; the others share the plain one. */
+/** Colours by number: names of the style sheet's properties. */
+export type Scheme = readonly string[];
+
+/** Groups that have a colour of their own; the others share the plain one, number 0. */
 export const MOST_GROUPS = 11;
+export const GROUP_SCHEME: Scheme = ["muted", ...Array.from({ length: MOST_GROUPS }, (_, i) => `colour-${i}`)];
 
 export interface Palette {
   /** As CSS takes them. */
@@ -14,13 +18,13 @@ export interface Palette {
 }
 
 /** Resolves the colours as they are now. */
-export function readPalette(element: HTMLElement): Palette {
+export function readPalette(element: HTMLElement, scheme: Scheme): Palette {
   const context = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true })!;
   const resolve = (name: string) => {
     element.style.color = `var(--${name})`;
     return getComputedStyle(element).color;
   };
-  const css = ["muted", ...Array.from({ length: MOST_GROUPS }, (_, i) => `colour-${i}`)].map(resolve);
+  const css = scheme.map(resolve);
   const rgb = css.map((colour): Colour => {
     context.fillStyle = colour;
     context.fillRect(0, 0, 1, 1);
@@ -28,38 +32,4 @@ export function readPalette(element: HTMLElement): Palette {
     return [red! / 255, green! / 255, blue! / 255];
   });
   return { css, rgb, accent: resolve("accent") };
-}
-
-/** A field by whose values points are coloured: the values with colours of their own, the most frequent first. */
-export interface Groups {
-  readonly field: string;
-  readonly values: readonly string[];
-  readonly hasOthers: boolean;
-}
-
-type WithMetadata = { readonly metadata: Readonly<Record<string, unknown>> };
-
-/** Fields that group the points: some value is shared by many. The first is the most useful one. */
-export function groupingFields(points: readonly WithMetadata[]): Groups[] {
-  const fields = new Map<string, Map<string, number>>();
-  for (const { metadata } of points) {
-    for (const [field, value] of Object.entries(metadata)) {
-      if (typeof value === "object") continue;
-      const counts = fields.get(field) ?? new Map<string, number>();
-      counts.set(String(value), (counts.get(String(value)) ?? 0) + 1);
-      fields.set(field, counts);
-    }
-  }
-  return [...fields]
-    .filter(([, counts]) => counts.size >= 2 && counts.size <= points.length / 3)
-    .sort(([a, left], [b, right]) => Number(b === "label") - Number(a === "label") || left.size - right.size)
-    .map(([field, counts]) => {
-      const values = [...counts].sort(([, a], [, b]) => b - a).map(([value]) => value);
-      return { field, values: values.slice(0, MOST_GROUPS).sort(), hasOthers: values.length > MOST_GROUPS };
-    });
-}
-
-/** Number of a point's colour in the palette. */
-export function colourNumber({ metadata }: WithMetadata, groups: Groups | undefined): number {
-  return groups ? groups.values.indexOf(String(metadata[groups.field])) + 1 : 0;
 }

@@ -3,8 +3,9 @@ import type { Place, View } from "./plane.ts";
 
 export type Colour = readonly [red: number, green: number, blue: number];
 
+/** Draws dots on a canvas. */
 export interface Dots {
-  /** Takes new places, and the number of each one's colour. */
+  /** Takes new places, and the number of each one's colour; later ones lie over earlier ones. */
   set(places: readonly Place[], colours: readonly number[]): void;
   /**
    * @param palette Colours by number, 0..1 for each part.
@@ -40,8 +41,22 @@ void main() {
   pixel = vec4(shade * cover, cover);
 }`;
 
-/** Dots on a canvas; undefined where the browser has no WebGL 2. */
+/** What a processor that runs shaders in place of a graphics card calls itself. */
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
+
+/** True where WebGL 2 is there and a graphics card draws it. */
+function hasGraphicsCard(): boolean {
+  const gl = new OffscreenCanvas(1, 1).getContext("webgl2", { failIfMajorPerformanceCaveat: true });
+  if (!gl) return false;
+  const named = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = String(gl.getParameter(named ? named.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return !SOFTWARE.test(name);
+}
+
+/** Dots on a canvas; undefined where no graphics card draws them. */
 export function createDots(canvas: HTMLCanvasElement): Dots | undefined {
+  if (!hasGraphicsCard()) return undefined;
   const gl = canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true });
   if (!gl) return undefined;
   const program = link(gl);

@@ -1,27 +1,12 @@
-// Draws the map: a dot for each image, thumbnails where there is room, the line of a lasso.
-import { useEffect, useMemo, useRef } from "preact/hooks";
+// The map as an element: what is drawn, and what pointers and keys do to it.
+import { useEffect, useRef } from "preact/hooks";
 import type { CollectionMap } from "../../client/index.ts";
-import { type Palette, readPalette } from "./colours.ts";
-import { createDots, type Dots } from "./dots.ts";
-import { createPictures, type Pictures, SIDE } from "./pictures.ts";
-import {
-  fitted,
-  inside,
-  moved,
-  type Place,
-  type Size,
-  textOfView,
-  toScreen,
-  type View,
-  viewOfText,
-  zoomed,
-} from "./plane.ts";
+import { SIDE } from "./pictures.ts";
+import { fitted, inside, moved, type Place, textOfView, viewOfText, zoomed } from "./plane.ts";
 import { listenOnPlane } from "./plane-input.ts";
+import { openScene, type Scene, type Shown } from "./scene.ts";
 
 export type MapPoint = CollectionMap["points"][number];
-
-/** Diameter of a dot at most and at least, CSS pixels: where there are many they are small. */
-const DOT = { most: 6, least: 2.5 };
 
 /** What buttons beside the map do. */
 export interface MapHandle {
@@ -29,10 +14,7 @@ export interface MapHandle {
   fit(): void;
 }
 
-interface MapCanvasProps {
-  readonly points: readonly MapPoint[];
-  /** Number of each point's colour in the palette. */
-  readonly colours: readonly number[];
+interface MapCanvasProps extends Shown {
   /** What is seen at first, as {@link textOfView} writes it. */
   readonly view: string | undefined;
   readonly isDrawing: boolean;
@@ -45,21 +27,35 @@ interface MapCanvasProps {
 }
 
 export function MapCanvas(props: MapCanvasProps) {
-  const dotCanvas = useRef<HTMLCanvasElement>(null);
-  const canvas = useRef<HTMLCanvasElement>(null);
+  const under = useRef<HTMLCanvasElement>(null);
+  const over = useRef<HTMLCanvasElement>(null);
+  const scene = useRef<Scene | undefined>(undefined);
   const latest = useRef(props);
   latest.current = props;
-  const scene = useMemo(createScene, []);
 
-  useEffect(() => scene.begin(dotCanvas.current!, canvas.current!, latest), [scene]);
-  useEffect(() => scene.show(props.points, props.colours), [scene, props.points, props.colours]);
+  useEffect(() => {
+    const opened = openScene(under.current!, over.current!, (view) =>
+      latest.current.viewed(textOfView(view, opened.size())),
+    );
+    scene.current = opened;
+    const end = new AbortController();
+    listen(over.current!, opened, latest, end.signal);
+    return () => {
+      end.abort();
+      opened.close();
+    };
+  }, []);
+  const { points, colours, scheme, marked } = props;
+  useEffect(() => {
+    scene.current!.show({ points, colours, scheme, marked });
+  }, [points, colours, scheme, marked]);
 
   return (
     <>
-      <canvas ref={dotCanvas} />
+      <canvas ref={under} />
       {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: it takes the focus and has keys of its own. */}
       <canvas
-        ref={canvas}
+        ref={over}
         class={props.isDrawing ? "drawing" : undefined}
         tabIndex={0}
         role="application"
@@ -69,163 +65,36 @@ export function MapCanvas(props: MapCanvasProps) {
   );
 }
 
-function createScene() {
-  let view: View | undefined;
-  let line: readonly Place[] = [];
-  let points: readonly MapPoint[] = [];
-  let colours: readonly number[] = [];
-  /** Number of each point's colour, by id. */
-  let numbers: ReadonlyMap<string, number> = new Map();
-  let dots: Dots | undefined;
-  let pictures: Pictures | undefined;
-  let palette: Palette;
-  let redraw = () => {};
+/** Lets pointers and keys move a scene, choose from it and draw on it. */
+function listen(canvas: HTMLCanvasElement, scene: Scene, latest: { current: MapCanvasProps }, signal: AbortSignal) {
+  const middle = () => ({ x: scene.size().width / 2, y: scene.size().height / 2 });
+  const open = (point: MapPoint | undefined) => point && latest.current.opened(point);
+  const zoom = (factor: number, at: Place = middle()) => scene.move(zoomed(scene.view(), factor, at, scene.size()));
+  const fit = () => scene.move(fitted(latest.current.points, scene.size()));
+  latest.current.handle.current = { zoom, fit };
 
-  return {
-    show(nextPoints: readonly MapPoint[], nextColours: readonly number[]) {
-      if (points !== nextPoints) {
-        pictures = createPictures(nextPoints, () => redraw());
-      }
-      points = nextPoints;
-      colours = nextColours;
-      numbers = new Map(points.map(({ id }, i) => [id, colours[i]!]));
-      dots?.set(points, colours);
-      redraw();
+  const { view } = latest.current;
+  const given = view === undefined ? undefined : viewOfText(view, scene.size());
+  if (given) scene.move(given);
+
+  listenOnPlane(
+    canvas,
+    {
+      zoom,
+      fit,
+      move: (dx, dy) => scene.move(moved(scene.view(), dx, dy)),
+      pointed: (at) => latest.current.pointed(at && scene.nearest(at, SIDE / 2), at),
+      clicked: (at) => open(scene.nearest(at, SIDE / 2)),
+      entered: () => open(scene.nearest(middle())),
+      isDrawing: () => latest.current.isDrawing,
+      drawn(line, isDone) {
+        scene.draw(isDone ? [] : line);
+        if (!isDone || line.length < 3) return;
+        const { x, y, scale } = scene.view();
+        const onPlane = line.map((place) => ({ x: (place.x - x) / scale, y: (place.y - y) / scale }));
+        latest.current.lassoed(inside(latest.current.points, onPlane));
+      },
     },
-
-    begin(under: HTMLCanvasElement, over: HTMLCanvasElement, latest: { current: MapCanvasProps }) {
-      const end = new AbortController();
-      const context = over.getContext("2d")!;
-      dots = createDots(under);
-      palette = readPalette(over);
-      let isDue = false;
-      redraw = () => {
-        if (isDue) return;
-        isDue = true;
-        requestAnimationFrame(() => {
-          isDue = false;
-          if (!end.signal.aborted && over.clientWidth > 0) draw();
-        });
-      };
-      const sizeOf = (): Size => ({ width: over.clientWidth, height: over.clientHeight });
-      /** What is seen: all, until somebody has moved it. */
-      const current = () => {
-        view ??= latest.current.view === undefined ? undefined : viewOfText(latest.current.view, sizeOf());
-        return view ?? fitted(points, sizeOf());
-      };
-
-      const draw = () => {
-        const size = sizeOf();
-        for (const canvas of [under, over]) {
-          const [width, height] = [size.width * devicePixelRatio, size.height * devicePixelRatio].map(Math.round);
-          if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-        }
-        const seen = current();
-        const dot = Math.max(DOT.least, Math.min(DOT.most, 40 / Math.sqrt(points.length / 100)));
-        context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-        context.clearRect(0, 0, size.width, size.height);
-        if (dots) dots.draw(seen, palette.rgb, dot);
-        else drawDots(seen, size, dot);
-        pictures?.draw(context, seen, size, ({ id }) => palette.css[numbers.get(id) ?? 0]!);
-        drawLine();
-        if (document.activeElement === over && over.matches(":focus-visible")) drawFocus(size);
-      };
-
-      const drawDots = (view: View, size: Size, dot: number) => {
-        for (const [i, point] of points.entries()) {
-          const { x, y } = toScreen(view, point);
-          if (x < 0 || y < 0 || x > size.width || y > size.height) continue;
-          context.fillStyle = palette.css[colours[i] ?? 0]!;
-          context.fillRect(x - dot / 2, y - dot / 2, dot, dot);
-        }
-      };
-
-      const drawLine = () => {
-        if (line.length < 2) return;
-        context.beginPath();
-        for (const { x, y } of line) context.lineTo(x, y);
-        context.closePath();
-        context.globalAlpha = 0.15;
-        context.fillStyle = palette.accent;
-        context.fill();
-        context.globalAlpha = 1;
-        context.strokeStyle = palette.accent;
-        context.lineWidth = 2;
-        context.stroke();
-      };
-
-      const drawFocus = ({ width, height }: Size) => {
-        const middle = nearest({ x: width / 2, y: height / 2 });
-        if (!middle) return;
-        const { x, y } = toScreen(current(), middle);
-        context.strokeStyle = palette.accent;
-        context.lineWidth = 3;
-        context.strokeRect(x - SIDE / 2 - 4, y - SIDE / 2 - 4, SIDE + 8, SIDE + 8);
-      };
-
-      /** The point nearest to a place on the screen, at most `within` pixels away. */
-      const nearest = (at: Place, within = Number.POSITIVE_INFINITY) => {
-        let best: MapPoint | undefined;
-        let least = within ** 2;
-        const seen = current();
-        for (const point of points) {
-          const place = toScreen(seen, point);
-          const distance = (place.x - at.x) ** 2 + (place.y - at.y) ** 2;
-          if (distance <= least) [best, least] = [point, distance];
-        }
-        return best;
-      };
-
-      let timer: ReturnType<typeof setTimeout>;
-      const look = (next: View) => {
-        view = next;
-        redraw();
-        clearTimeout(timer);
-        timer = setTimeout(() => latest.current.viewed(textOfView(next, sizeOf())), 150);
-      };
-      const middle = () => ({ x: over.clientWidth / 2, y: over.clientHeight / 2 });
-      const open = (point: MapPoint | undefined) => point && latest.current.opened(point);
-      const zoom = (factor: number, at: Place = middle()) => look(zoomed(current(), factor, at, sizeOf()));
-      const fit = () => look(fitted(points, sizeOf()));
-      latest.current.handle.current = { zoom, fit };
-
-      listenOnPlane(
-        over,
-        {
-          zoom,
-          fit,
-          move: (dx, dy) => look(moved(current(), dx, dy)),
-          pointed: (at) => latest.current.pointed(at && nearest(at, SIDE / 2), at),
-          clicked: (at) => open(nearest(at, SIDE / 2)),
-          entered: () => open(nearest(middle())),
-          isDrawing: () => latest.current.isDrawing,
-          drawn(drawn, isDone) {
-            line = isDone ? [] : drawn;
-            redraw();
-            if (!isDone || drawn.length < 3) return;
-            const { x, y, scale } = current();
-            const onPlane = drawn.map((place) => ({ x: (place.x - x) / scale, y: (place.y - y) / scale }));
-            latest.current.lassoed(inside(points, onPlane));
-          },
-        },
-        end.signal,
-      );
-      for (const type of ["focus", "blur"]) over.addEventListener(type, redraw, { signal: end.signal });
-      const dark = matchMedia("(prefers-color-scheme: dark)");
-      const repaint = () => {
-        palette = readPalette(over);
-        redraw();
-      };
-      dark.addEventListener("change", repaint, { signal: end.signal });
-      const resized = new ResizeObserver(redraw);
-      resized.observe(over);
-      dots?.set(points, colours);
-      redraw();
-      return () => {
-        clearTimeout(timer);
-        resized.disconnect();
-        end.abort();
-      };
-    },
-  };
+    signal,
+  );
 }

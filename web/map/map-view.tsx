@@ -1,20 +1,21 @@
 // The map: the collection on a plane, similar images close together.
 import { signal } from "@preact/signals";
 import { Lasso, Maximize, Minus, Plus } from "lucide";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { CollectionMap } from "../../client/index.ts";
 import { IconButton } from "../parts/button.tsx";
 import { density } from "../parts/density.tsx";
 import { Grid } from "../parts/grid.tsx";
 import { Failure } from "../parts/notice.tsx";
 import { Thumbnail } from "../parts/thumbnail.tsx";
-import { count, titleOf } from "../parts/words.ts";
+import { count, formatScore, titleOf } from "../parts/words.ts";
 import { EmptyCollection } from "../search/start-screen.tsx";
 import { address, go, replaceAddress, route } from "../state/route.ts";
 import { clearSelection, selectAll } from "../state/selection.ts";
 import { answered, served } from "../state/server.ts";
 import { useAnswer } from "../state/use-answer.ts";
-import { colourNumber, groupingFields } from "./colours.ts";
+import { useColouring } from "./colouring.ts";
+import { ColourChoice, Legend } from "./legend.tsx";
 import { MapCanvas, type MapHandle, type MapPoint } from "./map-canvas.tsx";
 import type { Place } from "./plane.ts";
 
@@ -83,12 +84,10 @@ function Drawn({ map }: { readonly map: CollectionMap }) {
   const [hovered, setHovered] = useState<{ readonly point: MapPoint; readonly at: Place }>();
   const [isDrawing, setDrawing] = useState(false);
   const [chosen, setChosen] = useState<readonly MapPoint[]>([]);
-  const offered = useMemo(() => groupingFields(points), [points]);
   const { parameters } = route.value;
-  const field = parameters.get("colour") ?? offered[0]?.field;
-  const groups = offered.find((one) => one.field === field);
-  const colours = useMemo(() => points.map((point) => colourNumber(point, groups)), [points, groups]);
-  const setAddress = (change: { view?: string; colour?: string }) => {
+  const colouring = useColouring(points, parameters);
+  const { colours, scheme, marked, scores } = colouring;
+  const setAddress = (change: { view?: string; colour?: string | undefined }) => {
     if (route.peek().view !== "map") return;
     const given = Object.fromEntries(route.peek().parameters);
     replaceAddress(address("map", { ...given, ...change }));
@@ -108,38 +107,15 @@ function Drawn({ map }: { readonly map: CollectionMap }) {
             {summaryOf(map)}
           </p>
         </div>
-        {offered.length > 0 && (
-          <label>
-            Colour by{" "}
-            <select value={field} onChange={({ currentTarget }) => setAddress({ colour: currentTarget.value })}>
-              <option value="">nothing</option>
-              {offered.map((one) => (
-                <option key={one.field} value={one.field}>
-                  {one.field}
-                </option>
-              ))}
-            </select>
-          </label>
-        )}
+        <ColourChoice colouring={colouring} chosen={(colour) => setAddress({ colour })} />
       </div>
-      <ul class="legend">
-        {groups?.values.map((value, i) => (
-          <li key={value}>
-            <span class={`swatch colour-${i}`} />
-            {value}
-          </li>
-        ))}
-        {groups?.hasOthers && (
-          <li>
-            <span class="swatch" />
-            other
-          </li>
-        )}
-      </ul>
+      <Legend colouring={colouring} />
       <div class="map-stage">
         <MapCanvas
           points={points}
           colours={colours}
+          scheme={scheme}
+          marked={marked}
           view={parameters.get("view") ?? undefined}
           isDrawing={isDrawing}
           handle={handle}
@@ -148,7 +124,7 @@ function Drawn({ map }: { readonly map: CollectionMap }) {
           pointed={(point, at) => setHovered(point && at && { point, at })}
           lassoed={lassoed}
         />
-        {hovered && <Preview {...hovered} />}
+        {hovered && <Preview {...hovered} score={scores?.get(hovered.point.id)} />}
         <div class="map-controls">
           <IconButton name="Zoom in" icon={Plus} onClick={() => handle.current?.zoom(1.6)} />
           <IconButton name="Zoom out" icon={Minus} onClick={() => handle.current?.zoom(1 / 1.6)} />
@@ -171,7 +147,13 @@ function Drawn({ map }: { readonly map: CollectionMap }) {
   );
 }
 
-function Preview({ point, at }: { readonly point: MapPoint; readonly at: Place }) {
+interface PreviewProps {
+  readonly point: MapPoint;
+  readonly at: Place;
+  readonly score: number | undefined;
+}
+
+function Preview({ point, at, score }: PreviewProps) {
   return (
     <div
       class="map-preview"
@@ -179,7 +161,7 @@ function Preview({ point, at }: { readonly point: MapPoint; readonly at: Place }
       style={{ left: `min(${at.x + 18}px, 100% - 170px)`, top: `clamp(8px, ${at.y - 80}px, 100% - 200px)` }}
     >
       <Thumbnail image={point} side={150} silent />
-      <span>{titleOf(point.metadata)}</span>
+      {score !== undefined && <b class="score">{formatScore(score)}</b>} <span>{titleOf(point.metadata)}</span>
     </div>
   );
 }

@@ -13,11 +13,11 @@ interface CurvesProps {
 
 export function TrainingCurves({ curve }: CurvesProps) {
   return (
-    <>
+    <div class="curves">
       <Curve name="Loss" values={curve.map(({ loss }) => loss)} format={(value) => value.toFixed(2)} />
       <Curve name="Own key found" values={curve.flatMap(({ ownKeyFound }) => ownKeyFound ?? [])} format={percent} />
       <Curve name="kNN accuracy" values={curve.flatMap(({ knn }) => knn ?? [])} format={percent} />
-    </>
+    </div>
   );
 }
 

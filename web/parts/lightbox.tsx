@@ -1,5 +1,5 @@
 // An image as large as the screen: arrows to the next one, what is known about it, and what can be done with it.
-import { Crop, Download, ScanSearch, Trash2 } from "lucide";
+import { Crop, Download, Map as MapIcon, ScanSearch, Trash2 } from "lucide";
 import PhotoSwipe, { type SlideData, type ZoomLevelOption } from "photoswipe";
 import "photoswipe/style.css";
 import { type ComponentChildren, render } from "preact";
@@ -169,6 +169,9 @@ function Facts({ image, leave, remove, children }: FactsProps) {
         </Button>
         <Button icon={Crop} onClick={() => leave(() => go(address("search", { id, part: "" })))}>
           Search by part
+        </Button>
+        <Button icon={MapIcon} onClick={() => leave(() => go(address("map", { id })))}>
+          On the map
         </Button>
         <Button icon={Download} onClick={() => void download()}>
           Download

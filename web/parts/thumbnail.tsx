@@ -1,7 +1,9 @@
 // Stored images as pictures.
-import { useEffect, useState } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import type { Metadata } from "../../client/index.ts";
-import { api, base, hasKey } from "../state/server.ts";
+import { api, base } from "../state/server.ts";
+import { isRushing } from "./rush.ts";
+import { useSource } from "./source.ts";
 import { titleOf } from "./words.ts";
 
 /** An image that can be shown. */
@@ -28,7 +30,10 @@ interface ThumbnailProps {
 export function Thumbnail({ image: { id, metadata = {} }, side, silent }: ThumbnailProps) {
   const pixels = Math.min(side * devicePixelRatio, SIDES.at(-1)!);
   const size = SIDES.find((one) => one >= pixels)!;
-  const source = useSource(id, size);
+  const isWanted = useRef(false);
+  isWanted.current ||= !isRushing.value;
+  const address = isWanted.current ? contentAddress(id, size) : undefined;
+  const source = useSource(address, () => api.getImageContent(id, { size }));
   return (
     <img
       src={source}
@@ -38,25 +43,4 @@ export function Thumbnail({ image: { id, metadata = {} }, side, silent }: Thumbn
       onLoad={({ currentTarget }) => currentTarget.classList.add("loaded")}
     />
   );
-}
-
-/** An address that an element can load: with a key the image is fetched first. */
-export function useSource(id: string, size?: number): string | undefined {
-  const [blob, setBlob] = useState<string>();
-  useEffect(() => {
-    if (!hasKey()) return;
-    let address: string | undefined;
-    let isWanted = true;
-    const show = (bytes: Blob) => {
-      if (!isWanted) return;
-      address = URL.createObjectURL(bytes);
-      setBlob(address);
-    };
-    api.getImageContent(id, size === undefined ? {} : { size }).then(show, () => {});
-    return () => {
-      isWanted = false;
-      if (address) URL.revokeObjectURL(address);
-    };
-  }, [id, size]);
-  return hasKey() ? blob : contentAddress(id, size);
 }

@@ -1,6 +1,7 @@
 // The query image. A box drawn on it searches with that part alone.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ask, picture, question, type Region } from "./question.ts";
+import type { Region } from "./find.ts";
+import { ask, picture, question } from "./question.ts";
 
 /** Longest side of the canvas in pixels; CSS makes it smaller where there is less room. */
 const SIDE = 560;

@@ -1,14 +1,17 @@
 // The search: the query on one side, its matches on the other.
+import { Map as MapIcon } from "lucide";
 import { useMemo } from "preact/hooks";
 import { Button } from "../parts/button.tsx";
 import { Density, density } from "../parts/density.tsx";
 import { Filters } from "../parts/filters.tsx";
 import { Grid } from "../parts/grid.tsx";
+import { Icon } from "../parts/icon.tsx";
 import { Failure, Notice } from "../parts/notice.tsx";
 import { Thumbnail } from "../parts/thumbnail.tsx";
 import { address, route } from "../state/route.ts";
 import { models } from "../state/server.ts";
 import { ExampleButtons, Examples } from "./examples.tsx";
+import { parametersOf } from "./find.ts";
 import { QueryCanvas } from "./query-canvas.tsx";
 import { answer, ask, askForMore, isSearching, leastScore, problem, question, repeat } from "./question.ts";
 import { calibrate } from "./scores.ts";
@@ -88,7 +91,12 @@ function Results() {
     <section class="results" aria-labelledby="results-title" aria-busy={isSearching.value || undefined}>
       <div class="row">
         <h1 id="results-title">Similar images</h1>
-        <Density />
+        <div class="actions">
+          <a class="button" href={address("map", parametersOf(question.value!))}>
+            <Icon of={MapIcon} /> On the map
+          </a>
+          <Density />
+        </div>
       </div>
       <p class="summary" role="status">
         {found && found.matches.length > 0 && summaryOf(found, shown.length)}

@@ -6,6 +6,7 @@ import { TrainingCurves } from "../parts/curve.tsx";
 import { count, formatDuration, formatTime } from "../parts/words.ts";
 import { address, go } from "../state/route.ts";
 import { api, models } from "../state/server.ts";
+import { TrainingFiles } from "./training-files.tsx";
 import { deleteTraining, resumeTraining, stopTraining } from "./trainings.ts";
 
 const STATES: Readonly<Record<TrainingView["state"], string>> = {
@@ -41,6 +42,7 @@ export function TrainingRow({ training, isBusy, isEnabled }: TrainingRowProps) {
       {verdict && <p>{verdict.message}</p>}
       {error && <pre class="failures">{error}</pre>}
       <TrainingCurves curve={curve} />
+      <TrainingFiles training={training} />
     </li>
   );
 }

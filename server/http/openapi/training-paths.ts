@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
 import * as requests from "../requests.ts";
 import * as responses from "../responses.ts";
-import { json, operation, problems } from "./operation.ts";
+import { file, json, operation, problems } from "./operation.ts";
 
 const requestParams = { path: z.object({ name: z.string().max(64) }) };
 
@@ -62,6 +62,15 @@ export const trainingPaths: ZodOpenApiPathsObject = {
         ...problems(["training_not_found"]),
       },
     },
+  },
+  "/v1/trainings/{name}/files/{file}": {
+    get: operation(
+      "getTrainingFile",
+      "Read the report of a training, or one of its pictures",
+      ["200", { "text/html": { schema: z.string() }, "image/png": { schema: file } }],
+      ["training_not_found", "not_found"],
+      { requestParams: { path: requestParams.path.extend({ file: z.string().max(64) }) } },
+    ),
   },
   "/v1/trainings/{name}/stop": {
     post: operation(

@@ -10,6 +10,9 @@ import { sendEvents } from "./events.ts";
 /** Milliseconds between two looks at a training that is followed: it changes with every step. */
 const LOOK_MS = 1000;
 
+/** What a report may do: be looked at, in the page too. It has its own style, and its pictures within it. */
+const FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox";
+
 /** `/v1/trainings`: trainings on the collection. `stopping` ends streams. */
 export function trainingRoutes(trainings: Trainings, space: UploadSpace, stopping: AbortSignal): Router {
   const router = Router();
@@ -40,6 +43,15 @@ export function trainingRoutes(trainings: Trainings, space: UploadSpace, stoppin
         ...{ hasEnded: hasStopped, stopping, lookMs: LOOK_MS },
       }),
     )
+    .all(onlyMethods("GET"));
+  router
+    .route("/v1/trainings/:name/files/:file")
+    .get(async (request, response) => {
+      const { name, file } = request.params;
+      const root = await trainings.folderOf(name, file);
+      response.set("Content-Security-Policy", FILE_POLICY);
+      response.sendFile(file, { root, cacheControl: false, headers: { "Cache-Control": "private, no-cache" } });
+    })
     .all(onlyMethods("GET"));
   router
     .route("/v1/trainings/:name/stop")

@@ -229,6 +229,10 @@ describe("the OpenAPI document", () => {
     "get /v1/trainings/{name}": [responses.trainingSchema, { "404": (http) => http.get("/v1/trainings/none") }],
     "delete /v1/trainings/{name}": [undefined, { "404": (http) => http.delete("/v1/trainings/none") }],
     "get /v1/trainings/{name}/events": [undefined, { "404": (http) => http.get("/v1/trainings/none/events") }],
+    "get /v1/trainings/{name}/files/{file}": [
+      undefined,
+      { "404": (http) => http.get("/v1/trainings/none/files/report.html") },
+    ],
     "post /v1/trainings/{name}/stop": [
       responses.trainingStartedSchema,
       { "404": (http) => http.post("/v1/trainings/none/stop") },
@@ -261,6 +265,7 @@ describe("the OpenAPI document", () => {
     "delete /v1/trainings/{name} 204",
     "delete /v1/trainings/{name} 409",
     "get /v1/trainings/{name}/events 200",
+    "get /v1/trainings/{name}/files/{file} 200",
     "post /v1/trainings/{name}/stop 202",
     "post /v1/trainings/{name}/stop 409",
     "post /v1/trainings/{name}/resume 202",

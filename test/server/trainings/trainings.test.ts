@@ -5,6 +5,7 @@ import { access, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { getPriority } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import sharp from "sharp";
 import { type Client, createClient, hasStopped, type TrainingView } from "../../../client/index.ts";
 import { trainingSchema } from "../../../server/http/responses.ts";
 import type { Options } from "../../../server/index.ts";
@@ -140,6 +141,30 @@ describe("trainings", function () {
     for (const name of ["mine", "after"]) await client.deleteTraining(name);
     assert.deepEqual(await readdir(join(server.dataFolder, "trainings")), []);
     assert.equal((await client.getModel("after")).state, "available");
+  });
+
+  it("shows its report and pictures, and nothing else of its folder", async () => {
+    await upload(IMAGES);
+    await client.startTraining({ name: "mine", minutes: 1, threads: 1 });
+    const { files, progress } = await ended("mine");
+    assert.deepEqual(files, ["report.html", "views.png", `neighbours-${progress!.imagesSeen}.png`]);
+    for (const file of files) {
+      const bytes = Buffer.from(await (await client.getTrainingFile("mine", file)).arrayBuffer());
+      if (file.endsWith(".png")) assert.ok((await sharp(bytes).metadata()).width > 16);
+    }
+    const report = await server.http.get("/v1/trainings/mine/files/report.html").expect(200);
+    assert.match(report.headers["content-type"]!, /^text\/html/);
+    assert.match(report.headers["content-security-policy"]!, /default-src 'none'.*; sandbox$/);
+    assert.match(report.text, /<h1>mine<\/h1>/);
+    const hidden = [
+      "config.json",
+      "metrics.jsonl",
+      "checkpoint.safetensors",
+      "..%2Ftraining.json",
+      "%2e%2e",
+      "views.png%00",
+    ];
+    for (const name of hidden) await server.http.get(`/v1/trainings/mine/files/${name}`).expect(404);
   });
 
   it("one that is stopped goes on with the images that it began with, and refuses others meanwhile", async () => {

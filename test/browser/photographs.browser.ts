@@ -1,0 +1,137 @@
+// The page on a few thousand pictures as cameras take them: of all shapes, with dates, some of them taken twice.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { packageRoot } from "../../core/paths.ts";
+import { type RunningServer, start } from "../../server/index.ts";
+import { SIZES, startBrowser, type TestBrowser } from "../../support/browser.ts";
+import { assertAccessible, assertNoSidewaysScroll, choose, lasso } from "../../support/page.ts";
+import { storePhotographs } from "../../support/photographs/photographs.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+
+const PHOTOGRAPHS = Number(process.env.MOCO_BROWSER_PHOTOGRAPHS ?? 3000);
+const ALL = `${PHOTOGRAPHS.toLocaleString("en")} images`;
+
+describe(`the page on ${PHOTOGRAPHS.toLocaleString("en")} photographs`, function () {
+  this.timeout(600_000);
+  let server: RunningServer;
+  let browser: TestBrowser;
+  let remove: () => Promise<void>;
+
+  before(async () => {
+    const temporary = await temporaryFolder();
+    remove = temporary.remove;
+    const models = join(packageRoot(), "models");
+    server = await start({ data: join(temporary.folder, "data"), models, port: 0, logLevel: "silent" });
+    await storePhotographs(server.url, PHOTOGRAPHS);
+    browser = await startBrowser();
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+    await remove?.();
+  });
+
+  for (const [size, colorScheme] of [
+    ["desktop", "light"],
+    ["phone", "dark"],
+  ] as const) {
+    describe(`at ${size} width, ${colorScheme}`, () => {
+      const open = (hash = "") =>
+        browser.open(`${server.url}/${hash}`, { viewport: SIZES[size], colorScheme, hasTouch: size === "phone" });
+      const looksRight = async (page: Page) => {
+        await assertAccessible(page);
+        await assertNoSidewaysScroll(page);
+      };
+
+      it("finds scenes of the same kind, and shows them large", async () => {
+        const { page, problems } = await open();
+        await page.locator(".wall img.loaded").first().waitFor();
+        await looksRight(page);
+        const name = await page.locator(".wall a").first().getAttribute("aria-label");
+        const label = name!.split(" ").at(-1)!;
+        await page.locator(".wall a").first().click();
+        const tiles = page.locator(".results .tile");
+        await tiles.first().locator("img.loaded").waitFor();
+        const names = await page.locator(".results .name").allTextContents();
+        const alike = names.slice(0, 10).filter((one) => one === label).length;
+        assert.ok(alike >= 6, `${alike} of the ten nearest show ${label}: ${names.slice(0, 10)}`);
+        await looksRight(page);
+        await tiles.first().locator(".picture").click();
+        const facts = page.getByRole("complementary", { name: "About this image" });
+        await facts.getByText(/^JPEG, \d+ kB/).waitFor();
+        await facts.getByText("taken", { exact: true }).waitFor();
+        await assertAccessible(page);
+        await page.keyboard.press("ArrowRight");
+        await facts.getByText((await tiles.nth(1).getAttribute("data-id"))!).waitFor();
+        await page.keyboard.press("Escape");
+        await page.locator(".pswp").waitFor({ state: "detached" });
+        assert.deepEqual(problems, []);
+      });
+
+      it("scrolls to the end, and every picture that is seen is there", async () => {
+        const { page, problems } = await open("#/collection");
+        await page.getByText(ALL, { exact: true }).waitFor();
+        const last = page.locator(`[aria-posinset="${PHOTOGRAPHS}"]`);
+        for (let turns = 0; !(await last.isVisible()); turns++) {
+          assert.ok(turns < 400, "the end comes");
+          await page.mouse.wheel(0, 4000);
+          await page.waitForTimeout(50);
+        }
+        await last.locator("img.loaded").waitFor();
+        await looksRight(page);
+        assert.deepEqual(problems, []);
+      });
+
+      it("narrows by what is known of them, and chooses a range", async () => {
+        const { page, problems } = await open("#/collection");
+        await page.getByText(ALL, { exact: true }).waitFor();
+        await page.getByText("Filter").first().click();
+        const facet = page.locator(".facet", { hasText: "coast" }).first();
+        const count = Number((await facet.locator("small").textContent())!.replaceAll(",", ""));
+        assert.ok(count > PHOTOGRAPHS / 12 && count < PHOTOGRAPHS / 4, `${count} of the coast`);
+        await facet.click();
+        await page.getByText(`${count.toLocaleString("en")} images that fit`).waitFor();
+        await page.locator(".tile img.loaded").first().waitFor();
+        await looksRight(page);
+        await page.getByRole("button", { name: "Select", exact: true }).click();
+        await page.locator(".tile .picture").first().click();
+        await choose(page, 5, ["Shift"]);
+        await page.getByText("6 selected").waitFor();
+        await looksRight(page);
+        await page.getByRole("button", { name: "Find similar", exact: true }).click();
+        await page.locator(".results .tile").first().waitFor();
+        assert.deepEqual(problems, []);
+      });
+
+      it("finds those that were taken twice", async () => {
+        const { page, problems } = await open("#/collection");
+        await page.getByText(ALL, { exact: true }).waitFor();
+        await page.getByRole("button", { name: "Near-duplicates" }).click();
+        await page.locator("#alike").fill("0.99");
+        const summary = page.locator(".duplicates .summary").getByText(/^[\d,]+ groups?/);
+        await summary.waitFor({ timeout: 120_000 });
+        const groups = Number((await summary.textContent())!.split(" ")[0]!.replaceAll(",", ""));
+        assert.ok(groups >= PHOTOGRAPHS / 100, `${groups} groups`);
+        await page.locator(".duplicates img.loaded").first().waitFor();
+        await looksRight(page);
+        assert.deepEqual(problems, []);
+      });
+
+      it("lays them out on the map, by label and by similarity, and takes a line around some", async () => {
+        const { page, problems } = await open("#/map");
+        await page.getByText(/images as model default sees them/).waitFor({ timeout: 300_000 });
+        await page.locator(".legend", { hasText: "mountains" }).waitFor();
+        await looksRight(page);
+        const inside = await lasso(page, [0.25, 0.25, 0.75, 0.75]);
+        assert.ok(inside > PHOTOGRAPHS / 50 && inside < PHOTOGRAPHS, `${inside} inside the line`);
+        await page.keyboard.press("Escape");
+        const id = await page.locator(".lassoed .tile").first().getAttribute("data-id");
+        await page.goto(`${server.url}/#/map?id=${id}`);
+        await page.locator(".legend .ramp").waitFor();
+        await looksRight(page);
+        assert.deepEqual(problems, []);
+      });
+    });
+  }
+});
