@@ -23,6 +23,7 @@ import { checkSameCollection, collectionOf } from "./run/collection.ts";
 import { compileStep } from "./run/compile-step.ts";
 import type { TrainEvent } from "./run/events.ts";
 import type { StepMetrics } from "./run/log.ts";
+import { findNeighbours } from "./run/neighbours.ts";
 import { createPace } from "./run/pace.ts";
 import { type PrepareOptions, prepare } from "./run/prepare.ts";
 import { checkWeights } from "./run/state.ts";
@@ -128,7 +129,15 @@ async function run(options: TrainOptions, opened: Closeable[]): Promise<TrainRes
     options.teacher && config.teacher
       ? await teacherEmbeddings(options.teacher, {
           ...{ runFolder, collection: images, dataset, threads },
-          onProgress: (done, total) => onEvent({ kind: "teaching", done, total }),
+          onProgress: (done, total) => onEvent({ kind: "embedding", done, total }),
+        })
+      : undefined;
+
+  const neighbours =
+    config.neighbours > 0
+      ? await findNeighbours(config.neighbours, options.init?.model, {
+          ...{ runFolder, collection: images, dataset, threads },
+          onProgress: (done, total) => onEvent({ kind: "embedding", done, total }),
         })
       : undefined;
 
@@ -139,7 +148,7 @@ async function run(options: TrainOptions, opened: Closeable[]): Promise<TrainRes
     onTuning: (shapes) => onEvent({ kind: "tuning", shapes }),
   });
   opened.push({ close: () => graph.release() });
-  const batches = createBatches(dataset, config, resumed?.progress.step ?? 0);
+  const batches = createBatches(dataset, config, resumed?.progress.step ?? 0, neighbours);
   const { stepsPerEpoch } = batches;
   const watch = await watchRun({
     ...{ runFolder, name: options.name, config, reasons, dataset, stepsPerEpoch, threads },

@@ -7,7 +7,7 @@ import { showProgress } from "../progress.ts";
 /** Shows the progress of a training on stderr. */
 export function trainingDisplay(minutes?: number): { show: (event: TrainEvent) => void; stop: () => void } {
   const reading = showProgress("reading images", "images");
-  const teaching = showProgress("the teacher embeds", "images");
+  const embedding = showProgress("embedding", "images");
   const training = showProgress("training", "images");
   let batch = 1;
   return {
@@ -30,9 +30,9 @@ export function trainingDisplay(minutes?: number): { show: (event: TrainEvent) =
           `Another run stopped here at step ${event.step}; its checkpoint is kept as ${event.path}. To go on with that one, stop this run, rename the file to checkpoint.safetensors, and use --resume.`,
         );
       }
-      if (event.kind === "teaching") {
-        teaching.update(event.done, event.total);
-        if (event.done === event.total) teaching.stop();
+      if (event.kind === "embedding") {
+        embedding.update(event.done, event.total);
+        if (event.done === event.total) embedding.stop();
       }
       if (event.kind === "tuning") {
         console.error(
@@ -56,7 +56,7 @@ export function trainingDisplay(minutes?: number): { show: (event: TrainEvent) =
       }
     },
     stop() {
-      for (const shown of [reading, teaching, training]) shown.stop();
+      for (const shown of [reading, embedding, training]) shown.stop();
     },
   };
 }

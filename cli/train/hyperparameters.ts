@@ -50,6 +50,12 @@ const HYPERPARAMETERS: ReadonlyArray<
   ],
   ["--crop-scale <from,to>", "views.cropScale", "share of the area that a view shows", numbers],
   [
+    "--neighbours <number>",
+    "neighbours",
+    "with --init: keys are of one of an image's so many nearest, by that model (0: of the image itself)",
+    number,
+  ],
+  [
     "--queries <number>",
     "smallQueries.count",
     "so many small queries of an image in place of one of full size",

@@ -59,6 +59,7 @@ const COMMON = {
   mechanism: "moco",
   keyMomentumSchedule: "constant",
   bankMomentum: 0.5,
+  neighbours: 0,
   queuePrecision: "float32",
   shuffle: true,
   dim: 128,

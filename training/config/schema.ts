@@ -97,6 +97,10 @@ const trainingConfigSchema = z
         temperature: z.number().positive(),
       })
       .optional(),
+    /**
+     * Nearest images, by the model that the run begins from, of which one gives an image its key; 0: the image itself.
+     */
+    neighbours: z.int().min(0).max(1000).default(0),
     /** Momentum of the memory bank: the share of its old value that a slot keeps in an update. */
     bankMomentum: probability.default(0.5),
     /** Temperature T. */
@@ -165,6 +169,11 @@ const trainingConfigSchema = z
       (c.mechanism === "moco-v3") === (c.predictor !== undefined),
       "predictor",
       `expected a predictor with the mechanism moco-v3, and with no other: the recipes moco-v3-resnet50 and moco-v3-vit-small have one`,
+    );
+    expect(
+      c.neighbours === 0 || (c.mechanism === "moco" && c.bnGroups > 1 && c.shuffle && c.batch % 2 === 0),
+      "neighbours",
+      `expected keys of the images themselves (0) but with the mechanism moco, an even batch, 2 BN groups or more and shuffling`,
     );
     expect(
       (c.mechanism === "distillation") === (c.teacher !== undefined),

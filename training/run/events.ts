@@ -12,8 +12,8 @@ export type TrainEvent =
       readonly reasons: readonly string[];
       readonly dataset: Dataset;
     }
-  /** The teacher embeds the images, once per run. */
-  | { readonly kind: "teaching"; readonly done: number; readonly total: number }
+  /** The teacher, or the model that neighbours are found by, embeds the images: once per run. */
+  | { readonly kind: "embedding"; readonly done: number; readonly total: number }
   /** The forms of `shapes` convolutions are about to be timed on this machine, once. */
   | { readonly kind: "tuning"; readonly shapes: number }
   | { readonly kind: "step"; readonly metrics: StepMetrics }

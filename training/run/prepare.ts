@@ -1,6 +1,7 @@
 // Prepares a run: opens the images and settles the configuration.
 import { totalmem } from "node:os";
 import type { Device } from "../../core/device.ts";
+import { AppError } from "../../core/errors.ts";
 import type { Model } from "../../core/model.ts";
 import { type RecipeName, recipeOf } from "../config/recipes.ts";
 import type { TrainingConfig } from "../config/schema.ts";
@@ -75,11 +76,18 @@ function settleOptions(
 ) {
   if (resumed) return { config: settleResumed(resumed, set), reasons: ["everything as in the checkpoint"] };
   const chosen = recipeOf(recipe, { ...collection, device, memory: totalmem() });
-  return settle(chosen, {
+  const settled = settle(chosen, {
     ...(init && shapeOf(init)),
     ...(teacher && distillationFrom(teacher)),
     ...set,
   });
+  if (settled.config.neighbours > 0 && !init) {
+    throw new AppError(
+      "invalid_configuration",
+      `Expected a model to begin from, which finds the ${settled.config.neighbours} neighbours of each image: --init <model>.`,
+    );
+  }
+  return settled;
 }
 
 /** The settings that a teacher dictates, and the temperatures of SEED (arXiv 2101.04731, section 4). */

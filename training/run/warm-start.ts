@@ -13,11 +13,13 @@ const VERSION = "1";
 
 /** A model whose weights a training begins with. */
 export interface WarmStart {
+  /** The model itself. */
+  readonly model: Model;
   /** The configuration that the weights were trained with. */
   readonly config: TrainingConfig;
   /** The query encoder's tensors by name without prefix, with its head unless it was imported without one. */
   readonly weights: ReadonlyMap<string, StoredTensor>;
-  /** The model itself, for the card of its child. */
+  /** The model as the card of its child names it. */
   readonly parent: ParentModel;
 }
 
@@ -32,7 +34,8 @@ export function encodeWeights(config: TrainingConfig, tensors: ReadonlyMap<strin
  * @throws AppError `invalid_checkpoint` where the model has none, as one added from an ONNX file, or they are of
  *   another format or version.
  */
-export async function readWeights({ card, onnxPath }: Model): Promise<WarmStart> {
+export async function readWeights(model: Model): Promise<WarmStart> {
+  const { card, onnxPath } = model;
   const path = join(dirname(onnxPath), WEIGHTS_FILE);
   const file = await readFile(path).catch((error) => {
     throw new AppError(
@@ -45,6 +48,7 @@ export async function readWeights({ card, onnxPath }: Model): Promise<WarmStart>
   const { name, version, training } = card;
   const before = training?.begunFrom;
   return {
+    model,
     config,
     weights,
     parent: {

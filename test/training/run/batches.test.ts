@@ -57,6 +57,31 @@ describe("createBatches", () => {
     assert.equal("shuffle" in (await steps(0, 1, { bnGroups: 1 }))[0]!, false);
   });
 
+  it("pairs each image with a neighbour, whose key it takes", async () => {
+    const k = 2;
+    const indices = BigInt64Array.from({ length: 20 * k }, (_, at) => BigInt((Math.floor(at / k) + 1 + (at % k)) % 20));
+    const batches = createBatches(dataset, config(), 0, { k, indices });
+    assert.equal(batches.stepsPerEpoch, 5);
+    const turns: number[] = [];
+    for (let step = 0; step < 5; step++) {
+      const batch = await batches.next();
+      const images = [...batch.indices.subarray(0, 4)];
+      turns.push(...images);
+      for (const [n, image] of images.entries()) {
+        assert.ok([1, 2].includes((batch.indices[n + 4]! - image + 20) % 20), `${batch.indices}`);
+      }
+      const { shuffle, unshuffle } = batch.feeds as Record<string, BigInt64Array>;
+      assert.deepEqual(
+        Array.from(unshuffle!, (at) => shuffle![Number(at)]),
+        [4n, 5n, 6n, 7n, 0n, 1n, 2n, 3n],
+      );
+    }
+    assert.deepEqual(
+      turns.sort((a, b) => a - b),
+      [...Array(20).keys()],
+    );
+  });
+
   it("reads the images that the step's indices name, each once in an epoch", async () => {
     const feeds = await steps(0, 2);
     const image = (bytes: Uint8Array, n: number) => Buffer.from(bytes.subarray(n * 768, n * 768 + 768)).toString("hex");

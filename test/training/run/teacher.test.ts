@@ -35,7 +35,7 @@ describe("a training with a teacher", () => {
     const stop = new AbortController();
     const onEvent = (event: TrainEvent) => {
       if (event.kind === "step" && losses.push(event.metrics.loss) === 40) stop.abort();
-      if (event.kind === "teaching") taught.push(event.done);
+      if (event.kind === "embedding") taught.push(event.done);
     };
     const options = distilling({ onEvent, budget: { epochs: 20 }, config: { learningRate: 0.1 } });
     await train({ ...options, signal: stop.signal });
