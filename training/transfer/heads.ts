@@ -44,3 +44,6 @@ function pointwise(x: Tensor, scope: Scope, name: string, channels: number, plac
   const weight = scope.parameter(`${name}.weight`, [channels, x.shape[1]!, 1, 1], init);
   return conv2d(x, weight, {}, scope.parameter(`${name}.bias`, [channels], "zeros"));
 }
+
+/** True for the name of a tensor of a head, which is new wherever the encoder comes from. */
+export const isOfHead = (name: string): boolean => /^(head|points)\./.test(name);

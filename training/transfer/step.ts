@@ -1,4 +1,5 @@
 // The step of a fine-tuning as a graph, and the state that it begins with.
+import { AppError } from "../../core/errors.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { StoredTensor } from "../data/safetensors.ts";
 import { randomStream } from "../data/streams.ts";
@@ -21,6 +22,7 @@ import { initialValues } from "../network/initialise.ts";
 import { type TensorSpec, tensorSpecs, trainingScope } from "../network/scope.ts";
 import { sgd } from "../optimize/optimizer.ts";
 import { IMAGENET_NORMALISATION } from "../views/preprocessing.ts";
+import { isOfHead } from "./heads.ts";
 import { type Segmenter, segmentationLoss } from "./segmenter.ts";
 
 /** An encoder to begin from. */
@@ -77,8 +79,18 @@ export function initialState(
   const state = new Map<string, Float32Array>();
   for (const [name, { shape }] of next) state.set(name, new Float32Array(sizeOf(shape)));
   for (const spec of specs) {
-    const stored = weights?.get(spec.name)?.data;
-    state.set(`q.${spec.name}`, stored instanceof Float32Array ? stored.slice() : initialValues(spec, random));
+    const values = weights && !isOfHead(spec.name) ? take(weights, spec).slice() : initialValues(spec, random);
+    state.set(`q.${spec.name}`, values);
   }
   return state;
+}
+
+/** The tensor of an encoder. @throws AppError `invalid_checkpoint` where the weights are of another network. */
+function take(weights: ReadonlyMap<string, StoredTensor>, { name, shape }: TensorSpec): Float32Array {
+  const { data, shape: found } = weights.get(name) ?? {};
+  if (data instanceof Float32Array && found?.join() === shape.join()) return data;
+  throw new AppError(
+    "invalid_checkpoint",
+    `Expected the tensor ${name} of [${shape}] but ${found ? `it has [${found}]` : "it is not there"}: the weights are of another network than their configuration says. Use those that training or import wrote.`,
+  );
 }

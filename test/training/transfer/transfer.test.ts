@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runCliHere } from "../../../support/run-cli.ts";
 import { writeScenes } from "../../../support/scenes.ts";
@@ -10,7 +10,7 @@ import { type Settings, settle } from "../../../training/config/settle.ts";
 import { createRandom } from "../../../training/data/random.ts";
 import { encoderTensors } from "../../../training/network/encoder.ts";
 import { initialValues } from "../../../training/network/initialise.ts";
-import { encodeWeights } from "../../../training/run/warm-start.ts";
+import { decodeWeights, encodeWeights } from "../../../training/run/warm-start.ts";
 import { transferTable } from "../../../training/transfer/table.ts";
 import { type TransferOptions, type TransferOutcome, transfer } from "../../../training/transfer/transfer.ts";
 
@@ -113,6 +113,27 @@ describe("transfer", () => {
     const missing = join(folder, "none.safetensors");
     await assert.rejects(transfer(short({ encoders: [missing] })), { code: "invalid_checkpoint" });
     await assert.rejects(transfer(short({ batch: 25 })), { code: "invalid_dataset" });
+  });
+
+  it("refuses weights of another network than their configuration says", async () => {
+    const file = join(folder, "torn.safetensors");
+    const { config, weights: tensors } = decodeWeights(await readFile(weights()), file);
+    const without = [...tensors].filter(([name]) => name !== "layer2.0.conv1.weight");
+    await writeFile(file, encodeWeights(config, new Map(without)));
+    await assert.rejects(transfer(short({ encoders: [file] })), {
+      code: "invalid_checkpoint",
+      message: /Expected the tensor layer2\.0\.conv1\.weight of \[16,8,3,3\] but it is not there/,
+    });
+  });
+
+  it("refuses two encoders of the same name", async () => {
+    await mkdir(join(folder, "other"));
+    const other = join(folder, "other", "tiny.safetensors");
+    await writeWeights(other);
+    await assert.rejects(transfer(short({ encoders: [weights(), other] })), {
+      code: "invalid_configuration",
+      message: /two are called tiny/,
+    });
   });
 
   it("is a command that prints a table", async () => {
