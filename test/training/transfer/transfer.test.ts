@@ -43,14 +43,14 @@ describe("transfer", () => {
     ...options,
   });
 
-  it("learns a small set with each head, edges best with points", async () => {
+  it("learns a small set with each head, also near boundaries", async () => {
     const outcomes = await transfer(short({ heads: ["dense", "points"], steps: 80 }));
-    const [dense, points] = outcomes as [TransferOutcome, TransferOutcome];
-    assert.ok(dense.all.mean > 0.7, `dense: ${dense.all.mean}`);
-    assert.ok(points.all.mean > 0.7, `points: ${points.all.mean}`);
-    assert.ok(points.boundary.mean > dense.boundary.mean, `${points.boundary.mean}, dense ${dense.boundary.mean}`);
-    assert.ok(points.multiplications.head <= dense.multiplications.head);
-    assert.equal(dense.all.classes.length, 3);
+    for (const { head, all, boundary } of outcomes) {
+      assert.ok(all.mean > 0.8 && boundary.mean > 0.8, `${head}: ${all.mean}, near boundaries ${boundary.mean}`);
+    }
+    const [dense, points] = outcomes.map(({ multiplications }) => multiplications.head);
+    assert.ok(points! <= dense!);
+    assert.equal(outcomes[0]!.all.classes.length, 3);
   });
 
   it("gives the same for the same seed, and random weights for `random`", async () => {
