@@ -1,5 +1,5 @@
 // Heads that label pixels: scores for every place of a map, and scores for single points.
-import { concat, conv2d, relu, reshape, type Tensor } from "../graph/index.ts";
+import { add, concat, conv2d, relu, reshape, type Tensor } from "../graph/index.ts";
 import type { Scope } from "../network/scope.ts";
 
 /** Widths of the heads, and the number of classes C. */
@@ -27,6 +27,9 @@ const POINT_LAYERS = 3;
 /**
  * PointRend's point head: a small perceptron that every point passes alone, from fine features [N, F, P] and coarse
  * scores [N, C, P], which each of its layers takes again → scores [N, C, P].
+ *
+ * Where it departs from the paper: what it says is added to the coarse scores. So it begins as the interpolation that
+ * it refines, and a short training need not learn that first.
  */
 export function pointHead(fine: Tensor, coarse: Tensor, scope: Scope): Tensor {
   const asImage = (x: Tensor) => reshape(x, [x.shape[0]!, x.shape[1]!, 1, x.shape[2]!]);
@@ -35,7 +38,8 @@ export function pointHead(fine: Tensor, coarse: Tensor, scope: Scope): Tensor {
   for (let n = 0; n < POINT_LAYERS; n++) {
     y = concat([relu(pointwise(y, scope, `points.${n}`, POINT_WIDTH, "hidden")), scores], 1);
   }
-  return reshape(pointwise(y, scope, `points.${POINT_LAYERS}`, coarse.shape[1]!, "last"), coarse.shape);
+  const change = pointwise(y, scope, `points.${POINT_LAYERS}`, coarse.shape[1]!, "last");
+  return add(coarse, reshape(change, coarse.shape));
 }
 
 /** A 1×1 convolution with bias. The last of a head begins near 0, so that every class begins equally likely. */
