@@ -20,6 +20,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "measure a model on labelled images",
     load: () => import("./commands/evaluate.ts"),
   },
+  transfer: {
+    summary: "fine-tune encoders to label every pixel, and compare them",
+    load: () => import("./commands/transfer.ts"),
+  },
   export: {
     summary: "export the encoder of a run again",
     load: () => import("./commands/export.ts"),

@@ -156,6 +156,40 @@ async function toRgb(image: Sharp, { width, height, fit }: ImageShape): Promise<
 }
 
 /**
+ * Decodes an image file whose pixels are numbers and no colours, such as a mask of classes: grey, 8 bits, in its own
+ * size and orientation. Colour channels that are all equal count as grey; transparency is left out.
+ *
+ * @returns The numbers row by row, `height × width` long.
+ * @throws AppError `corrupt_image` where it is not grey, and as {@link decodeImage}.
+ */
+export async function decodeNumbers(bytes: Uint8Array): Promise<{ width: number; height: number; values: Uint8Array }> {
+  try {
+    const { image } = open(bytes);
+    const { depth, bitsPerSample = 8, isPalette } = await image.metadata();
+    if (depth !== "uchar") throw notNumbers(`it has values of type ${depth}`);
+    // The decoder stretches fewer bits over 0 to 255.
+    if (bitsPerSample !== 8 && !isPalette) throw notNumbers(`it has ${bitsPerSample} bits a value`);
+    const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
+    const { width, height, channels } = info;
+    const values = new Uint8Array(width * height);
+    for (let i = 0; i < values.length; i++) {
+      const [first, second, third] = data.subarray(i * channels, (i + 1) * channels);
+      if (channels >= 3 && (first !== second || first !== third)) throw notNumbers("it has colours");
+      values[i] = first!;
+    }
+    return { width, height, values };
+  } catch (error) {
+    throw asAppError(error);
+  }
+}
+
+const notNumbers = (why: string) =>
+  new AppError(
+    "corrupt_image",
+    `Expected an image of numbers, 8 bits and grey, but ${why}. Save the numbers themselves as grey values, without a palette.`,
+  );
+
+/**
  * A small WebP of an image file: at most `size` pixels on its longer side, never enlarged, EXIF orientation applied.
  * Images of up to 64 × 64 pixels are encoded without loss.
  *

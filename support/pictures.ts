@@ -17,7 +17,17 @@ export function png(seed: number, size?: { width?: number; height?: number }): P
 }
 
 /** A PNG file of one row of black pixels whose header claims another size. */
-export function pngWithHeader(width: number, height: number): Buffer {
+export const pngWithHeader = (width: number, height: number): Buffer =>
+  pngFile({ width, height, bits: 8, colourType: 2 }, new Uint8Array(1 + width * 3));
+
+/**
+ * A PNG file from its parts: bits a value, colour type (0 grey, 2 RGB), and its rows, each after a byte of 0, before
+ * they are compressed.
+ */
+export function pngFile(
+  { width, height, bits, colourType }: { width: number; height: number; bits: number; colourType: 0 | 2 },
+  rows: Uint8Array,
+): Buffer {
   const chunk = (type: string, data: Uint8Array) => {
     const body = Buffer.concat([Buffer.from(type), data]);
     const framed = Buffer.alloc(body.length + 8);
@@ -29,11 +39,11 @@ export function pngWithHeader(width: number, height: number): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width);
   header.writeUInt32BE(height, 4);
-  header.set([8, 2, 0, 0, 0], 8);
+  header.set([bits, colourType, 0, 0, 0], 8);
   return Buffer.concat([
     Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
     chunk("IHDR", header),
-    chunk("IDAT", deflateSync(new Uint8Array(1 + width * 3))),
+    chunk("IDAT", deflateSync(rows)),
     chunk("IEND", new Uint8Array(0)),
   ]);
 }

@@ -39,3 +39,12 @@ export type { StepMetrics } from "./run/log.ts";
 export { type Prepared, type PrepareOptions, prepare } from "./run/prepare.ts";
 export { readWeights, type WarmStart } from "./run/warm-start.ts";
 export { type TrainOptions, type TrainResult, train } from "./train.ts";
+export { SEGMENTATION_HEADS, type SegmentationHead } from "./transfer/segmenter.ts";
+export { transferTable } from "./transfer/table.ts";
+export {
+  TRANSFER_SCHEDULE,
+  type TransferOptions,
+  type TransferOutcome,
+  type TransferRun,
+  transfer,
+} from "./transfer/transfer.ts";

@@ -10,7 +10,7 @@ export function l2Normalise(x: Tensor): Tensor {
   return div(x, sqrt(add(reduceSum(mul(x, x), [1], { keepDims: true }), scalar(1e-12))));
 }
 
-/** log Σⱼ exp(xᵢⱼ) of each row of x [B, N] → [B, 1], without overflow. */
+/** log Σⱼ exp(xᵢⱼ) of each row of x [B, N] → [B, 1], without overflow; of x [B, N, P] → [B, 1, P]. */
 export function logSumExp(x: Tensor): Tensor {
   const max = stopGradient(reduceMax(x, [1], { keepDims: true }));
   return add(log(reduceSum(exp(sub(x, max)), [1], { keepDims: true })), max);

@@ -1,5 +1,5 @@
-// Averages over axes.
-import { scalar, sizeOf, type Tensor } from "../tensor.ts";
+// Averages and largest values over axes.
+import { apply, scalar, sizeOf, type Tensor } from "../tensor.ts";
 import { expand, reduce } from "./broadcast.ts";
 import { mul } from "./elementwise.ts";
 import { reshape } from "./shape.ts";
@@ -15,3 +15,12 @@ export function reduceMean(x: Tensor, axes?: readonly number[], { keepDims = fal
 /** Largest value over `axes`. No gradient rule: it keeps exponentials from overflowing, and its gradient cancels. */
 export const reduceMax = (x: Tensor, axes: readonly number[], { keepDims = false } = {}): Tensor =>
   reduce("ReduceMax", x, axes, keepDims);
+
+/** Where the largest value along an axis is, int64, without the axis. No gradient rule. */
+export const argMax = (x: Tensor, axis: number): Tensor =>
+  apply("ArgMax", [x], {
+    shape: x.shape.filter((_, i) => i !== axis),
+    dtype: "int64",
+    attributes: { axis, keepdims: 0 },
+    parents: [],
+  });
