@@ -60,6 +60,19 @@ export async function startServer(
     url = answer.url;
   };
 
+  /** Resolves when the server says this. */
+  const heard = (what: "held" | "killedIndexes") => {
+    const current = child;
+    return new Promise<void>((resolve) => {
+      const listen = (message: FromServer) => {
+        if (!(what in message)) return;
+        current.off("message", listen);
+        resolve();
+      };
+      current.on("message", listen);
+    });
+  };
+
   const processes = () =>
     execFileSync("ps", ["-A", "-o", "pid=,ppid=,rss=,args="], { encoding: "utf8" })
       .trim()
@@ -98,22 +111,17 @@ export async function startServer(
     },
     rssMb: () => processes().reduce((sum, { rss }) => sum + rss, 0) / 1024,
     async holdAt(state) {
-      const current = child;
-      const held = new Promise<void>((resolve) => {
-        const listen = (message: FromServer) => {
-          if (!("held" in message)) return;
-          current.off("message", listen);
-          resolve();
-        };
-        current.on("message", listen);
-      });
+      const held = heard("held");
       say({ hold: state });
       await held;
     },
     go: ({ fails = false } = {}) => void say({ go: true, fails }),
     async kill(target) {
-      if (target === "index") say({ killIndexes: true });
-      else if (target === "encoder") killEncoders();
+      if (target === "index") {
+        const killed = heard("killedIndexes");
+        say({ killIndexes: true });
+        await inTime("index threads are gone", killed);
+      } else if (target === "encoder") killEncoders();
       else {
         const exited = exitOf(child);
         child.kill("SIGKILL");

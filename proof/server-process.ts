@@ -21,7 +21,11 @@ export type ToServer =
   | { readonly killIndexes: true };
 
 /** From the server's process. */
-export type FromServer = { readonly url: string } | { readonly failed: string } | { readonly held: string };
+export type FromServer =
+  | { readonly url: string }
+  | { readonly failed: string }
+  | { readonly held: string }
+  | { readonly killedIndexes: true };
 
 /** In slow mode: pauses that give every race time to happen, milliseconds. */
 const SLOW_READY_MS = 500;
@@ -116,8 +120,11 @@ process.on("message", async (message: ToServer) => {
   else if ("go" in message) {
     holdAt = undefined;
     go(message.fails);
-  } else if ("killIndexes" in message) for (const worker of workers) void worker.terminate();
-  else {
+  } else if ("killIndexes" in message) {
+    // A thread inside a native call ends once that returns.
+    await Promise.all([...workers].map((worker) => worker.terminate()));
+    send({ killedIndexes: true });
+  } else {
     try {
       const { slow = false, without } = message;
       const parts = isFence(without) ? partsOf(slow, without) : withoutGuard(without, partsOf(slow, undefined));
