@@ -26,6 +26,8 @@ export interface Circumstances {
   readonly device: string;
   /** Bytes of memory. */
   readonly memory: number;
+  /** The training begins from a model, which can say which images are alike. @default false */
+  readonly isWarm?: boolean;
 }
 
 /** Names of the recipes. */
@@ -202,12 +204,14 @@ export function recipeOf(name: RecipeName, circumstances: Circumstances): Recipe
 }
 
 const GIGABYTE = 2 ** 30;
+/** Up to so many images, a training that begins from a model takes neighbours as positives: so far it was measured. */
+const SMALL_COLLECTION = 20_000;
 
 /**
  * `auto`: on a CPU, a small residual network whose first layer halves the image, so that it sees many images a minute;
  * in a short run that counts for more than width.
  */
-function autoRecipe({ images, side, device, memory }: Circumstances): Recipe {
+function autoRecipe({ images, side, device, memory, isWarm = false }: Circumstances): Recipe {
   const onProcessor = device === "cpu";
   const imageSize = Math.min(64, Math.max(32, Math.ceil(side / 16) * 16));
   const storedSize = side > 1.25 * imageSize ? 2 * imageSize : imageSize;
@@ -215,6 +219,7 @@ function autoRecipe({ images, side, device, memory }: Circumstances): Recipe {
   const batch = Math.min(largestBatch, Math.max(16, powerOfTwo(images / 24)));
   const queue = Math.min(4096, Math.max(batch, powerOfTwo(images / 4)));
   const keyMomentum = images < 200_000 ? 0.99 : 0.999;
+  const hasNeighbours = isWarm && images <= SMALL_COLLECTION;
   return {
     config: {
       ...COMMON,
@@ -225,9 +230,10 @@ function autoRecipe({ images, side, device, memory }: Circumstances): Recipe {
       batch,
       queue,
       keyMomentum,
-      temperature: 0.1,
+      temperature: hasNeighbours ? 0.2 : 0.1,
+      neighbours: hasNeighbours ? 5 : 0,
       bnGroups: Math.max(2, Math.min(8, batch / 32)),
-      learningRate: (0.12 * batch) / 128,
+      learningRate: ((hasNeighbours ? 0.06 : 0.12) * batch) / 128,
       weightDecay: 5e-4,
       decayVectors: false,
       nesterov: true,
@@ -244,8 +250,12 @@ function autoRecipe({ images, side, device, memory }: Circumstances): Recipe {
       keyMomentum: `key momentum ${keyMomentum}: a ${images < 200_000 ? "small" : "large"} collection is passed in ${images < 200_000 ? "few" : "many"} steps`,
       schedule:
         "learning rate down to 0 in a line, Nesterov's momentum, no decay of biases and batch norm: more is learned in the same time than with the papers' cosine",
-      recipe:
-        "MLP head of MoCo v2, temperature 0.1 as a short run needs; its blur is left out, it hides much at this size",
+      ...(hasNeighbours && {
+        neighbours: `keys are of one of an image's 5 nearest, by the model that this begins from: views of single images teach a collection of ${images} less than that`,
+      }),
+      recipe: hasNeighbours
+        ? "MLP head of MoCo v2, its temperature of 0.2 as neighbours need, half the learning rate; its blur is left out, it hides much at this size"
+        : "MLP head of MoCo v2, temperature 0.1 as a short run needs; its blur is left out, it hides much at this size",
     },
   };
 }

@@ -75,7 +75,9 @@ function settleOptions(
   collection: { images: number; side: number },
 ) {
   if (resumed) return { config: settleResumed(resumed, set), reasons: ["everything as in the checkpoint"] };
-  const chosen = recipeOf(recipe, { ...collection, device, memory: totalmem() });
+  const { mechanism = "moco", shuffle = true, bnGroups = 2 } = set;
+  const isWarm = init !== undefined && !teacher && mechanism === "moco" && shuffle && bnGroups > 1;
+  const chosen = recipeOf(recipe, { ...collection, device, memory: totalmem(), isWarm });
   const settled = settle(chosen, {
     ...(init && shapeOf(init)),
     ...(teacher && distillationFrom(teacher)),

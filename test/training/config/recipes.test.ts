@@ -1,6 +1,12 @@
 // The papers' recipes against the papers' numbers, and what auto makes of a collection.
 import assert from "node:assert/strict";
-import { DEFAULT_BUDGETS, RECIPE_NAMES, type RecipeName, recipeOf } from "../../../training/config/recipes.ts";
+import {
+  type Circumstances,
+  DEFAULT_BUDGETS,
+  RECIPE_NAMES,
+  type RecipeName,
+  recipeOf,
+} from "../../../training/config/recipes.ts";
 import { settle } from "../../../training/config/settle.ts";
 
 const collection = { images: 50_000, side: 32, device: "cpu", memory: 8 * 2 ** 30 };
@@ -96,7 +102,7 @@ describe("recipes", () => {
   });
 
   it("auto follows the collection and the machine, and says why", () => {
-    const auto = (circumstances: Partial<typeof collection>) => recipeOf("auto", { ...collection, ...circumstances });
+    const auto = (circumstances: Partial<Circumstances>) => recipeOf("auto", { ...collection, ...circumstances });
     assert.deepEqual([auto({}).config.batch, auto({}).config.queue, auto({}).config.imageSize], [128, 4096, 32]);
     const few = auto({ images: 240, side: 200 }).config;
     assert.deepEqual([few.batch, few.queue, few.imageSize, few.storedSize], [16, 32, 64, 128]);
@@ -108,6 +114,11 @@ describe("recipes", () => {
     assert.equal(auto({ images: 1_000_000 }).config.keyMomentum, 0.999);
     assert.equal(auto({ device: "cuda" }).config.architecture, "resnet18");
     assert.equal(auto({ memory: 2 ** 30 }).config.batch, 64);
+    const warm = (images: number) => {
+      const { neighbours, temperature } = auto({ images, isWarm: true }).config;
+      return [neighbours, temperature];
+    };
+    assert.deepEqual([warm(2000), warm(20_001), auto({}).config.neighbours], [[5, 0.2], [0, 0.1], 0]);
     assert.match(auto({}).reasons.queue!, /queue of 4096 keys: .* of the 50000 images/);
     const { reasons } = settle(auto({}), { queue: 512 });
     assert.ok(reasons.some((reason) => reason.startsWith("views of 32×32")));
