@@ -122,6 +122,8 @@ this=node$(node -p 'process.versions.node.split(".")[0]')
 step "$this-train" ./node_modules/.bin/moco-search train "samples.tar.gz#collection" --name first --minutes 0.34
 use "$this"
 step "$this-library-training" node examples/train-and-embed.js samples.tar.gz#collection queries/*/0000.png
+step "$this-game-frames" node examples/game-frames.js --quick
+step "$this-text-spans" node examples/text-spans.js --quick
 
 # Side by side: on most machines of continuous integration there are two cores.
 rm -rf data example-data example-mounted
@@ -159,10 +161,11 @@ stop
 cat > doors.ts << 'EOF'
 import { createClient } from "moco-search/client";
 import { type Tensor, compile } from "moco-search/graph";
+import { createLearner, type Learner } from "moco-search/moco";
 import { AppError, createServer, type MountableServer, start } from "moco-search/server";
 import { type Embedder, openEmbedder, train } from "moco-search/training";
-export const doors = { AppError, compile, createClient, createServer, openEmbedder, start, train };
-export type Doors = MountableServer | Embedder | Tensor;
+export const doors = { AppError, compile, createClient, createLearner, createServer, openEmbedder, start, train };
+export type Doors = MountableServer | Embedder | Learner | Tensor;
 EOF
 step types ../clients/node_modules/.bin/tsc --strict --skipLibCheck false --target es2022 --module nodenext --noEmit \
   --types node --typeRoots ../clients/node_modules/@types doors.ts

@@ -6,8 +6,8 @@ import { type Settings, settle } from "../../training/config/settle.ts";
 import { compileStateful } from "../../training/graph/engine/stateful.ts";
 import { chosenForms, fastestForms, tuningFile } from "../../training/graph/engine/tune.ts";
 import { sizeOf, type Tensor, topologicalOrder, type Values } from "../../training/graph/index.ts";
+import { newRunState } from "../../training/moco/begin.ts";
 import { trainingStep } from "../../training/moco/mechanism.ts";
-import { newRunState } from "../../training/run/state.ts";
 import { FIRST } from "./variants.ts";
 
 /** Steps of each variant, after one that is not timed. */

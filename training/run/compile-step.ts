@@ -4,10 +4,11 @@ import type { StoredTensor } from "../data/safetensors.ts";
 import { compileStateful, type StatefulGraph } from "../graph/engine/stateful.ts";
 import { type Choices, chosenForms, fastestForms } from "../graph/engine/tune.ts";
 import type { CompileOptions } from "../graph/index.ts";
+import { newRunState } from "../moco/begin.ts";
 import { createDictionary, type Dictionary, dictionaryRows } from "../moco/dictionary.ts";
 import { trainingStep } from "../moco/mechanism.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { newRunState, resumedRunState, warmRunState } from "./state.ts";
+import { resumedRunState, warmRunState } from "./state.ts";
 import type { WarmStart } from "./warm-start.ts";
 
 /** Options of {@link compileStep}. */

@@ -1,32 +1,13 @@
-// The tensors that a run begins with: drawn at random, read from a checkpoint, or with the encoder of another model.
+// The tensors that a run begins with where they are not all drawn at random: read from a checkpoint, or with the encoder
+// of another model.
 import { AppError } from "../../core/errors.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { StoredTensor } from "../data/safetensors.ts";
-import { randomStream } from "../data/streams.ts";
-import { sizeOf } from "../graph/index.ts";
-import { KEY_ARRAYS, type Keys, noiseKeys, type QueuePrecision } from "../moco/queue.ts";
+import { begin, newRunState, type RunState } from "../moco/begin.ts";
+import { KEY_ARRAYS, type Keys, type QueuePrecision } from "../moco/queue.ts";
 import type { MocoStep } from "../moco/step.ts";
 import { hasHead, isHead, isPredictor } from "../network/heads.ts";
-import { initialValues } from "../network/initialise.ts";
 import type { TensorSpec } from "../network/scope.ts";
-
-/** The step's state by name, and the keys of the dictionary, [rows, D]. */
-export interface RunState {
-  readonly tensors: Map<string, Float32Array>;
-  readonly keys: Keys;
-}
-
-/** A new run: f_q is random, f_k its copy, the optimiser's state zero, and the dictionary `rows` keys of noise. */
-export function newRunState(step: MocoStep, config: TrainingConfig, rows: number): RunState {
-  const random = randomStream(config.seed, "initialValues");
-  const tensors = new Map<string, Float32Array>();
-  for (const [name, tensor] of step.next) tensors.set(name, new Float32Array(sizeOf(tensor.shape)));
-  for (const spec of step.tensors) {
-    const values = initialValues(spec, random);
-    begin(tensors, spec.name, values);
-  }
-  return { tensors, keys: noiseKeys(rows, config.dim, random, config.queuePrecision) };
-}
 
 /**
  * A run resumed from the tensors of a checkpoint.
@@ -77,12 +58,6 @@ export function checkWeights(specs: readonly TensorSpec[], weights: ReadonlyMap<
 /** What of a network's tensors a warm start sets: not the predictor, which a model does not keep. */
 const inherited = (specs: readonly TensorSpec[], weights: ReadonlyMap<string, StoredTensor>) =>
   specs.filter(({ name }) => !isPredictor(name) && (hasHead(weights) || !isHead(name)));
-
-/** Sets a tensor of the query encoder, and of the key encoder if there is one. */
-function begin(tensors: Map<string, Float32Array>, name: string, values: Float32Array): void {
-  tensors.set(`q.${name}`, values);
-  if (tensors.has(`k.${name}`)) tensors.set(`k.${name}`, values.slice());
-}
 
 function take<P extends QueuePrecision = "float32">(
   stored: ReadonlyMap<string, StoredTensor>,
