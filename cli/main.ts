@@ -2,12 +2,16 @@
 // moco-search: the command line.
 import { runProgram } from "./program.ts";
 
-// `moco-search … | head` closes our output, which is no error.
-for (const output of [process.stdout, process.stderr]) {
-  output.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit(0);
-  });
-}
+const isClosed = ({ code }: NodeJS.ErrnoException) => code === "EPIPE";
+
+// `moco-search … | head` closes our stdout, which is no error. Where nobody reads stderr any more, work goes on: a
+// training whose server has died still keeps its checkpoint.
+process.stdout.on("error", (error) => {
+  if (!isClosed(error)) throw error;
+  process.exit(0);
+});
+process.stderr.on("error", (error) => {
+  if (!isClosed(error)) throw error;
+});
 
 await runProgram(process.argv.slice(2));
