@@ -1,8 +1,8 @@
 // MoCo on text, as Contriever has it (Izacard et al., "Unsupervised Dense Information Retrieval with Contrastive
 // Learning", arXiv 2112.09118): two random spans of a document are query and key. The documents are the sections of the
-// Markdown files below a folder: by default what the packages in node_modules say of themselves. Of each document a span
-// is held out, from training and from search alike; then it is the query that has to find its document. Words are all
-// that is known of a text, as a bag; beside it BM25, which knows as much and learns nothing.
+// Markdown files below a folder: by default what the packages in node_modules say of themselves. Of each document a
+// span is held out, from training and from search alike; then it is the query that has to find its document. Words are
+// all that is known of a text, as a bag; beside it BM25, which knows as much and learns nothing.
 //
 //   node text-spans.js [folder] [--steps <n>] [--quick]
 import { readdir, readFile } from "node:fs/promises";

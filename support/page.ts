@@ -43,7 +43,7 @@ export interface PageTest {
  *
  * @param parts Of the first server.
  */
-export async function preparePage(parts?: Partial<Parts>): Promise<PageTest> {
+async function preparePage(parts?: Partial<Parts>): Promise<PageTest> {
   const { folder, remove } = await temporaryFolder();
   const models = join(folder, "models");
   await cp(join(packageRoot(), "models", "default"), join(models, "default"), { recursive: true });
@@ -71,6 +71,16 @@ export async function preparePage(parts?: Partial<Parts>): Promise<PageTest> {
       await remove();
     },
   };
+}
+
+/** {@link preparePage} before the tests of a suite, closed after them. It can be used in tests alone. */
+export function usePage(parts?: Partial<Parts>): PageTest {
+  const test = {} as PageTest;
+  before(async () => {
+    Object.assign(test, await preparePage(parts));
+  });
+  after(() => test.close?.());
+  return test;
 }
 
 /** A hundred of the sample images, ten of each label. */

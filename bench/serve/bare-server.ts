@@ -1,4 +1,5 @@
-// The bound of search over HTTP: Express with a thread that holds the graph, and nothing else. Its answers look like ours.
+// The bound of search over HTTP: Express with a thread that holds the graph, and nothing else. Its answers are as long as
+// ours.
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";

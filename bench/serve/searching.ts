@@ -24,7 +24,7 @@ export interface SearchReport {
   /** Over HTTP against exact search, 0..1. */
   readonly recallAt10: number;
   readonly http: Fired;
-  /** Of Express with nothing but a thread that holds the graph, in turn with ours, and what part of its rate ours is. */
+  /** Of Express with nothing but an index thread, measured in turn with ours, and what part of its rate ours is. */
   readonly bareHttp: Fired;
   readonly httpToBareHttp: number;
   /** Searches a second of the bare loop, of our index in the same process, and what part of it ours is. */

@@ -15,12 +15,12 @@ import {
   sizeOf,
   type Values,
 } from "../../training/graph/index.ts";
-import { named, thetaInputs } from "../../training/moco/encode.ts";
+import { named, thetaInputs, thetaScope } from "../../training/moco/encode.ts";
 import { learn } from "../../training/moco/update.ts";
 import { backbone } from "../../training/network/backbone.ts";
 import { isHead, projectionHead } from "../../training/network/heads.ts";
 import { initialValues } from "../../training/network/initialise.ts";
-import { type Scope, tensorSpecs, trainingScope } from "../../training/network/scope.ts";
+import { type Scope, tensorSpecs } from "../../training/network/scope.ts";
 import { optimizerOf } from "../../training/optimize/optimizer.ts";
 import { viewsOf } from "../../training/views/graph.ts";
 import { IMAGENET_NORMALISATION } from "../../training/views/preprocessing.ts";
@@ -83,8 +83,7 @@ function supervisedGraph(config: TrainingConfig, C: number, chooser?: FormChoose
     projectionHead(backbone(query, scope, config.architecture), scope, { head: "linear", dim: C }); // [B, C]
   const specs = tensorSpecs(classify);
   const theta = thetaInputs(specs, "q");
-  const of = { parameter: theta.parameters, buffer: theta.buffers, fixed: theta.fixed };
-  const scope = trainingScope(({ name, kind }) => of[kind].get(name)!, bnGroups, chooser);
+  const scope = thetaScope(theta, { bnGroups, chooser });
   const logits = classify(scope);
   const loss = crossEntropy(logits, input("oneHot", [B, C]));
   const accuracy = reduceMean(equal(cast(argMax(logits, 1), "float32"), input("classes", [B])));

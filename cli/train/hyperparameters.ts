@@ -52,7 +52,7 @@ const HYPERPARAMETERS: ReadonlyArray<
   [
     "--neighbours <number>",
     "neighbours",
-    "with --init: keys are of one of an image's so many nearest, by that model (0: of the image itself)",
+    "with --init: an image's key is a view of one of its so many nearest, by that model; 0: of itself",
     number,
   ],
   [

@@ -55,7 +55,7 @@ export const trainingSchema = z
     /** The model whose weights it began with. */
     begunFrom: z.string().optional(),
     ...courseShape,
-    /** What there is to look at: `report.html`, `views.png`, and `neighbours-<images seen>.png` of some measurements. */
+    /** What there is to look at: `report.html`, `views.png`, and `neighbours-<images seen>.png` of some measures. */
     files: z.array(z.string()),
     /** The name of its model, where it is done. */
     model: z.string().optional(),

@@ -1,5 +1,5 @@
-// Textures whose spectrum falls with frequency as that of photographs does: sums of random grids, each twice as fine and
-// half as strong as the one before.
+// Textures whose spectrum falls with frequency as that of photographs does: sums of random grids, each twice as fine
+// and half as strong as the one before.
 import sharp from "sharp";
 import { mulberry32 } from "../tiny-model.ts";
 

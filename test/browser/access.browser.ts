@@ -2,30 +2,18 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { type Generation, openGeneration } from "../../server/generation/generation.ts";
-import {
-  assertAccessible,
-  assertNoSidewaysScroll,
-  openPage,
-  type PageTest,
-  pick,
-  preparePage,
-} from "../../support/page.ts";
+import { assertAccessible, assertNoSidewaysScroll, openPage, pick, usePage } from "../../support/page.ts";
 
 describe("the page for everyone", function () {
   this.timeout(120_000);
-  let test: PageTest;
   const generations: Generation[] = [];
-
-  before(async () => {
-    test = await preparePage({
-      async openGeneration(...given) {
-        const generation = await openGeneration(...given);
-        generations.push(generation);
-        return generation;
-      },
-    });
+  const test = usePage({
+    async openGeneration(...given) {
+      const generation = await openGeneration(...given);
+      generations.push(generation);
+      return generation;
+    },
   });
-  after(() => test?.close());
 
   const searched = async (page: Page) => {
     await pick(page, "Choose an image", test.samples[0]!);

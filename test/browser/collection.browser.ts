@@ -7,21 +7,15 @@ import {
   choose,
   listImages,
   openPage,
-  type PageTest,
   pick,
-  preparePage,
   storeSamples,
+  usePage,
   waitUntil,
 } from "../../support/page.ts";
 
 describe("the page's collection", function () {
   this.timeout(120_000);
-  let test: PageTest;
-
-  before(async () => {
-    test = await preparePage();
-  });
-  after(() => test?.close());
+  const test = usePage();
 
   /** A page on a server of its own with some of the samples. */
   const withSamples = async (count: number, run: (url: string) => Promise<void>) => {

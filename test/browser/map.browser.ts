@@ -1,25 +1,13 @@
 // The map in a browser.
 import assert from "node:assert/strict";
 import { SIZES } from "../../support/browser.ts";
-import {
-  assertAccessible,
-  assertNoSidewaysScroll,
-  lasso,
-  openPage,
-  type PageTest,
-  preparePage,
-} from "../../support/page.ts";
+import { assertAccessible, assertNoSidewaysScroll, lasso, openPage, usePage } from "../../support/page.ts";
 
 const DRAWN = "100 images as model default sees them";
 
 describe("the page's map", function () {
   this.timeout(120_000);
-  let test: PageTest;
-
-  before(async () => {
-    test = await preparePage();
-  });
-  after(() => test?.close());
+  const test = usePage();
 
   for (const [size, viewport] of Object.entries(SIZES)) {
     it(`shows the collection and searches from there, at ${size} width`, async () => {

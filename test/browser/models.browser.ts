@@ -9,19 +9,13 @@ import {
   assertNoSidewaysScroll,
   listImages,
   openPage,
-  type PageTest,
-  preparePage,
   storeSamples,
+  usePage,
 } from "../../support/page.ts";
 
 describe("the page's models", function () {
   this.timeout(120_000);
-  let test: PageTest;
-
-  before(async () => {
-    test = await preparePage();
-  });
-  after(() => test?.close());
+  const test = usePage();
 
   for (const [size, viewport] of Object.entries(SIZES)) {
     it(`shows a swap live, the report, both models' answers, and rolls back, at ${size} width`, async () => {

@@ -1,16 +1,11 @@
 // The page as a whole: its policy, a server that is away, the key, two tabs.
 import assert from "node:assert/strict";
 import { openApiKeys } from "../../server/storage/open.ts";
-import { assertAccessible, openPage, type PageTest, pick, preparePage } from "../../support/page.ts";
+import { assertAccessible, openPage, pick, usePage } from "../../support/page.ts";
 
 describe("the page as a whole", function () {
   this.timeout(120_000);
-  let test: PageTest;
-
-  before(async () => {
-    test = await preparePage();
-  });
-  after(() => test?.close());
+  const test = usePage();
 
   it("asks nothing of any other address and runs under its own policy", async () => {
     const { page } = await test.browser.open("about:blank");

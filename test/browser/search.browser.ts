@@ -7,20 +7,14 @@ import {
   assertNoSidewaysScroll,
   type File,
   openPage,
-  type PageTest,
   pick,
-  preparePage,
+  usePage,
   waitUntil,
 } from "../../support/page.ts";
 
 describe("the page's search", function () {
   this.timeout(120_000);
-  let test: PageTest;
-
-  before(async () => {
-    test = await preparePage();
-  });
-  after(() => test?.close());
+  const test = usePage();
 
   for (const [size, viewport] of Object.entries(SIZES)) {
     describe(`at ${size} width`, () => {

@@ -1,23 +1,11 @@
 // A training in a browser: started, watched, stopped, resumed, and its model activated.
 import assert from "node:assert/strict";
 import { SIZES } from "../../support/browser.ts";
-import {
-  assertAccessible,
-  assertNoSidewaysScroll,
-  openPage,
-  type PageTest,
-  preparePage,
-  storeSamples,
-} from "../../support/page.ts";
+import { assertAccessible, assertNoSidewaysScroll, openPage, storeSamples, usePage } from "../../support/page.ts";
 
 describe("the page's trainings", function () {
   this.timeout(400_000);
-  let test: PageTest;
-
-  before(async () => {
-    test = await preparePage();
-  });
-  after(() => test?.close());
+  const test = usePage();
 
   it("trains on the collection for a minute, stopped and resumed, and the model answers", async () => {
     const server = await test.startServer({ trainings: true });

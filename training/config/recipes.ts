@@ -251,11 +251,9 @@ function autoRecipe({ images, side, device, memory, isWarm = false }: Circumstan
       schedule:
         "learning rate down to 0 in a line, Nesterov's momentum, no decay of biases and batch norm: more is learned in the same time than with the papers' cosine",
       ...(hasNeighbours && {
-        neighbours: `keys are of one of an image's 5 nearest, by the model that this begins from: views of single images teach a collection of ${images} less than that`,
+        neighbours: `an image's key is a view of one of its 5 nearest, by the model that this begins from: that teaches a collection of ${images} more than two views of the image itself`,
       }),
-      recipe: hasNeighbours
-        ? "MLP head of MoCo v2, its temperature of 0.2 as neighbours need, half the learning rate; its blur is left out, it hides much at this size"
-        : "MLP head of MoCo v2, temperature 0.1 as a short run needs; its blur is left out, it hides much at this size",
+      recipe: `MLP head of MoCo v2, temperature ${hasNeighbours ? "0.2 and half the learning rate, which suit neighbours" : "0.1 as a short run needs"}; its blur is left out, it hides much at this size`,
     },
   };
 }

@@ -98,7 +98,8 @@ const trainingConfigSchema = z
       })
       .optional(),
     /**
-     * Nearest images, by the model that the run begins from, of which one gives an image its key; 0: the image itself.
+     * How many of an image's nearest, by the model that the run begins from, its key is drawn from. 0: its key is a view
+     * of the image itself.
      */
     neighbours: z.int().min(0).max(1000).default(0),
     /** Momentum of the memory bank: the share of its old value that a slot keeps in an update. */
@@ -173,7 +174,7 @@ const trainingConfigSchema = z
     expect(
       c.neighbours === 0 || (c.mechanism === "moco" && c.bnGroups > 1 && c.shuffle && c.batch % 2 === 0),
       "neighbours",
-      `expected keys of the images themselves (0) but with the mechanism moco, an even batch, 2 BN groups or more and shuffling`,
+      "expected 0, or the mechanism moco with an even batch, 2 BN groups or more, and shuffling: keys are exchanged on their way back from it",
     );
     expect(
       (c.mechanism === "distillation") === (c.teacher !== undefined),

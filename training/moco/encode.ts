@@ -44,11 +44,15 @@ export interface Encoded {
   readonly buffers: ReadonlyMap<string, Tensor>;
 }
 
+/** The scope that a network is built in with θ and batch statistics. */
+export function thetaScope({ parameters, buffers, fixed }: Theta, { bnGroups, chooser }: EncodeOptions) {
+  const of = { parameter: parameters, buffer: buffers, fixed };
+  return trainingScope(({ name, kind }) => of[kind].get(name)!, bnGroups, chooser);
+}
+
 /** Encodes x [B, 3, H, W] with batch statistics. */
-export function encode(f: Encoder, x: Tensor, theta: Theta, { bnGroups, chooser }: EncodeOptions): Encoded {
-  const of = { parameter: theta.parameters, buffer: theta.buffers, fixed: theta.fixed };
-  const tensors = ({ name, kind }: TensorSpec) => of[kind].get(name)!;
-  const scope = trainingScope(tensors, bnGroups, chooser);
+export function encode(f: Encoder, x: Tensor, theta: Theta, options: EncodeOptions): Encoded {
+  const scope = thetaScope(theta, options);
   return { vectors: l2Normalise(f(x, scope)), buffers: scope.updated };
 }
 

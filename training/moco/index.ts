@@ -1,5 +1,5 @@
-// moco-search/moco: Momentum Contrast of whatever tensors hold. The encoder is a function over moco-search/graph, and the
-// views are the caller's.
+// moco-search/moco: Momentum Contrast of whatever tensors hold. The encoder is a function over moco-search/graph, and
+// the views are the caller's.
 export { createRandom, type Random, type RandomState } from "../data/random.ts";
 export { type HeadConfig, type HeadKind, projectionHead } from "../network/heads.ts";
 export type { ConvLayer, Init, NormOptions, Scope } from "../network/scope.ts";

@@ -27,8 +27,8 @@ export interface Batches {
 /**
  * Batches from step `start` on. Each depends on the seed and its step alone.
  *
- * @param neighbours Where an image's key is to be a view of a neighbour: the first half of a batch are images whose turn
- *   it is, the second half a neighbour of each, and the two exchange their keys.
+ * @param neighbours With them, the first half of a batch are the images whose turn it is and the second half a
+ *   neighbour of each, and the two exchange their keys.
  * @throws AppError `invalid_dataset` where there are fewer images than a batch holds.
  */
 export function createBatches(

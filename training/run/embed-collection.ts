@@ -58,22 +58,25 @@ export async function embedCollection(
   return embeddings;
 }
 
-/** The tensor in a file of the run folder where it is of this identity; otherwise makes it and writes the file. */
+/** The tensor `name` of a file in the run folder where it is of this identity; otherwise makes and keeps it. */
 export async function keptTensor(
   path: string,
+  name: string,
   identity: Readonly<Record<string, string>>,
   make: () => Promise<StoredTensor>,
 ): Promise<StoredTensor> {
-  const kept = await readKept(path, identity);
+  const kept = await readKept(path, name, identity);
   if (kept) return kept;
   const tensor = await make();
-  await replaceFile(path, encodeSafetensors({ tensors: new Map([[TENSOR, tensor]]), metadata: identity }));
+  await replaceFile(path, encodeSafetensors({ tensors: new Map([[name, tensor]]), metadata: identity }));
   return tensor;
 }
 
-const TENSOR = "embeddings";
-
-async function readKept(path: string, identity: Readonly<Record<string, string>>): Promise<StoredTensor | undefined> {
+async function readKept(
+  path: string,
+  name: string,
+  identity: Readonly<Record<string, string>>,
+): Promise<StoredTensor | undefined> {
   const file = await readFile(path).catch((error) => {
     if (hasErrno(error, "ENOENT")) return undefined;
     throw error;
@@ -81,7 +84,7 @@ async function readKept(path: string, identity: Readonly<Record<string, string>>
   if (!file) return undefined;
   const { tensors, metadata } = decodeSafetensors(file);
   const isSame = Object.entries(identity).every(([key, value]) => metadata[key] === value);
-  return isSame ? tensors.get(TENSOR) : undefined;
+  return isSame ? tensors.get(name) : undefined;
 }
 
 const changed = (name: string) =>

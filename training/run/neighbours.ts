@@ -34,7 +34,8 @@ export async function findNeighbours(
     );
   }
   const identity = { images: images.collection.fingerprint, k: String(k) };
-  const { data } = await keptTensor(join(images.runFolder, "neighbours.safetensors"), identity, async () => {
+  const path = join(images.runFolder, "neighbours.safetensors");
+  const { data } = await keptTensor(path, "indices", identity, async () => {
     if (!model) {
       throw new AppError(
         "invalid_checkpoint",
@@ -47,7 +48,7 @@ export async function findNeighbours(
   return { k, indices: data as BigInt64Array };
 }
 
-/** The `k` nearest other rows of each of N rows of unit norm, [N, k], found with a graph: N² products take too long. */
+/** The `k` nearest other rows of each of N rows of unit norm, [N, k]. By a graph, as N² products take too long. */
 export function nearestOthers(rows: Float32Array, count: number, k: number): BigInt64Array {
   const dimensions = rows.length / count;
   const graph = new hnswlib.HierarchicalNSW("ip", dimensions);

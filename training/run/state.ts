@@ -1,5 +1,5 @@
-// The tensors that a run begins with where they are not all drawn at random: read from a checkpoint, or with the encoder
-// of another model.
+// The tensors that a run begins with where they are not all drawn at random: read from a checkpoint, or with the
+// encoder of another model.
 import { AppError } from "../../core/errors.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { StoredTensor } from "../data/safetensors.ts";

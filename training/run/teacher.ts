@@ -7,7 +7,7 @@ import { type CollectionToEmbed, embedCollection, keptTensor } from "./embed-col
 export async function teacherEmbeddings(teacher: Model, images: CollectionToEmbed): Promise<Float32Array> {
   const { runFolder, collection, dataset } = images;
   const identity = { teacher: teacher.card.sha256, images: collection.fingerprint };
-  const { data } = await keptTensor(join(runFolder, "teacher.safetensors"), identity, async () => ({
+  const { data } = await keptTensor(join(runFolder, "teacher.safetensors"), "embeddings", identity, async () => ({
     shape: [dataset.count, teacher.card.dimensions],
     data: await embedCollection(teacher, images),
   }));

@@ -1,5 +1,6 @@
 // Fine-tunes an encoder with a head that labels pixels, on random crops, under one fixed schedule.
 import { AppError } from "../../core/errors.ts";
+import { mean } from "../../core/vector.ts";
 import type { Random } from "../data/random.ts";
 import { createSampler } from "../data/sampler.ts";
 import { randomStream } from "../data/streams.ts";
@@ -82,10 +83,9 @@ export async function fineTune(
     }
     if (signal?.aborted) return undefined;
     const state = await graph.state();
-    const last = losses.slice(-Math.ceil(steps / 10));
     return {
       tensors: new Map(step.specs.map(({ name }) => [name, state.get(`q.${name}`)!])),
-      loss: last.reduce((sum, value) => sum + value, 0) / last.length,
+      loss: mean(losses.slice(-Math.ceil(steps / 10))),
       seconds: (performance.now() - began) / 1000,
     };
   } finally {

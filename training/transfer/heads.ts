@@ -11,8 +11,8 @@ export interface HeadWidths {
 
 /**
  * The head of the MoCo paper's appendix A.5 in small: two 3×3 convolutions with batch norm, then a 1×1 convolution:
- * [N, F, h, w] → scores [N, C, h, w]. They are not dilated: the paper's crops have 32 places a side and need it to see
- * far, a crop of 96 pixels at stride 8 has 12.
+ * [N, F, h, w] → scores [N, C, h, w]. They are not dilated: the paper's crops have 32 places a side and need it to
+ * see far, a crop of 96 pixels at stride 8 has 12.
  */
 export function denseHead(features: Tensor, scope: Scope, { width, classes }: HeadWidths): Tensor {
   const layer = (x: Tensor, n: number) =>

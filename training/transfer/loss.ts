@@ -16,7 +16,7 @@ import {
 /** The label of what is not labelled. */
 export const NOT_LABELLED = -1;
 
-/** Mean softmax cross entropy of scores [N, C, P] against labels [N, P], of what is labelled → []; 0 where nothing is. */
+/** Mean softmax cross entropy of scores [N, C, P] against the labels among [N, P] → []; 0 where nothing is labelled. */
 export function crossEntropyOfLabelled(scores: Tensor, labels: Tensor): Tensor {
   const [N, C, P] = scores.shape as [number, number, number];
   const classes = constant(

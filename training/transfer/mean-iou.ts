@@ -1,4 +1,5 @@
 // How well pixels are labelled: mean intersection over union, over all pixels and over those near a boundary.
+import { mean } from "../../core/vector.ts";
 import { NOT_LABELLED } from "./loss.ts";
 
 /** Counts of pixels: row, the label; column, the prediction; [C, C]. */
@@ -36,7 +37,7 @@ export function overlap(confusion: Confusion): Overlap {
   const present = classes.filter((iou) => iou !== null);
   const right = total(all.map((c) => c * C + c));
   return {
-    mean: present.reduce((sum, iou) => sum + iou, 0) / present.length,
+    mean: mean(present),
     classes,
     accuracy: right / confusion.reduce((sum, n) => sum + n, 0),
   };

@@ -42,8 +42,8 @@ export function strideOf(architecture: Architecture): number {
 }
 
 /**
- * The loss of x [N, 3, S, S] with `labels` [N, S·S], a class or −1 → []. With the head `points` it is the sum of that of
- * the coarse scores and that of points, for which it takes the inputs `candidates` and `others` [N, _, 2].
+ * The loss of x [N, 3, S, S] with `labels` [N, S·S], a class or −1 → []. With the head `points` it is the loss of the
+ * coarse scores and that of points added; for these it takes the inputs `candidates` and `others` [N, _, 2].
  */
 export function segmentationLoss(x: Tensor, labels: Tensor, scope: Scope, segmenter: Segmenter): Tensor {
   const [N, , S] = x.shape as [number, number, number];

@@ -16,10 +16,10 @@ import {
   type Tensor,
   transpose,
 } from "../graph/index.ts";
-import { named, thetaInputs } from "../moco/encode.ts";
+import { named, thetaInputs, thetaScope } from "../moco/encode.ts";
 import { learn } from "../moco/update.ts";
 import { initialValues } from "../network/initialise.ts";
-import { type TensorSpec, tensorSpecs, trainingScope } from "../network/scope.ts";
+import { type TensorSpec, tensorSpecs } from "../network/scope.ts";
 import { sgd } from "../optimize/optimizer.ts";
 import { IMAGENET_NORMALISATION } from "../views/preprocessing.ts";
 import { isOfHead } from "./heads.ts";
@@ -55,8 +55,7 @@ export function fineTuningStep(
   const labels = input("labels", [B, S * S]);
   const specs = tensorSpecs((scope) => segmentationLoss(x, labels, scope, segmenter));
   const theta = thetaInputs(specs, "q");
-  const of = { parameter: theta.parameters, buffer: theta.buffers, fixed: theta.fixed };
-  const scope = trainingScope(({ name, kind }) => of[kind].get(name)!, 1, chooser);
+  const scope = thetaScope(theta, { bnGroups: 1, chooser });
   const loss = segmentationLoss(x, labels, scope, segmenter);
   const { next } = learn(loss, theta, sgd({ momentum: 0.9, weightDecay: 1e-4 }));
   return { loss, next: new Map([...next, ...named("q", scope.updated)]), specs };

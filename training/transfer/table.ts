@@ -1,4 +1,5 @@
 // The outcomes of a transfer as a table.
+import { mean } from "../../core/vector.ts";
 import type { TransferOutcome } from "./transfer.ts";
 
 /** Mean of values and their standard deviation, which one value has not. */
@@ -33,10 +34,10 @@ function row(runs: readonly TransferOutcome[]): string {
 }
 
 function spread(values: readonly number[]): Spread {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  if (values.length < 2) return { mean, deviation: undefined };
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, deviation: Math.sqrt(squares / (values.length - 1)) };
+  const middle = mean(values);
+  if (values.length < 2) return { mean: middle, deviation: undefined };
+  const squares = values.reduce((sum, value) => sum + (value - middle) ** 2, 0);
+  return { mean: middle, deviation: Math.sqrt(squares / (values.length - 1)) };
 }
 
 const inWords = ({ mean, deviation }: Spread, digits: number) =>

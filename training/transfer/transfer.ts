@@ -69,7 +69,8 @@ export interface TransferSettings extends Schedule {
 /**
  * Fine-tunes every encoder with every head and seed, and measures the mean IoU on the images of `val`.
  *
- * @throws AppError `invalid_dataset`, `invalid_configuration`, `model_not_found`, `invalid_checkpoint`, `invalid_model`.
+ * @throws AppError `invalid_dataset`, `invalid_configuration`, `model_not_found`, `invalid_checkpoint` or
+ *   `invalid_model`.
  */
 export async function transfer(options: TransferOptions): Promise<TransferOutcome[]> {
   const { heads = ["dense"], seeds = 5, resultsFolder, holdOut = false, signal } = options;

@@ -56,7 +56,7 @@ export function zoomed(view: View, factor: number, at: Place, { width, height }:
 
 export const moved = (view: View, dx: number, dy: number): View => ({ ...view, x: view.x + dx, y: view.y + dy });
 
-/** A view as text that does not depend on the screen: the middle of what is seen, and the scale per its smaller side. */
+/** A view as text, the same on any screen: the middle of what is seen, and the scale per its smaller side. */
 export function textOfView({ x, y, scale }: View, { width, height }: Size): string {
   const numbers = [(width / 2 - x) / scale, (height / 2 - y) / scale, scale / Math.min(width, height)];
   return numbers.map((number) => number.toPrecision(4)).join(",");

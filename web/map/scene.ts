@@ -181,8 +181,8 @@ export function openScene(under: HTMLCanvasElement, over: HTMLCanvasElement, res
 }
 
 /**
- * Places and colours with those of number 0 first, as they lie below all others, and from top to bottom: what is written
- * side by side is written fast.
+ * Places and colours with those of number 0 first, as they lie below all others, and from top to bottom: what is
+ * written side by side is written fast.
  */
 function inOrder(places: readonly Place[], colours: readonly number[]): [Place[], number[]] {
   const rankOf = (i: number) => Math.sign(colours[i]!);

@@ -3,8 +3,8 @@ import { apply, constant, type Tensor } from "../tensor.ts";
 import { matmul } from "./matmul.ts";
 
 /**
- * x [N, C, H, W] → [N, C, factor·H, factor·W], bilinear between the centres of pixels; at the edges the outermost pixel
- * goes on. As torch.nn.functional.interpolate without align_corners.
+ * x [N, C, H, W] → [N, C, factor·H, factor·W], bilinear between the centres of pixels; at the edges the outermost
+ * pixel goes on. As torch.nn.functional.interpolate without align_corners.
  */
 export function upsample(x: Tensor, factor: number): Tensor {
   const [n, c, h, w] = x.shape as [number, number, number, number];
