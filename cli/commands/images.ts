@@ -34,7 +34,7 @@ const remove = command
   .summary("delete images by their ids")
   .argument("<ids...>", "ids, as listed")
   .option("--json", "print the ids that are gone as one line of JSON")
-  .addHelpText("after", "\nExample:\n  $ moco-search images delete 3q2-7wAAAAAAAAAA")
+  .addHelpText("after", "\nExample:\n  $ moco-search images delete 6a1f0c59d2e84b7733c0f1aa")
   .action(async (ids: string[], { json, ...flags }: Flags) => {
     const client = connect(flags);
     for (const id of ids) {

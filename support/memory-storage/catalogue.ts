@@ -13,6 +13,7 @@ import {
   type GenerationState,
 } from "../../server/domain/generation.ts";
 import type { Image, NewImage, StoredImage } from "../../server/domain/image.ts";
+import { newId } from "../../server/domain/new-id.ts";
 import { awaitsApproval, hasEnded, type SwapOptions, type SwapRecord } from "../../server/domain/swap.ts";
 import type { Catalogue, Change } from "../../server/storage/ports.ts";
 
@@ -36,7 +37,6 @@ export function createMemoryCatalogue(): Catalogue {
   const listeners = new Set<(change: Change) => void>();
 
   const now = () => new Date().toISOString();
-  const newId = () => randomBytes(12).toString("base64url");
   const of = (encoder: number) => {
     const vectors = embeddings.get(encoder) ?? new Map<number, Float32Array>();
     embeddings.set(encoder, vectors);

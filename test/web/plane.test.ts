@@ -18,6 +18,7 @@ describe("the map's plane", () => {
           assert.ok(x >= -1e-6 && x <= size.width + 1e-6 && y >= -1e-6 && y <= size.height + 1e-6);
         }
       }),
+      { examples: [[[0.9999999999999987, 0.9999999999999982].map((y) => ({ x: 0, y }))]] },
     );
   });
 

@@ -30,7 +30,7 @@ export const toScreen = ({ x, y, scale }: View, place: Place): Place => ({
   y: y + place.y * scale,
 });
 
-/** The view that shows all places. */
+/** The view that shows all places, however close to each other they lie. */
 export function fitted(places: readonly Place[], { width, height }: Size): View {
   let [left, top, right, bottom] = [1, 1, 0, 0];
   for (const { x, y } of places) {
@@ -38,7 +38,8 @@ export function fitted(places: readonly Place[], { width, height }: Size): View 
     [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
   }
   const room = 1 - 2 * MARGIN;
-  const scale = Math.min((width * room) / (right - left || 1), (height * room) / (bottom - top || 1));
+  const closest = Math.min(width, height) * CLOSEST;
+  const scale = Math.min((width * room) / (right - left || 1), (height * room) / (bottom - top || 1), closest);
   return {
     scale,
     x: width / 2 - ((left + right) / 2) * scale,

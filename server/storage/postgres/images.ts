@@ -1,9 +1,9 @@
 // Images, which may share their contents.
-import { randomBytes } from "node:crypto";
 import { AppError } from "../../../core/errors.ts";
 import type { ImageType } from "../../../core/image-type.ts";
 import type { Content } from "../../domain/content.ts";
 import type { Image, Metadata, NewImage, UploadKey } from "../../domain/image.ts";
+import { newId } from "../../domain/new-id.ts";
 import type { Images } from "../ports.ts";
 import type { Commit, CommitNotes } from "./commit.ts";
 import type { Database, Query } from "./database.ts";
@@ -79,7 +79,7 @@ async function holdOrAddContent(query: Query, image: NewImage, notes: CommitNote
 }
 
 async function insertImage(query: Query, content: number, metadata: Metadata): Promise<Image> {
-  const id = randomBytes(12).toString("base64url");
+  const id = newId();
   await query(
     "INSERT INTO images (id, content, metadata, fields, created_at) VALUES ($1, $2, $3, $4, clock_timestamp())",
     [id, content, JSON.stringify(metadata), asFields(metadata)],

@@ -1,7 +1,7 @@
 // Swaps: each step of a swap is on disk before the next begins.
-import { randomBytes } from "node:crypto";
 import { AppError } from "../../../core/errors.ts";
 import { checkReplaces } from "../../domain/generation.ts";
+import { newId } from "../../domain/new-id.ts";
 import {
   awaitsApproval,
   hasEnded,
@@ -123,7 +123,7 @@ export function createSwapCatalogue({ query, transaction }: Database, reign: Rei
       const [row] = await inside<SwapRow>(
         `INSERT INTO swaps (id, kind, generation, replaces, force, skip_damaged, review, state, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, 'loading', clock_timestamp(), clock_timestamp()) RETURNING *`,
-        [randomBytes(12).toString("base64url"), kind, generation, active.number, force, skipDamaged, review],
+        [newId(), kind, generation, active.number, force, skipDamaged, review],
       );
       return asRecord(row!);
     });

@@ -1,9 +1,9 @@
 // Images, which may share their contents.
-import { randomBytes } from "node:crypto";
 import type { ImageType } from "../../../core/image-type.ts";
 import type { Content } from "../../domain/content.ts";
 import { matchesFilter } from "../../domain/filter.ts";
 import type { Image, Metadata, NewImage, StoredImage, UploadKey } from "../../domain/image.ts";
+import { newId } from "../../domain/new-id.ts";
 import type { Images } from "../ports.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { SqliteDatabase } from "./database.ts";
@@ -127,7 +127,7 @@ export function createImages(
 
   const insert = ({ metadata, ...content }: NewImage): { image: Image; content: number } => {
     const number = contentNumber.get(content.sha256) ?? Number(insertContent.run(content).lastInsertRowid);
-    const id = randomBytes(12).toString("base64url");
+    const id = newId();
     insertImage.run(id, number, JSON.stringify(metadata), new Date().toISOString());
     return { image: asImage(one.get(id)!), content: number };
   };

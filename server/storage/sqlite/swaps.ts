@@ -1,7 +1,7 @@
 // Swaps: each step of a swap is on disk before the next begins.
-import { randomBytes } from "node:crypto";
 import { AppError } from "../../../core/errors.ts";
 import { checkReplaces } from "../../domain/generation.ts";
+import { newId } from "../../domain/new-id.ts";
 import {
   awaitsApproval,
   RUNNING_STATES,
@@ -101,7 +101,7 @@ export function createSwapCatalogue(
       if (generation === undefined) {
         throw new AppError("no_previous_generation", "No other generation has been active before this one.");
       }
-      const id = randomBytes(12).toString("base64url");
+      const id = newId();
       const flags = { force: Number(force), skipDamaged: Number(skipDamaged), review: Number(review) };
       insert.run({ id, kind, generation, replaces, ...flags, now: now() });
       return asRecord(byId.get(id)!);

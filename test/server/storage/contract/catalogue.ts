@@ -74,6 +74,7 @@ export function describeCatalogue(openEmpty: OpenEmpty): void {
       it("are listed newest first, from a number on, in batches", async () => {
         const ids: string[] = [];
         for (let n = 0; n < 7; n++) ids.unshift((await add(newImage(n))).image.id);
+        for (const id of ids) assert.match(id, /^[0-9a-f]{24}$/, "on a command line it is no option");
         const batches: number[] = [];
         for await (const batch of catalogue.images.list({ batch: 3 })) batches.push(batch.length);
         assert.deepEqual(batches, [3, 3, 1]);
