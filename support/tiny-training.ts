@@ -1,4 +1,4 @@
-// A training small enough for a test: 64 pictures of 16 × 16 and a network of two stages.
+// A training small enough for a test: 64 pictures of 16 × 16 and a network of one block.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { TrainingConfig } from "../training/config/schema.ts";
@@ -11,8 +11,8 @@ export const TINY_CONFIG = {
   storedSize: 16,
   architecture: {
     block: "basic",
-    widths: [8, 16],
-    depths: [1, 1],
+    widths: [8],
+    depths: [1],
     stem: { width: 8, kernel: 3, stride: 1, maxPool: false },
   },
   head: "mlp",
@@ -21,6 +21,12 @@ export const TINY_CONFIG = {
   queue: 20,
   bnGroups: 2,
   learningRate: 0.03,
+} as const satisfies Partial<TrainingConfig>;
+
+/** The same with a second stage, for what is about stages. */
+export const TWO_STAGES = {
+  ...TINY_CONFIG,
+  architecture: { ...TINY_CONFIG.architecture, widths: [8, 16], depths: [1, 1] },
 } as const satisfies Partial<TrainingConfig>;
 
 /** Writes `count` pictures under two labels to `folder/images`; the same pictures every time. */

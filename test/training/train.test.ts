@@ -11,7 +11,7 @@ import { readModel } from "../../core/model-folder.ts";
 import { siblingModule } from "../../core/paths.ts";
 import { startProcess } from "../../core/processes.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
-import { TINY_CONFIG, tinyTraining, writePictures } from "../../support/tiny-training.ts";
+import { TINY_CONFIG, TWO_STAGES, tinyTraining, writePictures } from "../../support/tiny-training.ts";
 import type { TrainingConfig } from "../../training/config/schema.ts";
 import type { Settings } from "../../training/config/settle.ts";
 import { loadCheckpoint, saveCheckpoint } from "../../training/run/checkpoint.ts";
@@ -72,7 +72,7 @@ describe("train", () => {
 
     const { card } = await readModel(join(whole.folder, "models"), "tiny");
     assert.deepEqual(card, model.card);
-    assert.equal(card.dimensions, 63); // of 8 + 16 + 4·16 features as many as 64 images tell apart
+    assert.equal(card.dimensions, 40); // 8 + 4·8 features
     assert.deepEqual([card.input.width, card.input.height], [16, 16]);
     const { data, images, epochs, imagesSeen, recipe } = card.training!;
     assert.deepEqual({ data, images, epochs, imagesSeen }, { data: "images", images: 64, epochs: 3, imagesSeen: 192 });
@@ -163,7 +163,7 @@ describe("train", () => {
   });
 
   it("computes the same from less memory where activations are computed again", async () => {
-    const architecture = { ...TINY_CONFIG.architecture, widths: [16, 16] }; // enough values to be worth it
+    const architecture = { ...TWO_STAGES.architecture, widths: [16, 16] }; // enough values to be worth it
     const config = { ...TINY_CONFIG, architecture, batch: 32, queue: 32 };
     await train(
       tinyTraining(folder, { config, modelsFolder: join(folder, "whole-models"), runFolder: join(folder, "whole") }),
@@ -322,13 +322,13 @@ describe("train", () => {
 
   it("refuses weights and checkpoints of another architecture", async () => {
     const { model, checkpoint } = await train(tinyTraining(folder, { budget: { epochs: 0.1 } }));
-    const wide = { architecture: { ...TINY_CONFIG.architecture, widths: [8, 24] } };
+    const wide = { architecture: { ...TINY_CONFIG.architecture, widths: [24] } };
     const init = await readWeights(model!);
     await rejects(train(tinyTraining(folder, { init, config: wide })), "invalid_checkpoint", /another architecture/);
     await rejects(
       train(tinyTraining(folder, { resume: true, config: wide })),
       "invalid_configuration",
-      /architecture\.widths: \[8,16\] in the run, \[8,24\] given/,
+      /architecture\.widths: \[8\] in the run, \[24\] given/,
     );
     const { config, ...rest } = await loadCheckpoint(checkpoint);
     await saveCheckpoint(checkpoint, { ...rest, config: { ...config, ...wide } });

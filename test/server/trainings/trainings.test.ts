@@ -17,6 +17,7 @@ import { startServerProcess } from "../../../support/server-process.ts";
 import { activate } from "../../../support/swaps.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { startTestServer, type TestServer } from "../../../support/test-server.ts";
+import { TINY_CONFIG } from "../../../support/tiny-training.ts";
 
 const IMAGES = 40;
 /** The steps of a training that nobody waits for. */
@@ -47,12 +48,19 @@ describe("trainings", function () {
         runTraining: async (args, how) => {
           asked = args;
           const minutes = args.indexOf("--minutes");
-          const shorter = args.toSpliced(minutes, 2, "--epochs", String(epochs), "--image-size", "16");
-          return runTraining([...shorter, "--stored-size", "16"], how);
+          const shorter = args.toSpliced(minutes, 2, "--epochs", String(epochs));
+          return runTraining([...shorter, "--config", await smallConfig()], how);
         },
       },
     );
     client = createClient(server.url, { attempts: 1 });
+  };
+  /** A file of hyper-parameters that make a training short; the others are those that it has anyway. */
+  const smallConfig = async () => {
+    const path = join(server.dataFolder, "small.json");
+    const { imageSize, storedSize, architecture } = TINY_CONFIG;
+    await writeFile(path, JSON.stringify({ imageSize, storedSize, architecture, headWidth: 16 }));
+    return path;
   };
   const upload = async (count: number) => {
     const seeds = Array.from({ length: count }, (_, seed) => seed);

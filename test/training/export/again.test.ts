@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { openEncoder } from "../../../core/encoder-session.ts";
 import { AppError, type ErrorCode } from "../../../core/errors.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
-import { tinyTraining, writePictures } from "../../../support/tiny-training.ts";
+import { TWO_STAGES, tinyTraining, writePictures } from "../../../support/tiny-training.ts";
 import { exportRun } from "../../../training/export/again.ts";
 import { train } from "../../../training/train.ts";
 
@@ -24,7 +24,7 @@ describe("exportRun", function () {
   before(async () => {
     ({ folder, remove } = await temporaryFolder());
     await writePictures(folder);
-    await train(tinyTraining(folder));
+    await train(tinyTraining(folder, { config: TWO_STAGES }));
   });
   after(() => remove());
 

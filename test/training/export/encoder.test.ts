@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { AppError } from "../../../core/errors.ts";
-import { TINY_CONFIG } from "../../../support/tiny-training.ts";
+import { TWO_STAGES } from "../../../support/tiny-training.ts";
 import { createRandom } from "../../../training/data/random.ts";
 import { EXPORT_TOLERANCE, exportEncoder } from "../../../training/export/encoder.ts";
 import { input } from "../../../training/graph/index.ts";
@@ -9,10 +9,10 @@ import { type Embedding, projectionEncoder } from "../../../training/network/enc
 import { initialValues } from "../../../training/network/initialise.ts";
 import { evaluationScope } from "../../../training/network/scope.ts";
 
-const S = TINY_CONFIG.imageSize;
+const S = TWO_STAGES.imageSize;
 
 /** Freshly drawn tensors of the small encoder; the running statistics are not those of a new one. */
-function drawnTensors(config: Parameters<typeof exportEncoder>[0] = TINY_CONFIG): Map<string, Float32Array> {
+function drawnTensors(config: Parameters<typeof exportEncoder>[0] = TWO_STAGES): Map<string, Float32Array> {
   const random = createRandom(1);
   const tensors = new Map<string, Float32Array>();
   const scope = evaluationScope((spec) => {
@@ -31,13 +31,13 @@ describe("exportEncoder", () => {
   const tensors = drawnTensors();
   const refused = (read: (name: string) => Float32Array) =>
     assert.rejects(
-      exportEncoder(TINY_CONFIG, read, check),
+      exportEncoder(TWO_STAGES, read, check),
       (error) =>
         error instanceof AppError && error.code === "invalid_model" && /Nothing was exported/.test(error.message),
     );
 
   it("exports an encoder that takes any number of images and agrees with the training graph", async () => {
-    const { onnx, dimensions, difference } = await exportEncoder(TINY_CONFIG, (name) => tensors.get(name)!, check);
+    const { onnx, dimensions, difference } = await exportEncoder(TWO_STAGES, (name) => tensors.get(name)!, check);
     assert.equal(dimensions, 16);
     assert.ok(difference > 0 && difference <= 1e-5, String(difference));
     const session = await InferenceSession.create(onnx);
@@ -49,15 +49,15 @@ describe("exportEncoder", () => {
   });
 
   it("exports an encoder whose last stage is one place for any number of images", async () => {
-    const { architecture } = TINY_CONFIG;
-    const config = { ...TINY_CONFIG, architecture: { ...architecture, stem: { ...architecture.stem, stride: 8 } } };
+    const { architecture } = TWO_STAGES;
+    const config = { ...TWO_STAGES, architecture: { ...architecture, stem: { ...architecture.stem, stride: 8 } } };
     const drawn = drawnTensors(config);
     const { difference } = await exportEncoder(config, (name) => drawn.get(name)!, check);
     assert.ok(difference <= 1e-5, String(difference));
   });
 
   it("exports the projection of a head with batch norm", async () => {
-    const config = { ...TINY_CONFIG, head: "mlp-bn", headWidth: 12, headLayers: 3 } as const;
+    const config = { ...TWO_STAGES, head: "mlp-bn", headWidth: 12, headLayers: 3 } as const;
     const drawn = drawnTensors(config);
     assert.ok(drawn.has("fc.4.bias") && drawn.has("fc.7.running_var") && !drawn.has("fc.7.weight"));
     const { difference } = await exportEncoder(config, (name) => drawn.get(name)!, check, {
@@ -70,7 +70,7 @@ describe("exportEncoder", () => {
     const whitening = { mean: new Float32Array(16).fill(0.1), matrix: new Float32Array(16 * 4), dimensions: 4 };
     for (let d = 0; d < 4; d++) whitening.matrix[(3 * d + 1) * 4 + d] = d + 1; // turns feature 3d + 1 to place d
     const embed = async (embedding: Embedding) => {
-      const { onnx, dimensions } = await exportEncoder(TINY_CONFIG, (name) => tensors.get(name)!, check, { embedding });
+      const { onnx, dimensions } = await exportEncoder(TWO_STAGES, (name) => tensors.get(name)!, check, { embedding });
       const session = await InferenceSession.create(onnx);
       const out = await session.run({ pixels: new Tensor("float32", check, [4, 3, S, S]) });
       await session.release();
@@ -79,7 +79,7 @@ describe("exportEncoder", () => {
     const features = await embed({ kind: "features" });
     const projection = await embed({ kind: "projection" });
     const whitened = await embed({ kind: "whitened", whitening });
-    assert.deepEqual([features.dimensions, projection.dimensions, whitened.dimensions], [16, TINY_CONFIG.dim, 4]);
+    assert.deepEqual([features.dimensions, projection.dimensions, whitened.dimensions], [16, TWO_STAGES.dim, 4]);
     assert.notDeepEqual(features.rows, projection.rows);
     for (let n = 0; n < 4; n++) {
       const expected = [0, 1, 2, 3].map((d) => (features.rows[n * 16 + 3 * d + 1]! - 0.1) * (d + 1));
@@ -92,7 +92,7 @@ describe("exportEncoder", () => {
 
   it("averages an image with its mirror image, and puts the last stages side by side; weights are in the file once", async () => {
     const embed = async (pixels: Float32Array, embedding: Embedding) => {
-      const { onnx } = await exportEncoder(TINY_CONFIG, (name) => tensors.get(name)!, check, { embedding });
+      const { onnx } = await exportEncoder(TWO_STAGES, (name) => tensors.get(name)!, check, { embedding });
       const session = await InferenceSession.create(onnx);
       const out = await session.run({ pixels: new Tensor("float32", pixels, [4, 3, S, S]) });
       await session.release();
@@ -121,7 +121,7 @@ describe("exportEncoder", () => {
   it("puts what the quarters differ by beside the mean, as much as it is told to", async () => {
     const embed = async (layout: number) => {
       const embedding = { kind: "features", layout } as const;
-      const { onnx } = await exportEncoder(TINY_CONFIG, (name) => tensors.get(name)!, check, { embedding });
+      const { onnx } = await exportEncoder(TWO_STAGES, (name) => tensors.get(name)!, check, { embedding });
       const session = await InferenceSession.create(onnx);
       const out = await session.run({ pixels: new Tensor("float32", check, [4, 3, S, S]) });
       await session.release();
@@ -147,7 +147,7 @@ describe("exportEncoder", () => {
   });
 
   it("halves the file where weights are kept as float16, and still agrees", async () => {
-    const wide = { ...TINY_CONFIG, architecture: { ...TINY_CONFIG.architecture, widths: [8, 64] } };
+    const wide = { ...TWO_STAGES, architecture: { ...TWO_STAGES.architecture, widths: [8, 64] } };
     const weights = drawnTensors(wide);
     const read = (name: string) => weights.get(name)!;
     const full = await exportEncoder(wide, read, check);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { runCliHere } from "../../../support/run-cli.ts";
 import { writeScenes } from "../../../support/scenes.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
-import { TINY_CONFIG } from "../../../support/tiny-training.ts";
+import { TWO_STAGES } from "../../../support/tiny-training.ts";
 import { recipeOf } from "../../../training/config/recipes.ts";
 import { type Settings, settle } from "../../../training/config/settle.ts";
 import { createRandom } from "../../../training/data/random.ts";
@@ -17,7 +17,7 @@ import { type TransferOptions, type TransferOutcome, transfer } from "../../../t
 /** Writes the weights of a tiny network that nobody trained. */
 async function writeWeights(file: string, settings: Settings = {}): Promise<void> {
   const machine = { images: 64, side: 16, device: "cpu", memory: 2 ** 30 } as const;
-  const { config } = settle(recipeOf("auto", machine), { ...TINY_CONFIG, ...settings });
+  const { config } = settle(recipeOf("auto", machine), { ...TWO_STAGES, ...settings });
   const random = createRandom(3);
   const tensors = encoderTensors(config).map((spec) => {
     return [spec.name, { shape: spec.shape, data: initialValues(spec, random) }] as const;
