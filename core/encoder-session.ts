@@ -1,18 +1,13 @@
 // An open encoder: prepared pixels in, unit-norm embeddings out. Training's checks and the server's encoder process use
 // the same session.
 import { cpus } from "node:os";
-import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
+import { type Cells, createCellReader } from "./cells.ts";
 import type { Device } from "./device.ts";
 import { AppError } from "./errors.ts";
 import { checkSha256, type LoadedModel, type Model, readOnnx } from "./model.ts";
-import type { EncoderInput, ModelCard } from "./model-card.ts";
-
-/** What to do if a device cannot be used. */
-const HOW_TO: Partial<Record<Device, string>> = {
-  cuda: ". Install the NVIDIA driver, CUDA 12 and cuDNN 9, and then onnxruntime's CUDA libraries: npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12",
-  webgpu:
-    ". Install a Vulkan driver and its loader (libvulkan1), and for NVIDIA's libgl1, libx11-6 and libxext6, which it needs without a display too.",
-};
+import type { ModelCard } from "./model-card.ts";
+import { createSession } from "./onnx-session.ts";
+import { checkLength, pixelTensor } from "./pixel-tensor.ts";
 
 /** An open encoder of one model. */
 export interface EncoderSession {
@@ -22,30 +17,13 @@ export interface EncoderSession {
    * Returns [count, D] row by row, each row of unit norm. Blocks the thread while it computes.
    */
   embed(pixels: Uint8Array, count: number): Promise<Float32Array>;
+  /**
+   * What each cell of `count` images adds to their embeddings; see {@link Cells}. The first call opens another session.
+   *
+   * @throws AppError `no_cells` where the model does not say.
+   */
+  cells(pixels: Uint8Array, count: number): Promise<Cells>;
   close(): Promise<void>;
-}
-
-/** RGB bytes [count, H, W, 3] → normalised float32 [count, 3, H, W]. */
-export function normalisePixels(pixels: Uint8Array, count: number, input: EncoderInput): Float32Array {
-  checkLength(pixels, count, input);
-  const area = input.width * input.height;
-  const scale = input.std.map((s) => 1 / (255 * s));
-  const shift = input.mean.map((m, c) => m / input.std[c]!);
-  const out = new Float32Array(pixels.length);
-  for (let n = 0; n < count; n++) {
-    for (let c = 0; c < 3; c++) {
-      const to = (n * 3 + c) * area;
-      const from = n * area * 3 + c;
-      for (let i = 0; i < area; i++) out[to + i] = pixels[from + i * 3]! * scale[c]! - shift[c]!;
-    }
-  }
-  return out;
-}
-
-function checkLength(pixels: Uint8Array, count: number, { width, height }: EncoderInput): void {
-  const expected = count * width * height * 3;
-  if (pixels.length === expected) return;
-  throw new RangeError(`Expected ${expected} bytes for ${count} images but received ${pixels.length}`);
 }
 
 /**
@@ -63,15 +41,13 @@ export async function openEncoder(
   const onnx = "onnx" in model ? model.onnx : await readOnnx(model);
   if ("onnx" in model) checkSha256(onnx, card);
   if (mayNameOtherFiles(onnx)) (await import("./external-data.ts")).refuseExternalData(onnx, card.name);
-  const session = await createSession(onnx, card, device, threads);
+  const { embedding: own, cells: whole } = mayHaveCells(onnx)
+    ? (await import("./onnx-outputs.ts")).withoutCells(onnx)
+    : { embedding: onnx };
+  const session = await createSession(own, card, device, threads);
+  const cellReader = createCellReader(card, whole, (onnx) => createSession(onnx, card, device, threads, "cells"));
   const run = async (pixels: Uint8Array, count: number): Promise<Float32Array> => {
-    const input = new Tensor("float32", normalisePixels(pixels, count, card.input), [
-      count,
-      3,
-      card.input.height,
-      card.input.width,
-    ]);
-    const { embedding } = await session.run({ pixels: input });
+    const { embedding } = await session.run({ pixels: pixelTensor(pixels, count, card.input) });
     if (
       !embedding ||
       embedding.dims[0] !== count ||
@@ -87,7 +63,14 @@ export async function openEncoder(
   };
   const embed = card.batch === undefined ? run : inBatches(run, card, card.batch);
   await checkOutput(embed, card);
-  return { card, embed, close: () => session.release() };
+  return {
+    card,
+    embed,
+    cells: cellReader.read,
+    async close() {
+      await Promise.all([session.release(), cellReader.close()]);
+    },
+  };
 }
 
 /** Embeds in runs of exactly `batch` images; those that the last one lacks are black and their embeddings left out. */
@@ -118,52 +101,9 @@ function inBatches(
 const mayNameOtherFiles = (onnx: Uint8Array): boolean =>
   Buffer.from(onnx.buffer, onnx.byteOffset, onnx.length).includes("location");
 
-async function createSession(
-  onnx: Uint8Array,
-  card: ModelCard,
-  device: Device,
-  threads: number,
-): Promise<InferenceSession> {
-  // Where this build lacks the provider, onnxruntime-node would silently use the CPU.
-  const built = listSupportedBackends().map(({ name }) => name);
-  if (!built.includes(device)) {
-    throw new AppError(
-      "device_unavailable",
-      `The device "${device}" does not exist on this system. There are ${built.join(", ")}.`,
-    );
-  }
-  let session: InferenceSession;
-  try {
-    session = await InferenceSession.create(onnx, {
-      executionProviders: device === "cpu" ? ["cpu"] : [device, "cpu"],
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      logSeverityLevel: 3,
-      // Waiting threads do not spin: while a swap embeds the images again, two encoders share the cores.
-      extra: { session: { intra_op: { allow_spinning: "0" } } },
-    });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    if (device !== "cpu" && /provider|backend|adapter|device/i.test(reason)) {
-      throw new AppError(
-        "device_unavailable",
-        `The device "${device}" cannot be used here: ${reason}${HOW_TO[device] ?? ""}`,
-        {
-          cause: error,
-        },
-      );
-    }
-    const problem = /protobuf parsing failed/i.test(reason) ? "is not an ONNX file" : "cannot be loaded";
-    throw new AppError("invalid_model", `Model "${card.name}" ${problem}: ${reason}`, { cause: error });
-  }
-  if (session.inputNames.join() !== "pixels" || !session.outputNames.includes("embedding")) {
-    throw new AppError(
-      "invalid_model",
-      `Expected model "${card.name}" to have the input "pixels" and the output "embedding" but it has ${session.inputNames.join(", ")} and ${session.outputNames.join(", ")}.`,
-    );
-  }
-  return session;
-}
+/** True where a model may have the output `cells`; most of those that were not exported here do not have this word. */
+const mayHaveCells = (onnx: Uint8Array): boolean =>
+  Buffer.from(onnx.buffer, onnx.byteOffset, onnx.length).includes("cells");
 
 async function checkOutput(embed: EncoderSession["embed"], card: ModelCard): Promise<void> {
   const { width, height } = card.input;

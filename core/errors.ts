@@ -36,6 +36,7 @@ export const ERRORS = {
   invalid_model: { status: 422, title: "The model cannot be used" },
   worse_model: { status: 422, title: "The model finds less than the active one" },
   no_embedding: { status: 422, title: "The model has no embedding for this image" },
+  no_cells: { status: 422, title: "The model cannot embed a part of an image" },
   model_active: { status: 409, title: "The model is active already" },
   model_exists: { status: 409, title: "A model of that name exists" },
   swap_in_progress: { status: 409, title: "Another swap is running" },

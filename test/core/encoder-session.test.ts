@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { decodeImage } from "../../core/decode.ts";
-import { normalisePixels, openEncoder } from "../../core/encoder-session.ts";
+import { openEncoder } from "../../core/encoder-session.ts";
 import { sha256 } from "../../core/hash.ts";
 import type { Model } from "../../core/model.ts";
 import type { ModelCard } from "../../core/model-card.ts";
 import { writeModel } from "../../core/model-folder.ts";
+import { normalisePixels } from "../../core/pixel-tensor.ts";
 import { input, l2Normalise, reduceMean, serialize, type Tensor } from "../../training/graph/index.ts";
 import { png, withFolder } from "../training/data/fixtures.ts";
 

@@ -1,6 +1,7 @@
 // A network before training: the baseline that shows what its architecture alone achieves.
-import { normalisePixels } from "../../core/encoder-session.ts";
+
 import type { EncoderInput } from "../../core/model-card.ts";
+import { normalisePixels } from "../../core/pixel-tensor.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import { randomStream } from "../data/streams.ts";
 import { compile, input } from "../graph/index.ts";

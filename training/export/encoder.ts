@@ -4,7 +4,7 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { AppError } from "../../core/errors.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import { compile, input, serialize } from "../graph/index.ts";
-import { type Embedding, embeddingEncoder } from "../network/encoder.ts";
+import { denseEncoder, type Embedding, embeddingEncoder } from "../network/encoder.ts";
 import type { HeadConfig } from "../network/heads.ts";
 import { evaluationScope, foldedScope, once } from "../network/scope.ts";
 import { halveWeights } from "./half-precision.ts";
@@ -46,11 +46,12 @@ export async function exportEncoder(
   { embedding, precision = "float32" }: { embedding?: Embedding; precision?: WeightPrecision } = {},
 ): Promise<ExportedEncoder> {
   const S = config.imageSize;
-  const folded = embeddingEncoder(input("pixels", [1, 3, S, S]), foldedScope(read), config, embedding);
-  const full = serialize({ embedding: folded }, { symbolicDims: { pixels: { 0: "N" }, embedding: { 0: "N" } } });
+  const folded = denseEncoder(input("pixels", [1, 3, S, S]), foldedScope(read), config, embedding);
+  const free = { 0: "N" };
+  const full = serialize({ ...folded }, { symbolicDims: { pixels: free, embedding: free, cells: free } });
   const onnx = precision === "float16" ? halveWeights(full) : full;
   const count = check.length / (3 * S * S);
-  const dimensions = folded.shape[1]!;
+  const dimensions = folded.embedding.shape[1]!;
   const expected = await evaluate(config, read, check, embedding);
   const session = await InferenceSession.create(onnx, { logSeverityLevel: 3 });
   const { embedding: exported } = await session.run({ pixels: new Tensor("float32", check, [count, 3, S, S]) });

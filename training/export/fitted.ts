@@ -1,6 +1,7 @@
 // An encoder made to fit a collection: its features whitened there, its typical similarities measured, and exported.
-import { normalisePixels } from "../../core/encoder-session.ts";
+
 import type { EncoderInput, ScoreStatistics } from "../../core/model-card.ts";
+import { normalisePixels } from "../../core/pixel-tensor.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { scoreStatistics } from "../evaluate/scores.ts";

@@ -1,23 +1,8 @@
 // The encoder of a run: with the projection head as it is trained, and as it is used for search.
 import type { TrainingConfig } from "../config/schema.ts";
-import {
-  add,
-  concat,
-  constant,
-  div,
-  globalAveragePool,
-  input,
-  l2Normalise,
-  matmul,
-  mul,
-  reduceSum,
-  scalar,
-  slice,
-  sqrt,
-  sub,
-  type Tensor,
-} from "../graph/index.ts";
+import { add, constant, input, l2Normalise, matmul, sub, type Tensor, transpose } from "../graph/index.ts";
 import { backbone, backboneMaps } from "./backbone.ts";
+import { type Dense, dense, layoutOf, scaled, sideBySide, unit } from "./dense.ts";
 import { type HeadConfig, projectionHead } from "./heads.ts";
 import { type Scope, type TensorSpec, tensorSpecs } from "./scope.ts";
 
@@ -65,52 +50,50 @@ export function projectionEncoder(x: Tensor, scope: Scope, config: EncoderConfig
 }
 
 /** What is searched with, of unit norm: [B, 3, S, S] → [B, D]. */
-export function embeddingEncoder(
+export function embeddingEncoder(x: Tensor, scope: Scope, config: EncoderConfig, embedding?: Embedding): Tensor {
+  return denseEncoder(x, scope, config, embedding).embedding;
+}
+
+/**
+ * As {@link embeddingEncoder}, and what each cell of the last stage's map adds to the embedding: `cells` [B, h, w, D],
+ * whose mean over an image, scaled to unit norm, is its embedding. The mean over a part of the cells is the embedding
+ * of that part. A projection and a transformer's class token have no cells, nor has a map of one place.
+ */
+export function denseEncoder(
   x: Tensor,
   scope: Scope,
   config: EncoderConfig,
   embedding: Embedding = { kind: "features" },
-): Tensor {
-  if (embedding.kind === "projection") return l2Normalise(projectionEncoder(x, scope, config));
-  const features = searchFeatures(x, scope, config, embedding);
-  if (embedding.kind === "features") return features;
+): { readonly embedding: Tensor; readonly cells?: Tensor } {
+  if (embedding.kind === "projection") return { embedding: l2Normalise(projectionEncoder(x, scope, config)) };
+  const { pooled, cells } = searchFeatures(x, scope, config, embedding);
+  const isDense = cells.shape[2]! * cells.shape[3]! > 1;
+  const vectors = transpose(cells, [0, 2, 3, 1]);
+  if (embedding.kind === "features") return { embedding: pooled, ...(isDense && { cells: vectors }) };
   const { mean, matrix, dimensions } = embedding.whitening;
-  const centred = sub(features, constant(mean, [1, mean.length]));
-  return l2Normalise(matmul(centred, constant(matrix, [mean.length, dimensions])));
+  const centre = constant(mean, [1, mean.length]);
+  const turn = constant(matrix, [mean.length, dimensions]);
+  const whitened = (features: Tensor) => matmul(sub(features, centre), turn);
+  return { embedding: l2Normalise(whitened(pooled)), ...(isDense && { cells: whitened(vectors) }) };
 }
 
-/** Pooled features of unit norm, [B, F]. */
+/** Pooled features of unit norm, F of them. */
 function searchFeatures(
   x: Tensor,
   scope: Scope,
   { architecture }: EncoderConfig,
   { mirrored = false, stages = 1, layout = 0 }: FeatureOptions,
-): Tensor {
-  const of = (image: Tensor) => {
+): Dense {
+  const of = (image: Tensor): Dense => {
     const maps = backboneMaps(image, scope, architecture).slice(-stages);
-    const parts = maps.map((map) => l2Normalise(globalAveragePool(map)));
     const last = maps.at(-1)!;
-    if (layout > 0 && last.shape[2]! > 1) parts.push(mul(layoutOf(last), scalar(layout)));
-    return parts.length === 1 ? parts[0]! : l2Normalise(concat(parts, 1));
+    const parts = maps.map((map) => unit(dense(map, last)));
+    if (layout > 0 && last.shape[2]! > 1) parts.push(scaled(layoutOf(last), layout));
+    return parts.length === 1 ? parts[0]! : unit(sideBySide(parts));
   };
-  return mirrored ? l2Normalise(add(of(x), of(mirror(x)))) : of(x);
-}
-
-/**
- * What the means of a map's quarters differ by from the mean of all, in units of twice its length:
- * [B, C, H, W] → [B, 4 C]. Twice, as there are four: together they are as long as one of them is on average. Where the
- * side is odd, quarters share its middle.
- */
-function layoutOf(map: Tensor): Tensor {
-  const mean = globalAveragePool(map);
-  const length = sqrt(reduceSum(mul(mean, mean), [1], { keepDims: true }));
-  const halves = (part: Tensor, axis: number) => {
-    const size = part.shape[axis]!;
-    return [slice(part, axis, 0, Math.ceil(size / 2)), slice(part, axis, Math.floor(size / 2), size)];
-  };
-  const quarters = halves(map, 2).flatMap((half) => halves(half, 3));
-  const contrasts = quarters.map((quarter) => sub(globalAveragePool(quarter), mean));
-  return div(concat(contrasts, 1), mul(length, scalar(2)));
+  if (!mirrored) return of(x);
+  const [plain, turned] = [of(x), of(mirror(x))];
+  return unit({ pooled: add(plain.pooled, turned.pooled), cells: add(plain.cells, mirror(turned.cells)) });
 }
 
 /** Images [B, C, H, W] turned from left to right. */
