@@ -35,6 +35,10 @@ export interface Client {
   search(query: t.SearchQuery): Promise<t.Matches>;
   /** Finds images like a file. */
   searchByImage(file: t.ImageFile, options?: t.ImageSearchOptions): Promise<t.Matches>;
+  /** Finds the shape of the thing that was clicked on in a stored image; {@link search} takes it as its `mask`. */
+  segment(query: t.SegmentQuery): Promise<t.Segment>;
+  /** Finds the shape of the thing that was clicked on in a file; {@link searchByImage} takes it as its `mask`. */
+  segmentImage(file: t.ImageFile, clicks: t.SegmentClicks): Promise<t.Segment>;
   /** Embeds images without storing them. */
   embedImages(files: readonly t.ImageFile[]): Promise<t.Embeddings>;
   /** Which values the metadata has, and how often; the most useful field first. */
@@ -145,6 +149,8 @@ export function createClient(url: string, options: ClientOptions = {}): Client {
       const place = region && [region.x, region.y, region.width, region.height].join();
       return sendForJson("POST", "/v1/search/image", { body: formOf([file], { ...options, region: place }) });
     },
+    segment: (query) => sendForJson("POST", "/v1/segments", { body: query }),
+    segmentImage: (file, clicks) => sendForJson("POST", "/v1/segments/image", { body: formOf([file], { ...clicks }) }),
     embedImages: (files) => sendForJson("POST", "/v1/embeddings", { body: formOf(files) }),
     getFacets: (options) => get("/v1/facets", options),
     findDuplicates: (options) => get("/v1/duplicates", options),

@@ -62,6 +62,18 @@ type OptionsOf<Query> = { readonly [Name in keyof Query]?: (Name extends "cursor
  */
 export type ListOptions = OptionsOf<z.output<typeof requests.listQuerySchema>>;
 
+/**
+ * The shape of a thing: its `mask` over the whole image as a grey PNG in base64, the `box` around it in pixels of the
+ * image as displayed, its share of the image (`area`, 0..1), and the model that found it.
+ */
+export type Segment = z.output<typeof responses.segmentSchema>;
+
+/** The stored image and the clicks, 0..1 from the left and the top of the image as displayed. */
+export type SegmentQuery = z.input<typeof requests.jsonSegmentSchema>;
+
+/** Where a thing was clicked on: one `point` or several, and points `outside` it. */
+export type SegmentClicks = Omit<SegmentQuery, "id">;
+
 /** A search by a stored image's `id`, a `vector`, or `positive` and `negative` examples. */
 export type SearchQuery = z.input<typeof requests.jsonSearchSchema>;
 

@@ -23,6 +23,8 @@ export interface TinyModelOptions {
   readonly norm?: number | readonly onnx.INodeProto[];
   /** Gives every image the same embedding. @default false */
   readonly collapsed?: boolean;
+  /** Has the output `cells`: its embedding is the mean over a grid of 4 × 4, of which each sees its own colours. @default false */
+  readonly cells?: boolean;
   /** Replaces a model of that name. @default false */
   readonly replace?: boolean;
 }
@@ -31,9 +33,19 @@ export interface TinyModelOptions {
 export function writeTinyModel(
   modelsFolder: string,
   name: string,
-  { seed = 1, dimensions = 16, size = 16, norm = 1, collapsed = false, replace = false }: TinyModelOptions = {},
+  {
+    seed = 1,
+    dimensions = 16,
+    size = 16,
+    norm = 1,
+    collapsed = false,
+    cells = false,
+    replace = false,
+  }: TinyModelOptions = {},
 ): Promise<Model> {
-  const encoder = tinyEncoder({ seed, dimensions, size, norm, collapsed });
+  const encoder = cells
+    ? tinyDenseEncoder({ seed, dimensions, size })
+    : tinyEncoder({ seed, dimensions, size, norm, collapsed });
   const card = { ...cardOf({ seed, dimensions, size }), name, sha256: sha256(encoder) };
   return writeModel(modelsFolder, card, { onnx: encoder }, { replace });
 }
@@ -60,7 +72,7 @@ function tinyEncoder({
   size,
   norm,
   collapsed,
-}: Required<Omit<TinyModelOptions, "replace">>): Uint8Array {
+}: Required<Omit<TinyModelOptions, "replace" | "cells">>): Uint8Array {
   const features = 3 * 4 * 4;
   const random = mulberry32(seed);
   const weights = Float32Array.from({ length: features * dimensions }, () => (collapsed ? 0 : random() - 0.5));
@@ -89,6 +101,38 @@ function tinyEncoder({
         { name: "p", type: AttributeProto.AttributeType.INT, i: 2 },
       ]),
       node("Mul", ["unit", "norm"], "embedding"),
+    ],
+  });
+  const model = ModelProto.create({ irVersion: 8, opsetImport: [{ domain: "", version: 17 }], graph });
+  return ModelProto.encode(model).finish();
+}
+
+/** Average pooling to 4 × 4, each cell's three colours by a seeded random projection; their mean, of unit norm. */
+function tinyDenseEncoder({
+  seed,
+  dimensions,
+  size,
+}: Required<Pick<TinyModelOptions, "seed" | "dimensions" | "size">>) {
+  const random = mulberry32(seed);
+  const weights = Float32Array.from({ length: 3 * dimensions }, () => random() - 0.5);
+  const bias = Float32Array.from({ length: dimensions }, () => random() * 0.2 + 0.05);
+  const ints = (name: string, ...values: number[]) => ({ name, type: AttributeProto.AttributeType.INTS, ints: values });
+  const int = (name: string, i: number) => ({ name, type: AttributeProto.AttributeType.INT, i });
+  const graph = GraphProto.create({
+    name: "tiny-dense",
+    input: [valueInfo("pixels", ["N", 3, size, size])],
+    output: [valueInfo("embedding", ["N", dimensions]), valueInfo("cells", ["N", 4, 4, dimensions])],
+    initializer: [tensor("weights", [3, dimensions], weights), tensor("bias", [dimensions], bias)],
+    node: [
+      node("AveragePool", ["pixels"], "pooled", [
+        ints("kernel_shape", size / 4, size / 4),
+        ints("strides", size / 4, size / 4),
+      ]),
+      node("Transpose", ["pooled"], "colours", [ints("perm", 0, 2, 3, 1)]),
+      node("MatMul", ["colours", "weights"], "projected"),
+      node("Add", ["projected", "bias"], "cells"),
+      node("ReduceMean", ["cells"], "mean", [ints("axes", 1, 2), int("keepdims", 0)]),
+      node("LpNormalization", ["mean"], "embedding", [int("axis", -1), int("p", 2)]),
     ],
   });
   const model = ModelProto.create({ irVersion: 8, opsetImport: [{ domain: "", version: 17 }], graph });

@@ -7,6 +7,7 @@ import { createPreparer } from "../decoding/preparer.ts";
 import { type Filter, matchesFilter } from "../domain/filter.ts";
 import { type AnsweredBy, answeredBy } from "../domain/generation.ts";
 import type { Image, ImageMatch, ImageOrder, Metadata } from "../domain/image.ts";
+import type { Clicks, Pictured } from "../domain/shape.ts";
 import type { Generations } from "../generation/generations.ts";
 import type { Storage } from "../storage/ports.ts";
 import { openArchive } from "./archive/archive.ts";
@@ -16,6 +17,7 @@ import { countFacets, type FacetsWanted } from "./facets.ts";
 import { createImageWriter, type PlaceInUpload } from "./image-writer.ts";
 import { createKeyedLock } from "./keyed-lock.ts";
 import { type Query, type SearchOptions, search } from "./search.ts";
+import { findSegment, type Segment } from "./shapes.ts";
 
 /** A page of images; the following page comes after the number `next`. */
 export interface ImagePage {
@@ -81,6 +83,13 @@ export interface Collection {
     query: Query,
     options: SearchOptions & { readonly generation?: number | undefined },
   ): Promise<AnsweredBy & { matches: ImageMatch[]; hasMore: boolean }>;
+  /**
+   * The shape of a thing that was clicked on in a file or a stored image.
+   *
+   * @throws AppError of {@link findSegment}; `image_not_found`, and `file_damaged` where a stored file is missing or
+   *   damaged.
+   */
+  segment(pictured: Pictured, clicks: Clicks): Promise<Segment>;
   /** See {@link countFacets}. One count at a time, as each may keep tens of megabytes of values. */
   facets(wanted: FacetsWanted): ReturnType<typeof countFacets>;
   /** See {@link findDuplicates}. @param threshold Default: as {@link createDuplicateThreshold} measures it. */
@@ -195,6 +204,12 @@ export function createCollection({ storage, generations, decoder, cluster }: Col
       }),
     changeMetadata: async (id, change) => (await catalogue.images.changeMetadata(id, change)) ?? throwNotFound(id),
     search: searchPinned,
+    segment: (pictured, clicks) =>
+      use(async (generation) => {
+        const image =
+          "image" in pictured ? pictured.image : await stored(pictured.id, ({ sha256 }) => storage.images.get(sha256));
+        return findSegment(image, clicks, { generation, decoder });
+      }),
     facets: (wanted) => lock("facets", () => countFacets(wanted, catalogue.images)),
     duplicates: (given) =>
       use(async (generation) => {

@@ -7,8 +7,10 @@ import type { Decoder } from "../decoding/decoder.ts";
 import { createPreparer } from "../decoding/preparer.ts";
 import type { Filter } from "../domain/filter.ts";
 import type { ImageMatch } from "../domain/image.ts";
+import type { Shape } from "../domain/shape.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Storage } from "../storage/ports.ts";
+import { embedShape } from "./shapes.ts";
 
 /** Ids of stored images that matches should be like and unlike. They are left out of the matches. */
 export interface Examples {
@@ -17,12 +19,16 @@ export interface Examples {
 }
 
 /**
- * What to search with: an image file or a region of it, a stored image (which is left out of the matches), a vector of
- * any norm, or examples. With examples beside it, an image counts as one more positive example.
+ * What to search with: an image file or a stored image (which is left out of the matches), a region or the shape of a
+ * thing in it, a vector of any norm, or examples. With examples beside it, an image counts as one more positive example.
  */
 export type Query =
-  | ({ readonly image: Uint8Array; readonly region?: Region | undefined } & Partial<Examples>)
-  | { readonly id: string }
+  | ({
+      readonly image: Uint8Array;
+      readonly region?: Region | undefined;
+      readonly shape?: Shape | undefined;
+    } & Partial<Examples>)
+  | { readonly id: string; readonly shape?: Shape | undefined }
   | { readonly vector: readonly number[] }
   | Examples;
 
@@ -62,7 +68,7 @@ export async function search(
   const { positive, negative } = examplesOf(query);
   const leftOut = new Set("id" in query ? [query.id] : [...positive, ...negative]);
   const limit = offset + k + 1;
-  const isImageAlone = "image" in query && !query.region && leftOut.size === 0;
+  const isImageAlone = "image" in query && !query.region && !query.shape && leftOut.size === 0;
   const own = isImageAlone ? await storage.catalogue.contents.number(sha256(query.image)) : undefined;
   const matches = await generation.search(vector, { limit, minScore, leftOut, filter, own });
   return { matches: matches.slice(offset, offset + k), hasMore: matches.length === limit };
@@ -77,11 +83,13 @@ function examplesOf(query: Query): Examples {
 async function embedQuery(query: Query, deps: SearchDeps): Promise<Float32Array> {
   const { generation } = deps;
   if ("vector" in query) return checkVector(query.vector, generation.card.dimensions);
-  if ("id" in query) return embeddingOf(query.id, deps);
+  if ("id" in query) {
+    return query.shape ? embedShape(await storedFile(query.id, deps), query.shape, deps) : embeddingOf(query.id, deps);
+  }
   const embeddingsOf = (ids: readonly string[]) => Promise.all(ids.map((id) => embeddingOf(id, deps)));
   const examples = examplesOf(query);
   const [given, more, negative] = await Promise.all([
-    "image" in query ? [await embedGiven(query.image, query.region, deps)] : [],
+    "image" in query ? [await embedGiven(query, deps)] : [],
     embeddingsOf(examples.positive),
     embeddingsOf(examples.negative),
   ]);
@@ -103,22 +111,31 @@ function moreLike(positive: readonly Float32Array[], negative: readonly Float32A
 }
 
 async function embedGiven(
-  image: Uint8Array,
-  region: Region | undefined,
+  { image, region, shape }: Extract<Query, { readonly image: Uint8Array }>,
   { generation, decoder }: SearchDeps,
 ): Promise<Float32Array> {
+  if (shape) return embedShape(image, shape, { generation, decoder });
   if (region) checkRegion(region, await decoder.inspect(image));
   return generation.embed(createPreparer(decoder, image, region));
 }
 
-async function embeddingOf(id: string, { generation, storage, decoder }: SearchDeps): Promise<Float32Array> {
-  const { catalogue, images } = storage;
-  const content = await catalogue.contents.ofImage(id);
-  const stored = content && (await catalogue.embeddings.get(generation.encoder, content.number));
-  if (stored) return stored;
-  const bytes = content && (await images.get(content.sha256));
-  if (!bytes) throw new AppError("image_not_found", `There is no image ${JSON.stringify(id)}.`);
-  return generation.embed(createPreparer(decoder, bytes));
+async function embeddingOf(id: string, deps: SearchDeps): Promise<Float32Array> {
+  const { generation, storage, decoder } = deps;
+  const content = await storage.catalogue.contents.ofImage(id);
+  const stored = content && (await storage.catalogue.embeddings.get(generation.encoder, content.number));
+  return stored ?? generation.embed(createPreparer(decoder, await storedFile(id, deps)));
+}
+
+/**
+ * The bytes of a stored image's file.
+ *
+ * @throws AppError `image_not_found`.
+ */
+export async function storedFile(id: string, { storage }: Pick<SearchDeps, "storage">): Promise<Uint8Array> {
+  const content = await storage.catalogue.contents.ofImage(id);
+  const bytes = content && (await storage.images.get(content.sha256));
+  if (bytes) return bytes;
+  throw new AppError("image_not_found", `There is no image ${JSON.stringify(id)}.`);
 }
 
 function checkRegion({ x, y, width, height }: Region, info: ImageInfo): void {

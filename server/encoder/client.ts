@@ -1,5 +1,6 @@
 // The server's side of the encoder process: starts it, and starts it again when it dies.
 import type { Logger } from "pino";
+import type { Cells } from "../../core/cells.ts";
 import { AppError } from "../../core/errors.ts";
 import type { ModelCard } from "../../core/model-card.ts";
 import { siblingModule } from "../../core/paths.ts";
@@ -10,6 +11,7 @@ import type { EncoderOptions, FromEncoder, ToEncoder } from "./messages.ts";
 
 /** The answer to a batch. */
 type Embedded = Extract<FromEncoder, { readonly embeddings: Float32Array }>;
+type Answer = Embedded | Extract<FromEncoder, { readonly cells: Cells }>;
 
 /** An encoder in a process of its own. */
 export interface EncoderClient {
@@ -21,6 +23,8 @@ export interface EncoderClient {
    * @throws AppError `encoder_unavailable` where the process dies meanwhile or is being started again.
    */
   run(pixels: Uint8Array, count: number): Promise<Float32Array>;
+  /** The cells of `count` images. Errors as {@link EncoderClient.run}, and `no_cells` where the model has none. */
+  cells(pixels: Uint8Array, count: number): Promise<Cells>;
   /**
    * Decodes and embeds the bytes of image files: for each its embedding [D], or why it cannot be decoded. Errors as
    * {@link EncoderClient.run}.
@@ -70,7 +74,7 @@ export async function startEncoder(
   { openSeconds, runSeconds, maxEncoderBytes, ...options }: EncoderOptions & EncoderLimits,
   { logger, signal }: EncoderDeps,
 ): Promise<EncoderClient> {
-  const calls = createPendingCalls<Embedded>();
+  const calls = createPendingCalls<Answer>();
   const watchdogs = new Set<NodeJS.Timeout>();
   /** The process, from its start to its end. */
   let child: Child<ToEncoder> | undefined;
@@ -150,14 +154,14 @@ export async function startEncoder(
     }, retryMs);
   };
 
-  const ask = (message: (id: number) => ToEncoder): Promise<Embedded> => {
+  const ask = <T extends Answer>(message: (id: number) => ToEncoder): Promise<T> => {
     if (!child || !isOpen) return Promise.reject(unavailable());
     const { id, answer } = calls.open();
     const asked = child;
     const watchdog = setTimeout(() => asked.kill(hangs), runSeconds * 1000);
     watchdogs.add(watchdog);
     asked.send(message(id), () => calls.reject(id, unavailable())); // killed, and its end not noticed yet
-    return answer.finally(() => {
+    return (answer as Promise<T>).finally(() => {
       clearTimeout(watchdog);
       watchdogs.delete(watchdog);
     });
@@ -183,9 +187,11 @@ export async function startEncoder(
     get pid() {
       return isOpen ? child?.pid : undefined;
     },
-    run: async (pixels, count) => (await ask((id) => ({ id, pixels, count }))).embeddings,
+    run: async (pixels, count) => (await ask<Embedded>((id) => ({ id, pixels, count }))).embeddings,
+    cells: async (pixels, count) =>
+      (await ask<Exclude<Answer, Embedded>>((id) => ({ id, pixels, count, cells: true }))).cells,
     async embedFiles(files) {
-      const { embeddings, undecodable = [] } = await ask((id) => ({ id, files }));
+      const { embeddings, undecodable = [] } = await ask<Embedded>((id) => ({ id, files }));
       const embedded: Array<Float32Array | Error> = files.map((_, i) =>
         embeddings.slice(i * card.dimensions, (i + 1) * card.dimensions),
       );

@@ -1,4 +1,5 @@
 // What the server and an encoder process say to each other.
+import type { Cells } from "../../core/cells.ts";
 import type { Device } from "../../core/device.ts";
 import type { ModelCard } from "../../core/model-card.ts";
 import type { PlainError } from "../processes/plain-error.ts";
@@ -15,11 +16,11 @@ export interface EncoderOptions {
 
 /**
  * To the encoder: first `open`, while so many `bytes` of encoder.onnx come through its standard input, then batches of
- * prepared pixels ([count, H, W, 3]) or of the bytes of image files.
+ * prepared pixels ([count, H, W, 3]) or of the bytes of image files. With `cells` those of the images are wanted.
  */
 export type ToEncoder =
   | { readonly open: ModelCard; readonly bytes: number; readonly options: EncoderOptions }
-  | { readonly id: number; readonly pixels: Uint8Array; readonly count: number }
+  | { readonly id: number; readonly pixels: Uint8Array; readonly count: number; readonly cells?: true }
   | { readonly id: number; readonly files: readonly Uint8Array[] };
 
 /** A file of a batch that cannot be decoded: its place, from 0, and why. Its embedding means nothing. */
@@ -37,4 +38,5 @@ export type FromEncoder =
   | { readonly refused: PlainError }
   | { readonly alive: true }
   | { readonly id: number; readonly embeddings: Float32Array; readonly undecodable?: readonly Undecodable[] }
+  | { readonly id: number; readonly cells: Cells }
   | { readonly id: number; readonly error: PlainError };

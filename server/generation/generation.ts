@@ -7,6 +7,7 @@ import type { Prepare } from "../decoding/preparer.ts";
 import type { GenerationRecord } from "../domain/generation.ts";
 import type { ImageMatch } from "../domain/image.ts";
 import { batchSizes, createBatcher } from "../encoder/batcher.ts";
+import { createCellQueue, type EncodeCells } from "../encoder/cell-queue.ts";
 import { type EncoderClient, type EncoderLimits, type ModelSource, startEncoder } from "../encoder/client.ts";
 import type { EncoderOptions } from "../encoder/messages.ts";
 import type { Metrics, Stage } from "../metrics.ts";
@@ -27,6 +28,8 @@ export interface Generation {
   readonly waitingImages: number;
   /** Embeds one image; see `Batcher.embed` for errors. */
   embed(prepare: Prepare): Promise<Float32Array>;
+  /** The cells of the crops of one picture; see `createCellQueue` for errors. */
+  readonly cells: EncodeCells;
   /** Searches the index; see {@link VectorIndex.search}. */
   search(query: Float32Array, wanted: Wanted): Promise<ImageMatch[]>;
   /** Starts a second process of the same encoder, at a lower priority. Errors as `startEncoder`. */
@@ -104,6 +107,7 @@ export async function openGeneration(
       return batcher.waiting;
     },
     embed: (prepare) => batcher.embed(() => timed("decode", () => prepare(card.input))),
+    cells: createCellQueue({ imageBytes, maxBatch, run: client.cells }),
     search: (query, wanted) => timed("search", () => index.search(query, wanted)),
     startBackgroundEncoder: () => startEncoder(model, { ...encoderOptions, background: true }, { logger, signal }),
     async warm() {

@@ -7,7 +7,7 @@ import { type Access, ROLES, type Role } from "../domain/api-key.ts";
 const OPEN = /^\/(livez|readyz|openapi\.json|web\/.*)?$/;
 
 /** POST that changes nothing: the role `read` is enough. */
-const READING = /^\/v1\/(search|search\/image|embeddings|images\/archive)\/?$/i;
+const READING = /^\/v1\/(search|search\/image|segments|segments\/image|embeddings|images\/archive)\/?$/i;
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i;
 

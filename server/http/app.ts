@@ -26,6 +26,7 @@ import { imageRoutes } from "./routes/images.ts";
 import { mapRoutes } from "./routes/map.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { searchRoutes } from "./routes/search.ts";
+import { segmentRoutes } from "./routes/segments.ts";
 import { trainingRoutes } from "./routes/trainings.ts";
 import { webRoutes } from "./routes/web.ts";
 
@@ -88,6 +89,7 @@ export function createApp({
   app.use(checkAccess(safety.access, safety.apiKeys));
   app.use(healthRoutes(notReadyReason));
   app.use(searchRoutes(collection, limits));
+  app.use(segmentRoutes(collection, limits));
   app.use(embeddingRoutes(collection, limits));
   app.use(duplicateRoutes(collection));
   app.use(facetRoutes(collection));

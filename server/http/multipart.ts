@@ -25,7 +25,7 @@ interface Upload {
   readonly files: ReceivedFile[];
 }
 
-/** Fields beside the files; the form of a search has the most, seven. */
+/** Fields beside the files; the form of a search has the most, ten. */
 const MAX_FIELDS = 16;
 const MAX_FIELD_BYTES = 1024 * 1024;
 

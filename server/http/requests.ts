@@ -4,6 +4,7 @@ import { modelNameSchema } from "../../core/model-card.ts";
 import { filterSchema } from "../domain/filter.ts";
 import { metadataSchema as anyMetadataSchema, imageOrderSchema } from "../domain/image.ts";
 import { hasFiniteNumbers } from "../domain/json-limits.ts";
+import { pointSchema } from "../domain/shape.ts";
 import { cursorOf, jsonText } from "./validate.ts";
 
 /** Bytes of the metadata of one image, as JSON in UTF-8. */
@@ -138,6 +139,35 @@ const optionsOf = (number: z.ZodNumber) => ({
 
 const exampleIds = z.array(imageId).max(100);
 
+/** Points of a shape at most. */
+const MAX_POINTS = 32;
+/** Characters of a mask in base64: a PNG of 1024 × 1024 pixels has far fewer. */
+const MAX_MASK_TEXT = 256 * 1024;
+
+/** On the thing: a point, or several. */
+const insidePoints = z.union([pointSchema, z.array(pointSchema).min(1).max(MAX_POINTS)], {
+  error: `expected a point {"x":0.4,"y":0.6} of numbers 0 to 1, or a list of 1 to ${MAX_POINTS}`,
+});
+/** Beside the thing. */
+const outsidePoints = z.array(pointSchema).max(MAX_POINTS);
+/** A grey PNG in base64: 255 inside the shape, 0 outside. */
+const maskText = z.base64("expected a PNG in base64").min(1).max(MAX_MASK_TEXT);
+
+export const imageSegmentSchema = z.strictObject({
+  /** On the thing: {"x":0.4,"y":0.6} from the left and the top of the image as displayed, or a list, as JSON. */
+  point: jsonText(insidePoints),
+  /** Beside the thing, a JSON list. */
+  outside: jsonText(outsidePoints).default([]),
+});
+
+export const jsonSegmentSchema = z.strictObject({
+  id: imageId,
+  /** On the thing, 0..1 from the left and the top of the image as displayed: a point, or a list. */
+  point: insidePoints,
+  /** Beside the thing. */
+  outside: outsidePoints.default([]),
+});
+
 // In a multipart body numbers come as text, and lists and filters as JSON.
 export const imageSearchSchema = z.strictObject({
   ...optionsOf(z.coerce.number()),
@@ -151,6 +181,12 @@ export const imageSearchSchema = z.strictObject({
       return { x, y, width, height };
     })
     .optional(),
+  /** On a thing whose shape is searched with: a point or a list, as JSON. */
+  point: jsonText(insidePoints).optional(),
+  /** Beside that thing, a JSON list; with `point`. */
+  outside: jsonText(outsidePoints).optional(),
+  /** The shape that is searched with, as `POST /v1/segments` answers it. */
+  mask: maskText.optional(),
   /** Images that matches should also be like, a JSON list of ids. */
   positive: jsonText(exampleIds).default([]),
   /** Images that matches should be unlike, a JSON list of ids. */
@@ -161,6 +197,12 @@ export const jsonSearchSchema = z
   .strictObject({
     id: imageId.optional(),
     vector: z.array(z.number()).max(65536).optional(),
+    /** On a thing in the image `id` whose shape is searched with: a point or a list. */
+    point: insidePoints.optional(),
+    /** Beside that thing; with `point`. */
+    outside: outsidePoints.optional(),
+    /** The shape in the image `id` that is searched with, as `POST /v1/segments` answers it. */
+    mask: maskText.optional(),
     /** Images that matches should be like. */
     positive: exampleIds.min(1).optional(),
     /** Images that matches should be unlike; with `positive`. */
@@ -172,4 +214,5 @@ export const jsonSearchSchema = z
     ({ id, vector, positive }) => [id, vector, positive].filter((given) => given !== undefined).length === 1,
     "expected one of `id`, `vector` and `positive`",
   )
-  .refine(({ positive, negative }) => positive || !negative, "expected `positive` beside `negative`");
+  .refine(({ positive, negative }) => positive || !negative, "expected `positive` beside `negative`")
+  .refine(({ id, point, mask }) => id !== undefined || (!point && !mask), "expected `id` beside `point` or `mask`");

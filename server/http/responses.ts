@@ -62,6 +62,15 @@ export const matchesSchema = answeredBySchema.extend({
   nextCursor: z.string().optional(),
 });
 
+export const segmentSchema = answeredBySchema.extend({
+  /** A grey PNG in base64 over the whole image, at most 128 pixels a side: 255 inside the shape, 0 outside. */
+  mask: z.string(),
+  /** The box around it in pixels of the image as displayed. */
+  box: z.strictObject({ x: z.int(), y: z.int(), width: z.int(), height: z.int() }),
+  /** Its share of the image, 0..1. */
+  area: z.number(),
+});
+
 export const duplicatesSchema = answeredBySchema.extend({
   /** The one that was used. */
   threshold: z.number(),

@@ -117,6 +117,11 @@ describe("commands that use a running server", () => {
     const typos: Array<[string[], RegExp]> = [
       [["search", at("nope.jpg")], /Expected an image file at \S+nope\.jpg but there is none/],
       [["search", at("photos")], /Expected an image file at \S+photos but it is a folder/],
+      [["search", at("photos", "2.png"), "--point", "0.4,1.2"], /Expected two numbers from 0 to 1, such as 0\.4,0\.6/],
+      [
+        ["search", at("photos", "2.png"), "--point", "0.4,0.6", "--server", server.url],
+        /Expected a model with the output "cells"/,
+      ],
       [["search", at("photos", "2.png"), "--server", "ftp://127.0.0.1"], /Expected an address such as/],
       [["search", at("photos", "2.png"), "--server", `${new URL(server.url).host}/`], /^$/],
       [["export", at("photos")], /./],

@@ -10,6 +10,7 @@ import { siblingModule } from "../../core/paths.ts";
 import { openApiDocument } from "../../server/http/openapi.ts";
 import { png } from "../../support/pictures.ts";
 import { startTestServer, type TestServer } from "../../support/test-server.ts";
+import { writeTinyModel } from "../../support/tiny-model.ts";
 
 /** Matches the AppError of a code. */
 const code = (expected: ErrorCode) => (error: unknown) => error instanceof AppError && error.code === expected;
@@ -29,6 +30,13 @@ describe("moco-search/client", () => {
         },
       },
     );
+    await writeTinyModel(server.modelsFolder, "other", {
+      seed: 2,
+      dimensions: 24,
+      size: 24,
+      cells: true,
+      replace: true,
+    });
     client = createClient(server.url, {
       fetch: (url, init) => {
         requested.add(`${init!.method!.toLowerCase()} ${new URL(String(url)).pathname}`);
@@ -135,6 +143,20 @@ describe("moco-search/client", () => {
     const { active, models } = await client.listModels();
     assert.deepEqual([active!.card.name, models.length], ["other", 2]);
     assert.equal((await client.getModel("other")).state, "active");
+    const stored = (await client.listImages({ limit: 1 })).images[0]!;
+    const point = { x: 0.5, y: 0.5 };
+    const { mask, box, area } = await client.segment({ id: stored.id, point });
+    assert.ok(area > 0 && area <= 1 && box.width > 0 && box.height > 0);
+    const found = await client.search({ id: stored.id, mask, minScore: -1 });
+    assert.deepEqual([found.matches.length, found.model.name], [3, "other"]);
+    const file = await client.getImageContent(stored.id);
+    assert.equal((await client.segmentImage(file, { point: [point], outside: [] })).mask, mask);
+    const byMask = (await client.searchByImage(file, { mask, minScore: -1 })).matches;
+    assert.deepEqual(
+      byMask.filter(({ id }) => id !== stored.id),
+      found.matches,
+    );
+    assert.deepEqual((await client.searchByImage(file, { point, minScore: -1 })).matches, byMask);
 
     const { id } = await client.activateModel("default");
     await client.cancelSwap(id);

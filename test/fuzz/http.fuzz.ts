@@ -12,6 +12,7 @@ import { awaitsApproval, hasEnded } from "../../server/domain/swap.ts";
 import { png } from "../../support/pictures.ts";
 import { arbitraryOf, type JsonSchema, type Making } from "../../support/schema-arbitrary.ts";
 import { startTestServer, type TestServer } from "../../support/test-server.ts";
+import { writeTinyModel } from "../../support/tiny-model.ts";
 
 const REQUESTS = Number(process.env.MOCO_FUZZ_REQUESTS ?? 20_000);
 /** Stored at first, and known to the requests. */
@@ -61,6 +62,13 @@ describe(`${REQUESTS} random requests`, () => {
   before(async function () {
     this.timeout(300_000);
     server = await startTestServer();
+    await writeTinyModel(server.modelsFolder, "other", {
+      seed: 2,
+      dimensions: 24,
+      size: 24,
+      cells: true,
+      replace: true,
+    });
     document = (await server.http.get("/openapi.json").expect(200)).body;
     ajv.addSchema(document, "openapi");
     const file = await png(1);
@@ -68,11 +76,20 @@ describe(`${REQUESTS} random requests`, () => {
     while (ids.length < IMAGES) ids.push(await upload());
     const page = await server.http.get("/v1/images?limit=2").expect(200);
     const found = await server.http.post("/v1/search").send({ id: ids[0], k: 2 }).expect(200);
-    const { swap } = (await server.http.post("/v1/models/other/activate").expect(202)).body;
+    const { swap } = (await server.http.post("/v1/models/other/activate?force=true").expect(202)).body;
     dictionary = [
       ...[swap.id, ...ids, "default", "other", page.body.nextCursor, found.body.nextCursor],
       ...["{}", '{"seed":1}', '{"field":"seed","gte":3}', '{"not":{"field":"a.b","exists":true}}'],
-      ...[JSON.stringify(ids.slice(0, 2)), "true", "false", "__proto__", "constructor", "seed", "a.b"],
+      ...[
+        JSON.stringify(ids.slice(0, 2)),
+        "true",
+        "false",
+        '{"x":0.4,"y":0.6}',
+        "__proto__",
+        "constructor",
+        "seed",
+        "a.b",
+      ],
     ];
     making = {
       resolve: (ref) => document.components.schemas[ref.slice(ref.lastIndexOf("/") + 1)]!,

@@ -73,6 +73,8 @@ describe("safety", () => {
       const file = await png(1);
       await as("read", "get", "/v1/images").expect(200);
       await as("read", "post", "/v1/search").attach("image", file, "a").expect(200);
+      await as("read", "post", "/v1/segments").send({}).expect(400);
+      await as("read", "post", "/v1/segments/image").attach("image", file, "a").expect(400);
       await as("read", "post", "/v1/embeddings").attach("image", file, "a").expect(200);
       await as("read", "post", "/v1/images").attach("image", file, "a").expect(403);
       const { body } = await as("write", "post", "/v1/images").attach("image", file, "a").expect(201);

@@ -12,7 +12,9 @@ const SEARCH: ErrorCode[] = [
   "index_unavailable",
   "generation_replaced",
   "cursor_expired",
+  "no_cells",
 ];
+const SEGMENT: ErrorCode[] = [...UPLOAD, "no_cells"];
 
 /** Operations that find images, or tell about all of them. */
 export const searchPaths: ZodOpenApiPathsObject = {
@@ -29,6 +31,26 @@ export const searchPaths: ZodOpenApiPathsObject = {
     post: operation("searchByImage", "Find images like a file", ["200", json(responses.matchesSchema)], SEARCH, {
       requestBody: { required: true, content: formOf(requests.imageSearchSchema, file) },
     }),
+  },
+  "/v1/segments": {
+    post: operation(
+      "segment",
+      "Find the shape of a thing in a stored image",
+      ["200", json(responses.segmentSchema)],
+      [...SEGMENT, "image_not_found", "file_damaged"],
+      { requestBody: { required: true, content: json(requests.jsonSegmentSchema) } },
+    ),
+  },
+  "/v1/segments/image": {
+    post: operation(
+      "segmentImage",
+      "Find the shape of a thing in a file",
+      ["200", json(responses.segmentSchema)],
+      SEGMENT,
+      {
+        requestBody: { required: true, content: formOf(requests.imageSegmentSchema, file) },
+      },
+    ),
   },
   "/v1/duplicates": {
     get: operation(

@@ -6,6 +6,7 @@ import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.t
 import { onlyMethods } from "../problem.ts";
 import { imageSearchSchema, jsonSearchSchema } from "../requests.ts";
 import { parse, readJson, writeCursor } from "../validate.ts";
+import { shapeOf } from "./shape.ts";
 
 /** What a request asks for beside the query. */
 interface Wanted extends SearchOptions {
@@ -28,14 +29,18 @@ export function searchRoutes(collection: Collection, limits: UploadLimits): Rout
     if (images.length > 1) {
       throw new AppError("invalid_request", `Expected one image to search with but received ${images.length}.`);
     }
-    const { region, positive, negative, ...wanted } = parse(imageSearchSchema, { ...request.body });
-    response.json(await images[0]!.use((image) => answer({ image, region, positive, negative }, wanted)));
+    const { region, point, outside, mask, ...rest } = parse(imageSearchSchema, { ...request.body });
+    const { positive, negative, ...wanted } = rest;
+    const shape = await shapeOf({ region, point, outside, mask });
+    response.json(await images[0]!.use((image) => answer({ image, region, shape, positive, negative }, wanted)));
   };
 
   const byIdOrVector: RequestHandler = async (request, response) => {
     const codeOf = (field: PropertyKey | undefined) => (field === "vector" ? "invalid_vector" : "invalid_request");
-    const { id, vector, positive, negative = [], ...wanted } = parse(jsonSearchSchema, request.body, codeOf);
-    const query: Query = vector ? { vector } : positive ? { positive, negative } : { id: id! };
+    const { id, vector, positive, negative = [], ...rest } = parse(jsonSearchSchema, request.body, codeOf);
+    const { point, outside, mask, ...wanted } = rest;
+    const shape = await shapeOf({ point, outside, mask });
+    const query: Query = vector ? { vector } : positive ? { positive, negative } : { id: id!, shape };
     response.json(await answer(query, wanted));
   };
 

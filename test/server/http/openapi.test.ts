@@ -15,6 +15,7 @@ import { createMetrics } from "../../../server/metrics.ts";
 import { png } from "../../../support/pictures.ts";
 import { activate, swapEnd } from "../../../support/swaps.ts";
 import { startTestServer, type TestServer } from "../../../support/test-server.ts";
+import { writeTinyModel } from "../../../support/tiny-model.ts";
 
 type Http = ReturnType<typeof request>;
 
@@ -44,7 +45,14 @@ describe("the OpenAPI document", () => {
     const upload = server.http.post("/v1/images").set("Idempotency-Key", "deleted");
     const { body } = await upload.attach("image", third, "a").expect(201);
     await server.http.delete(`/v1/images/${body.images[0].id}`).expect(204);
-    swapId = (await activate(server, "other")).id;
+    await writeTinyModel(server.modelsFolder, "other", {
+      seed: 2,
+      dimensions: 24,
+      size: 24,
+      cells: true,
+      replace: true,
+    });
+    swapId = (await activate(server, "other", { force: true })).id;
   });
   after(() => server.close());
 
@@ -157,6 +165,26 @@ describe("the OpenAPI document", () => {
           http
             .post("/v1/search")
             .send({ id, cursor: Buffer.from('{"generation":99,"offset":1}').toString("base64url") }),
+      },
+    ],
+    "post /v1/segments/image": [
+      responses.segmentSchema,
+      {
+        ...images("/v1/segments/image"),
+        "200": (http) => http.post("/v1/segments/image").field("point", '{"x":0,"y":1}').attach("image", file, "a"),
+        "415": (http) => http.post("/v1/segments/image").field("point", '{"x":0,"y":1}').attach("image", text, "a"),
+        "422": (http) =>
+          http.post("/v1/segments/image").field("point", '{"x":0,"y":1}').attach("image", corrupt(), "a"),
+      },
+    ],
+    "post /v1/segments": [
+      responses.segmentSchema,
+      {
+        ...images("/v1/segments"),
+        "200": (http) => http.post("/v1/segments").send({ id, point: [{ x: 0.5, y: 0.5 }], outside: [{ x: 1, y: 1 }] }),
+        "404": (http) => http.post("/v1/segments").send({ id: "none", point: { x: 0, y: 0 } }),
+        "415": (http) => http.post("/v1/segments").field("point", '{"x":0,"y":1}').attach("image", text, "a"),
+        "422": (http) => http.post("/v1/segments").field("point", '{"x":0,"y":1}').attach("image", corrupt(), "a"),
       },
     ],
     "get /v1/duplicates": [
@@ -325,7 +353,10 @@ describe("the OpenAPI document", () => {
     const codes = ["503", "507", "500"].flatMap((status) =>
       [...(documented[status]?.description ?? "").matchAll(/`(\w+)`/g)].map(([, code]) => code as ErrorCode),
     );
-    if (!/images|search|embeddings|duplicates|facets|activate|rollback/.test(name) || name.startsWith("get /v1/images"))
+    if (
+      !/images|search|segments|embeddings|duplicates|facets|activate|rollback/.test(name) ||
+      name.startsWith("get /v1/images")
+    )
       continue;
     it(`${name} answers ${codes.join(", ")} where the server cannot do it`, async () => {
       const [, byStatus] = requests[name]!;
