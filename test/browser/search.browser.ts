@@ -1,6 +1,7 @@
 // Searching in a browser, on a real server, at desktop and phone width.
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
+import sharp from "sharp";
 import { SIZES } from "../../support/browser.ts";
 import {
   assertAccessible,
@@ -142,6 +143,61 @@ describe("the page's search", function () {
         assert.deepEqual(problems, []);
       });
 
+      it("shows the shape of a thing that is clicked on, and searches with it", async () => {
+        const { page, problems } = await open();
+        const scene = await sharp(await plain(300, 400, "#285a8c"))
+          .composite([{ input: await plain(140, 140, "#d04030"), left: 90, top: 200 }])
+          .png()
+          .toBuffer();
+        await pick(page, "Choose an image", { name: "scene.png", mimeType: "image/png", buffer: scene });
+        await page.locator(".results .tile").first().waitFor();
+        const canvas = page.getByRole("application", { name: "Query image" });
+        const { x, y, width, height } = (await canvas.boundingBox())!;
+        const shown = { width: Math.min(width, (height * 3) / 4), height: Math.min(height, (width * 4) / 3) };
+        const [left, top] = [x + (width - shown.width) / 2, y + (height - shown.height) / 2];
+        const searched = page.waitForResponse("**/v1/search/image");
+        const segmented = page.waitForResponse("**/v1/segments/image");
+        await page.mouse.click(left + (160 / 300) * shown.width, top + (270 / 400) * shown.height);
+        assert.equal((await segmented).status(), 200);
+        assert.equal((await searched).status(), 200);
+        await page.getByRole("button", { name: "Search the whole image" }).waitFor();
+        /** Red and blue of the canvas at a place of the picture. */
+        const colourAt = (px: number, py: number) =>
+          page.evaluate<number[]>(`(() => {
+            const { width, height } = document.querySelector(".query-picture canvas");
+            const context = document.querySelector(".query-picture canvas").getContext("2d");
+            return [...context.getImageData(${px / 300} * width, ${py / 400} * height, 1, 1).data].filter((_, i) => i % 2 === 0);
+          })()`);
+        await waitUntil(
+          page,
+          `document.querySelector(".query-picture canvas").getContext("2d").getImageData(5, 5, 1, 1).data[2] < 100`,
+        );
+        assert.ok((await colourAt(160, 270))[0]! > 190, "the thing is as bright as it was");
+        assert.ok((await colourAt(30, 30))[1]! < 60, "what is around it is dark");
+        await page.getByRole("button", { name: "Search the whole image" }).click();
+        await waitUntil(
+          page,
+          `document.querySelector(".query-picture canvas").getContext("2d").getImageData(5, 5, 1, 1).data[2] > 100`,
+        );
+        const bySegment = page.waitForResponse("**/v1/segments/image");
+        await canvas.press("s");
+        assert.equal((await bySegment).status(), 200);
+        await page.locator(".results[aria-busy]").waitFor({ state: "detached" });
+        await assertAccessible(page);
+
+        await page.goto(
+          `${page.url().replace(/#.*/, "")}#/search?id=${await page.locator(".results .tile").first().getAttribute("data-id")}`,
+        );
+        const ofStored = page.waitForResponse("**/v1/segments");
+        const withStored = page.waitForResponse((answer) => {
+          return answer.url().endsWith("/v1/search") && /"mask"/.test(answer.request().postData() ?? "");
+        });
+        await page.locator(".query-picture canvas:not(.unseen)").press("s");
+        assert.equal((await ofStored).status(), 200);
+        assert.equal((await withStored).status(), 200);
+        assert.deepEqual(problems, []);
+      });
+
       it("says what is wrong with an image that cannot be read", async () => {
         const { page } = await open();
         const broken = { name: "broken.png", mimeType: "image/png", buffer: test.samples[0]!.buffer.subarray(0, 90) };
@@ -180,3 +236,9 @@ describe("the page's search", function () {
     assert.deepEqual(problems, []);
   });
 });
+
+/** A picture of one colour. */
+const plain = (width: number, height: number, background: string): Promise<Buffer> =>
+  sharp({ create: { width, height, channels: 3, background } })
+    .png()
+    .toBuffer();

@@ -27,6 +27,8 @@ export interface Query {
 /** What is searched with. */
 export interface Question extends Query {
   readonly region?: Region | undefined;
+  /** The shape of a thing in the query image, in place of a region: a grey PNG in base64. */
+  readonly mask?: string | undefined;
   readonly more: readonly GridImage[];
   readonly less: readonly GridImage[];
   readonly filter?: Filter | undefined;
@@ -62,22 +64,24 @@ export const keptFile = (name: string): Promise<Blob | undefined> => get<Blob>(n
 
 /** @param picture The query's, of which a region is taken. */
 export async function find(
-  { id, file, like, region, more, less, filter, k }: Question,
+  { id, file, like, region, mask, more, less, filter, k }: Question,
   picture: ImageBitmap | undefined,
   client: Client,
 ): Promise<Matches> {
   const [positive, negative] = [more, less].map((images) => images.map((image) => image.id)) as [string[], string[]];
-  if (!region && !file) {
+  const examples = positive.length + negative.length;
+  if (mask && id && examples === 0) return client.search({ id, mask, k, filter });
+  if (!region && !mask && !file) {
     const given = like ?? [id!];
-    const hasExamples = given.length + positive.length + negative.length > 1;
+    const hasExamples = given.length + examples > 1;
     const query = hasExamples
       ? { positive: [...given, ...positive], ...(negative.length > 0 && { negative }) }
       : { id: given[0] };
     return client.search({ ...query, k, filter });
   }
-  const image = region ? await cropped(picture, region) : await keptFile(file!);
+  const image = region ? await cropped(picture, region) : await (file ? keptFile(file) : client.getImageContent(id!));
   if (!image) throw new Error("This browser no longer has the image of this address.");
-  return client.searchByImage(image, { k, filter, positive, negative });
+  return client.searchByImage(image, { mask, k, filter, positive, negative });
 }
 
 /** The part of the picture, at its own resolution, as a PNG file. */

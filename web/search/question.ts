@@ -3,7 +3,9 @@ import { effect, signal } from "@preact/signals";
 import type { Matches } from "../../client/index.ts";
 import { address, go, route } from "../state/route.ts";
 import { answered, api, apiUntil, problemOf, returns, served } from "../state/server.ts";
+import { toast } from "../state/toasts.ts";
 import { find, isSameQuery, keepFile, keptFile, MOST, type Query, type Question, queryOf } from "./find.ts";
+import { findShape, type Place } from "./shape.ts";
 
 /** Matches that are asked for first. */
 const FIRST = 60;
@@ -22,6 +24,8 @@ export interface Answer extends Matches {
 export const answer = signal<Answer | undefined>(undefined);
 export const problem = signal<ReturnType<typeof problemOf> | undefined>(undefined);
 export const isSearching = signal(false);
+/** What was clicked on, while the server looks for its shape. */
+export const shapeSought = signal<Place | undefined>(undefined);
 
 /** The lowest score that is shown, as the user has chosen; undefined for all. */
 export const leastScore = signal<number | undefined>(undefined);
@@ -35,6 +39,22 @@ export async function searchWithFile(file: Blob): Promise<void> {
 export function ask(change: Partial<Question>): void {
   const before = question.peek(); // effects ask, too, and must not depend on what they change
   if (before) question.value = { ...before, ...change };
+}
+
+/** Finds the shape of the thing at a place of the query image, and asks with it. */
+export async function askForShape(place: Place): Promise<void> {
+  const about = question.peek();
+  if (!about) return;
+  const isStill = () => shapeSought.peek() === place && isSameQuery(about, question.peek());
+  shapeSought.value = place;
+  try {
+    const mask = await findShape(about, place, api);
+    if (isStill()) ask({ mask, region: undefined });
+  } catch (error) {
+    if (isStill()) toast(problemOf(error).detail);
+  } finally {
+    if (shapeSought.peek() === place) shapeSought.value = undefined;
+  }
 }
 
 /** Asks for more matches of the same question. */

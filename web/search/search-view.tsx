@@ -52,13 +52,15 @@ function Query() {
         <p class="hint">
           {asked.like
             ? `What these ${asked.like.length} images have in common.`
-            : "Drag a box to search with a part of the image."}
+            : "Click a thing or drag a box to search with it alone."}
         </p>
         <div class="actions">
           <Button kind="primary" onClick={() => void pickQuery()}>
             New image
           </Button>
-          {asked.region && <Button onClick={() => ask({ region: undefined })}>Search the whole image</Button>}
+          {(asked.region || asked.mask) && (
+            <Button onClick={() => ask({ region: undefined, mask: undefined })}>Search the whole image</Button>
+          )}
           <a class="button" href={address("search")}>
             Close
           </a>
