@@ -10,10 +10,15 @@ import { areaOf, boxOf } from "../shapes/mask.ts";
 import { embedRegion } from "../shapes/region.ts";
 import { type SeenPicture, segment } from "../shapes/segment.ts";
 
+/** What a picture is seen with. */
+export interface SeenDeps {
+  readonly generation: Pick<Generation, "card" | "cells">;
+  readonly decoder: Pick<Decoder, "inspect" | "pixels">;
+}
+
 /** What a shape is found with. */
-export interface ShapeDeps {
-  readonly generation: Generation;
-  readonly decoder: Decoder;
+export interface ShapeDeps extends SeenDeps {
+  readonly generation: Pick<Generation, "number" | "card" | "cells">;
 }
 
 /** The shape of a thing that was clicked on. */
@@ -50,7 +55,8 @@ export async function embedShape(image: Uint8Array, shape: Shape, deps: ShapeDep
   throw new AppError("no_embedding", "The model gives no usable embedding for this shape.");
 }
 
-async function see(image: Uint8Array, { generation, decoder }: ShapeDeps): Promise<SeenPicture> {
+/** Looks at an image file closely: its cells and its pixels. Errors as {@link findSegment}. */
+export async function see(image: Uint8Array, { generation, decoder }: SeenDeps): Promise<SeenPicture> {
   const displayed = await decoder.inspect(image);
   const cut = planCut(displayed, generation.card.input);
   const { width, height } = cut;

@@ -39,14 +39,13 @@ export function segment(picture: SeenPicture, { inside, outside }: Clicks): Mask
   const own = likenessTo(inside, cells, colours);
   const other = outside.length > 0 ? likenessTo(outside, cells, colours) : undefined;
   const starts = inside.map((point) => pixelAt(point, colours));
+  const likeness = other ? own.map((value, i) => (other[i]! > value ? Number.NEGATIVE_INFINITY : value)) : own;
   let [shape, best] = [new Uint8Array(), -1];
-  for (const level of LEVELS) {
-    const grown = connected((i) => own[i]! >= level && !(other && other[i]! > own[i]!), starts, colours);
-    const pixels = grown.reduce((sum, value) => sum + value, 0);
+  for (const { inside: grown, pixels } of growing(likeness, starts, colours)) {
     const isShape = pixels >= FEWEST_PIXELS && pixels <= LARGEST_SHARE * grown.length;
     const sharpness = isShape ? outlineContrast(grown, colours) : -1;
     if (shape.length > 0 && sharpness <= best) continue;
-    [shape, best] = [grown, sharpness];
+    [shape, best] = [grown.slice(), sharpness];
   }
   return { width: colours.width, height: colours.height, inside: withoutTendrils(shape, starts, colours) };
 }
@@ -88,7 +87,9 @@ function centredUnits({ width, height, vectors }: Cells): Cells {
   for (let i = 0; i < vectors.length; i++) middle[i % D]! += vectors[i]! / count;
   const units = new Float32Array(vectors.length);
   for (let at = 0; at < vectors.length; at += D) {
-    units.set(normalised(vectors.slice(at, at + D).map((value, d) => value - middle[d]!)), at);
+    const unit = units.subarray(at, at + D);
+    for (let d = 0; d < D; d++) unit[d] = vectors[at + d]! - middle[d]!;
+    unit.set(normalised(unit));
   }
   return { width, height, vectors: units };
 }
@@ -114,45 +115,64 @@ function between(place: number, cells: number): { before: number; after: number;
   return { before, after: Math.min(before + 1, cells - 1), share: at - before };
 }
 
-/** Everything that belongs and is connected to `starts`, which are in it themselves. */
-function connected(
-  belongs: (pixel: number) => boolean,
+/**
+ * What is connected to `starts` at each of {@link LEVELS}, from the highest to the lowest. A lower level only adds to a
+ * higher one, so each goes on at the border of the one before, in the same array.
+ */
+function* growing(
+  likeness: Float32Array,
   starts: readonly number[],
-  { width, height, around }: Colours,
-): Uint8Array<ArrayBuffer> {
-  const inside = new Uint8Array(width * height);
-  const waiting = [...starts];
-  for (const start of starts) inside[start] = 1;
-  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-    for (let side = 0; side < 4; side++) {
-      const next = around[4 * at + side]!;
-      if (next < 0 || inside[next] || !belongs(next)) continue;
-      inside[next] = 1;
-      waiting.push(next);
+  { around }: Colours,
+): Generator<{ readonly inside: Uint8Array<ArrayBuffer>; readonly pixels: number }> {
+  const inside = new Uint8Array(likeness.length);
+  const waiting: number[] = [];
+  /** Pixels beside the shape that are not like enough; one may be there several times. */
+  let border: number[] = [];
+  let pixels = 0;
+  const add = (pixel: number) => {
+    inside[pixel] = 1;
+    pixels++;
+    waiting.push(pixel);
+  };
+  for (const start of new Set(starts)) add(start);
+  for (const level of LEVELS) {
+    const before = border;
+    border = [];
+    const meet = (pixel: number) => {
+      if (inside[pixel]) return;
+      if (likeness[pixel]! >= level) add(pixel);
+      else border.push(pixel);
+    };
+    for (const pixel of before) meet(pixel);
+    for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+      for (let side = 0; side < 4; side++) {
+        const next = around[4 * at + side]!;
+        if (next >= 0) meet(next);
+      }
     }
+    yield { inside, pixels };
   }
-  return inside;
 }
 
 /** The shape without what hangs on it by less than three pixels; all of it where a click lies in such a part. */
-function withoutTendrils(inside: Uint8Array, starts: readonly number[], colours: Colours): Uint8Array {
-  const { width, height, around } = colours;
+function withoutTendrils(inside: Uint8Array, starts: readonly number[], { around }: Colours): Uint8Array {
   const isCore = (pixel: number) => {
     for (let side = 0; side < 4; side++) {
       const next = around[4 * pixel + side]!;
       if (next >= 0 && !inside[next]) return false;
     }
-    return inside[pixel] === 1;
+    return true;
   };
   if (!starts.every(isCore)) return inside;
-  const core = connected(isCore, starts, colours);
-  const kept = new Uint8Array(width * height);
-  for (const [pixel, value] of core.entries()) {
-    if (!value) continue;
-    kept[pixel] = 1;
+  const kept = new Uint8Array(inside.length);
+  const seen = new Set(starts);
+  for (const core of seen) {
+    kept[core] = 1;
     for (let side = 0; side < 4; side++) {
-      const next = around[4 * pixel + side]!;
-      if (next >= 0) kept[next] = 1;
+      const next = around[4 * core + side]!;
+      if (next < 0) continue;
+      kept[next] = 1;
+      if (!seen.has(next) && isCore(next)) seen.add(next); // and is come to later
     }
   }
   return kept;
@@ -161,8 +181,8 @@ function withoutTendrils(inside: Uint8Array, starts: readonly number[], colours:
 /** The mean change of colour across the outline of a shape; 0 where it has none. */
 function outlineContrast(inside: Uint8Array, colours: Colours): number {
   let [sum, count] = [0, 0];
-  for (const [pixel, value] of inside.entries()) {
-    if (!value) continue;
+  for (let pixel = 0; pixel < inside.length; pixel++) {
+    if (!inside[pixel]) continue;
     for (let side = 0; side < 4; side++) {
       const next = colours.around[4 * pixel + side]!;
       if (next < 0 || inside[next]) continue;
