@@ -6,9 +6,9 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { packageRoot } from "../core/paths.ts";
-import { start } from "../server/index.ts";
 import { SIZES, startBrowser } from "../support/browser.ts";
 import { storePhotographs } from "../support/photographs/photographs.ts";
+import { startServerProcess } from "../support/server-process.ts";
 import { writeSyntheticData } from "../support/synthetic.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { serveFloors } from "./page/floors.ts";
@@ -32,7 +32,7 @@ try {
   const visits: Record<string, Visit> = {};
   const frames: Record<string, Frames> = {};
   const open = async (url: string) => (await browser.open(url, { viewport: SIZES.desktop })).page;
-  await withServer("photographs", { models: join(packageRoot(), "models") }, async (url) => {
+  await withServer("photographs", ["--models", join(packageRoot(), "models")], async (url) => {
     await storePhotographs(url, images);
     visits["floor: a heading"] = await measureVisits(browser, `${floors.url}/heading`);
     for (const view of VIEWS) visits[view] = await measureVisits(browser, `${url}/#/${view}`);
@@ -44,7 +44,7 @@ try {
     frames[`scrolling over ${images} images`] = await framesOfScrolling(collection);
   });
   await writeSyntheticData(join(folder, "synthetic"), points);
-  await withServer("synthetic", { models: join(folder, "synthetic", "models") }, async (url) => {
+  await withServer("synthetic", [], async (url) => {
     const floor = await framesOfMap(await open(`${floors.url}/canvas`));
     const map = await framesOfMap(await open(`${url}/#/map`));
     frames["floor: an empty canvas, moved"] = floor.pan;
@@ -60,12 +60,13 @@ try {
   await remove();
 }
 
-async function withServer(name: string, options: { models: string }, run: (url: string) => Promise<void>) {
-  const server = await start({ data: join(folder, name, "data"), port: 0, logLevel: "silent", ...options });
+/** A server in a process of its own, as users have it: what drives the browser takes none of its time. */
+async function withServer(name: string, flags: readonly string[], run: (url: string) => Promise<void>) {
+  const server = await startServerProcess(join(folder, name), ["--log-level", "silent", ...flags]);
   try {
     await run(server.url);
   } finally {
-    await server.close();
+    await server.stop();
   }
 }
 
