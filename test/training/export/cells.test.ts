@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { normalised } from "../../../core/vector.ts";
-import { TINY_CONFIG } from "../../../support/tiny-training.ts";
+import { TWO_STAGES } from "../../../support/tiny-training.ts";
 import { createRandom } from "../../../training/data/random.ts";
 import { exportEncoder } from "../../../training/export/encoder.ts";
 import { compile, input } from "../../../training/graph/index.ts";
@@ -20,7 +20,7 @@ describe("the cells of an encoder", () => {
     dimensions: D,
   });
 
-  const [last, before] = [TINY_CONFIG.architecture.widths.at(-1)!, TINY_CONFIG.architecture.widths.at(-2)!];
+  const [before, last] = TWO_STAGES.architecture.widths;
   const cases: Record<string, Embedding> = {
     features: { kind: "features" },
     "features of two stages": { kind: "features", stages: 2 },
@@ -38,7 +38,7 @@ describe("the cells of an encoder", () => {
 
   // 16 gives maps of 16 and 8 places a side; 21 gives 21 and 11, which does not divide it and has a middle.
   for (const S of [16, 21]) {
-    const config = { ...TINY_CONFIG, imageSize: S };
+    const config = { ...TWO_STAGES, imageSize: S };
     const pixels = Float32Array.from({ length: N * 3 * S * S }, () => random.normal());
     const tensors = new Map<string, Float32Array>();
     const scope = evaluationScope(
@@ -77,7 +77,7 @@ describe("the cells of an encoder", () => {
       tensors.set(spec.name, initialValues(spec, random));
       return input(spec.name, spec.shape);
     });
-    const { cells } = denseEncoder(input("pixels", [1, 3, S, S]), scope, TINY_CONFIG);
+    const { cells } = denseEncoder(input("pixels", [1, 3, S, S]), scope, TWO_STAGES);
     const [, h, w, D] = cells!.shape as [number, number, number, number];
     const graph = await compile({ cells: cells! });
     const of = async (pixels: Float32Array) =>
@@ -97,7 +97,7 @@ describe("the cells of an encoder", () => {
   it("are none of a projection, nor of a map of one place", async () => {
     const scope = evaluationScope((spec) => input(spec.name, spec.shape));
     const of = (S: number, embedding?: Embedding) =>
-      denseEncoder(input("pixels", [1, 3, S, S]), scope, TINY_CONFIG, embedding).cells;
+      denseEncoder(input("pixels", [1, 3, S, S]), scope, TWO_STAGES, embedding).cells;
     assert.equal(of(24, { kind: "projection" }), undefined);
     assert.equal(of(2), undefined);
   });
