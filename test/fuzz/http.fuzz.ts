@@ -85,6 +85,7 @@ describe(`${REQUESTS} random requests`, () => {
         "true",
         "false",
         '{"x":0.4,"y":0.6}',
+        '[{"x":0.1,"y":0.9}]',
         "__proto__",
         "constructor",
         "seed",
