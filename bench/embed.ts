@@ -4,7 +4,7 @@
 //   npm run bench:embed -- --provider webgpu --python python3 --peer-device cuda --forms contiguous,channels-last+tf32
 import { join } from "node:path";
 import { Command } from "commander";
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import { InferenceSession, Tensor } from "../core/onnxruntime.ts";
 import { packageRoot } from "../core/paths.ts";
 import { createRandom } from "../training/data/random.ts";
 import { input, serialize } from "../training/graph/index.ts";

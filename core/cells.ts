@@ -1,7 +1,8 @@
 // Dense features: an encoder's second output. Embeddings are of whole images; with cells, parts of them are too.
-import type { InferenceSession } from "onnxruntime-node";
+
 import { AppError } from "./errors.ts";
 import type { ModelCard } from "./model-card.ts";
+import type { InferenceSession } from "./onnxruntime.ts";
 import { pixelTensor } from "./pixel-tensor.ts";
 
 /**

@@ -1,8 +1,9 @@
 // A session of onnxruntime on a device; failures say what to do.
-import { InferenceSession, listSupportedBackends } from "onnxruntime-node";
+
 import type { Device } from "./device.ts";
 import { AppError } from "./errors.ts";
 import type { ModelCard } from "./model-card.ts";
+import { InferenceSession, listSupportedBackends } from "./onnxruntime.ts";
 
 /** What to do if a device cannot be used. */
 const HOW_TO: Partial<Record<Device, string>> = {

@@ -1,6 +1,7 @@
 // Pixels as an encoder takes them.
-import { Tensor } from "onnxruntime-node";
+
 import type { EncoderInput } from "./model-card.ts";
+import { Tensor } from "./onnxruntime.ts";
 
 /** RGB bytes [count, H, W, 3] → normalised float32 [count, 3, H, W]. */
 export function normalisePixels(pixels: Uint8Array, count: number, input: EncoderInput): Float32Array {

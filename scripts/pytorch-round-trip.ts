@@ -6,8 +6,8 @@
 //   npx tsx scripts/pytorch-round-trip.ts import /tmp/exports
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { hasCode } from "../core/errors.ts";
+import { InferenceSession, Tensor } from "../core/onnxruntime.ts";
 import { type RecipeConfig, recipeOf } from "../training/config/recipes.ts";
 import { settle } from "../training/config/settle.ts";
 import { createRandom } from "../training/data/random.ts";

@@ -1,8 +1,8 @@
 // Small ONNX encoders as other tools export them, and what a plain onnxruntime session answers for them.
 import { writeFile } from "node:fs/promises";
 import onnxProto, { type onnx } from "onnx-proto";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { fromHalf, toHalf } from "../core/half.ts";
+import { InferenceSession, Tensor } from "../core/onnxruntime.ts";
 import { mulberry32, node, tensor } from "./tiny-model.ts";
 
 const { AttributeProto, ModelProto, TensorProto } = onnxProto.onnx;

@@ -2,11 +2,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { type EncoderSession, openEncoder } from "../../core/encoder-session.ts";
 import { AppError } from "../../core/errors.ts";
 import type { ModelCard } from "../../core/model-card.ts";
 import { writeModel } from "../../core/model-folder.ts";
+import { InferenceSession, Tensor } from "../../core/onnxruntime.ts";
 import { shapeText } from "./encoder-file.ts";
 import type { Size } from "./input.ts";
 import type { Recognised } from "./recognised.ts";

@@ -1,7 +1,7 @@
 // A trained encoder → encoder.onnx, batch norm folded, checked against the training graph before anything is written.
 
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { AppError } from "../../core/errors.ts";
+import { InferenceSession, Tensor } from "../../core/onnxruntime.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import { compile, input, serialize } from "../graph/index.ts";
 import { denseEncoder, type Embedding, embeddingEncoder } from "../network/encoder.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import { InferenceSession, Tensor } from "../../../core/onnxruntime.ts";
 import { normalised } from "../../../core/vector.ts";
 import { TWO_STAGES } from "../../../support/tiny-training.ts";
 import { createRandom } from "../../../training/data/random.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { AppError } from "../../../core/errors.ts";
+import { InferenceSession, Tensor } from "../../../core/onnxruntime.ts";
 import { TWO_STAGES } from "../../../support/tiny-training.ts";
 import { createRandom } from "../../../training/data/random.ts";
 import { EXPORT_TOLERANCE, exportEncoder } from "../../../training/export/encoder.ts";

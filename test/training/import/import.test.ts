@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { openEncoder } from "../../../core/encoder-session.ts";
 import type { Model } from "../../../core/model.ts";
 import { readModel } from "../../../core/model-folder.ts";
+import { InferenceSession, Tensor } from "../../../core/onnxruntime.ts";
 import { packageRoot } from "../../../core/paths.ts";
 import { runCliHere } from "../../../support/run-cli.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";

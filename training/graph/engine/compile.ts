@@ -1,5 +1,5 @@
 // Makes a graph runnable with onnxruntime-node.
-import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import { InferenceSession, Tensor as OrtTensor } from "../../../core/onnxruntime.ts";
 import { conv2d } from "../ops/conv.ts";
 import { type DType, input, type Node, type Shape, type Tensor, type TensorData, topologicalOrder } from "../tensor.ts";
 import { blockConvolutions, fitsBlocks } from "./blocked-conv.ts";

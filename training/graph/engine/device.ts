@@ -1,8 +1,8 @@
 // Which device a training runs on.
 import { existsSync } from "node:fs";
-import { listSupportedBackends } from "onnxruntime-node";
 import { DEVICES, type Device } from "../../../core/device.ts";
 import { AppError } from "../../../core/errors.ts";
+import { listSupportedBackends } from "../../../core/onnxruntime.ts";
 import { compile, filled, input, matmul } from "../index.ts";
 
 /** Devices by the names that a user may give; `auto` is the fastest that works. */

@@ -1,6 +1,6 @@
 // State that stays on a GPU from step to step. To copy its hundreds of tensors to the processor and back takes many
 // times as long as the step, so it is copied only where somebody asks for it.
-import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import { InferenceSession, Tensor as OrtTensor } from "../../../core/onnxruntime.ts";
 import type { CompileOptions, Tensor, Values } from "../index.ts";
 import { input } from "../tensor.ts";
 import { inputsOf, wrap } from "./compile.ts";

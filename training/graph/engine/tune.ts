@@ -2,10 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { env } from "onnxruntime-node";
 import { z } from "zod";
 import { defaultCacheFolder } from "../../../core/cache-folder.ts";
 import { replaceFile } from "../../../core/files.ts";
+import { env } from "../../../core/onnxruntime.ts";
 import {
   type CompiledGraph,
   type CompileOptions,
