@@ -4,7 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { openSharedStorage as OpenSharedStorage } from "../server/storage/open-shared.ts";
 import type { Catalogue, Servers, Storage } from "../server/storage/ports.ts";
-import type { Database, Query } from "../server/storage/postgres/database.ts";
+import type { Database } from "../server/storage/postgres/database.ts";
+import type { Query } from "../server/storage/postgres/query.ts";
 
 /**
  * `commit`: an upload reads which generation is active in its own transaction. `count`: the switch counts embeddings.

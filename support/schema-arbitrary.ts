@@ -106,9 +106,12 @@ function object(
     name,
     required.includes(name) ? inner(part) : seldom(inner(part)),
   ]);
-  const named = fc
+  const several = fc
     .record(Object.fromEntries(parts))
     .map((values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ABSENT)));
+  // Where all are optional, one of them is often what is wanted: a search is by one thing.
+  const single = Object.entries(properties).map(([name, part]) => inner(part).map((value) => ({ [name]: value })));
+  const named = required.length > 0 || single.length === 0 ? several : fc.oneof(several, fc.oneof(...single));
   if (typeof additionalProperties !== "object") return named;
   const others = fc.dictionary(fc.string({ maxLength: MOST }), inner(additionalProperties), { maxKeys: 4 });
   return fc.tuple(others, named).map(([more, known]) => ({ ...more, ...known }));

@@ -1,7 +1,8 @@
 // Compiles the step of a run: its graph with the fastest forms of convolutions, its state, and its negative keys.
 import type { TrainingConfig } from "../config/schema.ts";
 import type { StoredTensor } from "../data/safetensors.ts";
-import { compileStateful, type StatefulGraph } from "../graph/engine/stateful.ts";
+import type { StatefulGraph } from "../graph/engine/compile.ts";
+import { compileStateful } from "../graph/engine/stateful.ts";
 import { type Choices, chosenForms, fastestForms } from "../graph/engine/tune.ts";
 import type { CompileOptions } from "../graph/index.ts";
 import { newRunState } from "../moco/begin.ts";

@@ -6,7 +6,7 @@ import { served } from "../state/server.ts";
 import { useAnswer } from "../state/use-answer.ts";
 import { GROUP_SCHEME } from "./colours.ts";
 import { colourNumber, type Groups, groupingFields } from "./groups.ts";
-import type { MapPoint } from "./map-canvas.tsx";
+import type { MapPoint } from "./point.ts";
 import { SCORE_SCHEME, type Scale, scaleOf } from "./scale.ts";
 import type { Shown } from "./scene.ts";
 

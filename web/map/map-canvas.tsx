@@ -1,12 +1,10 @@
 // The map as an element: what is drawn, and what pointers and keys do to it.
 import { useEffect, useRef } from "preact/hooks";
-import type { CollectionMap } from "../../client/index.ts";
 import { SIDE } from "./pictures.ts";
 import { fitted, inside, moved, type Place, textOfView, viewOfText, zoomed } from "./plane.ts";
 import { listenOnPlane } from "./plane-input.ts";
+import type { MapPoint } from "./point.ts";
 import { openScene, type Scene, type Shown } from "./scene.ts";
-
-export type MapPoint = CollectionMap["points"][number];
 
 /** What buttons beside the map do. */
 export interface MapHandle {

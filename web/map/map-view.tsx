@@ -16,8 +16,9 @@ import { answered, served } from "../state/server.ts";
 import { useAnswer } from "../state/use-answer.ts";
 import { useColouring } from "./colouring.ts";
 import { ColourChoice, Legend } from "./legend.tsx";
-import { MapCanvas, type MapHandle, type MapPoint } from "./map-canvas.tsx";
+import { MapCanvas, type MapHandle } from "./map-canvas.tsx";
 import type { Place } from "./plane.ts";
+import type { MapPoint } from "./point.ts";
 
 /** Milliseconds between two looks at how far a layout is. */
 const LOOK = 500;

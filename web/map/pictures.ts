@@ -2,8 +2,8 @@
 
 import { contentAddress } from "../parts/thumbnail.tsx";
 import { api, hasKey } from "../state/server.ts";
-import type { MapPoint } from "./map-canvas.tsx";
 import { type Size, toScreen, type View } from "./plane.ts";
+import type { MapPoint } from "./point.ts";
 import { pickSpaced } from "./spacing.ts";
 
 /** Side of a thumbnail, its frame, and the least room between two, CSS pixels. */

@@ -2,10 +2,10 @@
 // lasso, what has the focus.
 import { type Palette, readPalette, type Scheme } from "./colours.ts";
 import { createDots } from "./dots.ts";
-import type { MapPoint } from "./map-canvas.tsx";
 import { createPictures, type Pictures, SIDE } from "./pictures.ts";
 import { createPixelDots } from "./pixel-dots.ts";
 import { fitted, type Place, type Size, toScreen, type View } from "./plane.ts";
+import type { MapPoint } from "./point.ts";
 
 /** Diameter of a dot at most and at least, CSS pixels: where there are many they are small. */
 const DOT = { most: 6, least: 2.5 };

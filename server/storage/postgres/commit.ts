@@ -1,7 +1,8 @@
 // Commits about vectors: transactions that move the sequence number on.
 import type { Committed } from "../ports.ts";
 import type { Changes } from "./changes.ts";
-import type { Database, Query } from "./database.ts";
+import type { Database } from "./database.ts";
+import type { Query } from "./query.ts";
 
 /** Notes what a commit changes, while it is applied. */
 export interface CommitNotes {

@@ -1,11 +1,9 @@
-// Connections to PostgreSQL: queries, transactions, and what a failure of theirs means.
+// Connections to PostgreSQL: queries, transactions, and what is wrong where none can be opened.
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { AppError, hasErrno } from "../../../core/errors.ts";
+import { asStorageError, codeOf, type Query } from "./query.ts";
 import { updateTables } from "./schema.ts";
-
-/** Runs one statement; values stand for $1, $2, … */
-export type Query = <Row extends object>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
 
 export interface Connection {
   readonly query: Query;
@@ -79,7 +77,7 @@ export async function openDatabase(url: string, { migrates = false } = {}): Prom
   );
   try {
     (await database.connect()).release(); // says sooner than the pool that nothing answers
-    await updateTables(database, { migrates });
+    await database.transaction((query) => updateTables(query, { migrates }));
   } catch (error) {
     await pool.end();
     throw asStartError(error, url);
@@ -153,33 +151,7 @@ function createDatabase(pool: pg.Pool, createClient: (patient: boolean) => pg.Cl
   };
 }
 
-/** The SQLSTATE of an error of PostgreSQL's, or Node's code of a system error. */
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-}
-
 const isUnavailable = (error: unknown): boolean => error instanceof AppError && error.code === "storage_unavailable";
-
-/** `error` as AppError where the database is full or cannot be reached; any other error unchanged. */
-function asStorageError(error: unknown): unknown {
-  const code = codeOf(error);
-  if (code === "53100") {
-    return new AppError("storage_full", "There is no room left on the database's disk. Nothing was stored.", {
-      cause: error,
-    });
-  }
-  if (!(error instanceof Error)) return error;
-  // Lost or refused connections, those of too many clients included, and a database that stops or starts.
-  const isAway =
-    (code !== undefined && /^(08...|25P03|57P0.|53300|E[A-Z]+)$/.test(code) && !(error instanceof AppError)) ||
-    /^(Connection terminated|Query read timeout|timeout expired|timeout exceeded|Client has encountered a connection error)/i.test(
-      error.message,
-    );
-  if (!isAway) return error;
-  return new AppError("storage_unavailable", "The database cannot be reached. Try again in a few seconds.", {
-    cause: error,
-  });
-}
 
 function checkUrl(url: string): string {
   if (URL.canParse(url) && /^postgres(ql)?:$/.test(new URL(url).protocol) && new URL(url).pathname.length > 1)

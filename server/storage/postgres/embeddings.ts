@@ -2,10 +2,11 @@
 import type { Embedding } from "../../domain/content.ts";
 import type { Embeddings } from "../ports.ts";
 import type { Commit, CommitNotes } from "./commit.ts";
-import type { Database, Query } from "./database.ts";
+import type { Database } from "./database.ts";
 import { lockSwaps, shareGenerations, unusedEncoders } from "./generations.ts";
 import { lendLacking } from "./loans.ts";
 import { pages } from "./pages.ts";
+import type { Query } from "./query.ts";
 import { asText, asVector } from "./vector-text.ts";
 
 /** Writes embeddings of contents that are held, in the order of the contents; those that are there already stay. */

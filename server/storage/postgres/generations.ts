@@ -2,7 +2,8 @@
 import { type ModelCard, modelCardSchema } from "../../../core/model-card.ts";
 import { encoderKey, type GenerationRecord, type GenerationState } from "../../domain/generation.ts";
 import type { GenerationCatalogue } from "../ports.ts";
-import type { Database, Query } from "./database.ts";
+import type { Database } from "./database.ts";
+import type { Query } from "./query.ts";
 
 interface GenerationRow {
   number: number;

@@ -6,11 +6,12 @@ import type { Image, Metadata, NewImage, UploadKey } from "../../domain/image.ts
 import { newId } from "../../domain/new-id.ts";
 import type { Images } from "../ports.ts";
 import type { Commit, CommitNotes } from "./commit.ts";
-import type { Database, Query } from "./database.ts";
+import type { Database } from "./database.ts";
 import { insertEmbeddings } from "./embeddings.ts";
 import { asFields, filterSql } from "./filter-sql.ts";
 import { getGeneration, shareGenerations } from "./generations.ts";
 import { pages } from "./pages.ts";
+import type { Query } from "./query.ts";
 
 interface ImageRow {
   number: number;

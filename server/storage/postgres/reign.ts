@@ -1,6 +1,6 @@
 // The fence around swaps: a server that has lost the lead commits nothing about them, even where it does not know yet.
 import { AppError } from "../../../core/errors.ts";
-import type { Query } from "./database.ts";
+import type { Query } from "./query.ts";
 
 /** Seconds after which a server that was not heard of is out. */
 export const LEASE_SECONDS = 10;

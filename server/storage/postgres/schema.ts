@@ -1,6 +1,6 @@
 // The tables in PostgreSQL, and how they come about.
 import { AppError } from "../../../core/errors.ts";
-import { codeOf, type Database } from "./database.ts";
+import { codeOf, type Query } from "./query.ts";
 
 /** Least version of pgvector: the first with iterative scans, which filters need. */
 const PGVECTOR = [0, 8] as const;
@@ -133,43 +133,41 @@ const VERSIONS = [
 `,
 ];
 
-/** Makes the extension and the tables, or brings them up to date, in one transaction. */
-export async function updateTables(database: Database, { migrates }: { migrates: boolean }): Promise<void> {
-  await database.transaction(async (query) => {
-    await query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
-    const [server] = await query<{ server_encoding: string }>("SHOW server_encoding");
-    if (server!.server_encoding !== "UTF8") {
-      throw invalid(
-        `Expected a database in UTF8 but it is in ${server!.server_encoding}. Make it with: createdb -E UTF8`,
-      );
-    }
-    try {
-      await query("CREATE EXTENSION IF NOT EXISTS vector");
-    } catch (error) {
-      throw extensionError(error);
-    }
-    const [extension] = await query<{ version: string; newest: string }>(
-      `SELECT e.extversion AS version, a.default_version AS newest
-       FROM pg_extension e JOIN pg_available_extensions a ON a.name = e.extname WHERE e.extname = 'vector'`,
+/** Makes the extension and the tables, or brings them up to date. `query` is of one transaction. */
+export async function updateTables(query: Query, { migrates }: { migrates: boolean }): Promise<void> {
+  await query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
+  const [server] = await query<{ server_encoding: string }>("SHOW server_encoding");
+  if (server!.server_encoding !== "UTF8") {
+    throw invalid(
+      `Expected a database in UTF8 but it is in ${server!.server_encoding}. Make it with: createdb -E UTF8`,
     );
-    checkPgvector(extension!.version, extension!.newest);
-    const [table] = await query<{ made: boolean; half: boolean }>(
-      "SELECT to_regclass('moco_search') IS NOT NULL AS made, to_regclass('migration') IS NOT NULL AS half",
+  }
+  try {
+    await query("CREATE EXTENSION IF NOT EXISTS vector");
+  } catch (error) {
+    throw extensionError(error);
+  }
+  const [extension] = await query<{ version: string; newest: string }>(
+    `SELECT e.extversion AS version, a.default_version AS newest
+     FROM pg_extension e JOIN pg_available_extensions a ON a.name = e.extname WHERE e.extname = 'vector'`,
+  );
+  checkPgvector(extension!.version, extension!.newest);
+  const [table] = await query<{ made: boolean; half: boolean }>(
+    "SELECT to_regclass('moco_search') IS NOT NULL AS made, to_regclass('migration') IS NOT NULL AS half",
+  );
+  if (table!.made && table!.half && !migrates) {
+    throw invalid("The migration to this database has not ended. Run it again; what was copied stays.");
+  }
+  const [row] = table!.made ? await query<{ version: number }>("SELECT version FROM moco_search") : [];
+  const version = row?.version ?? 0;
+  if (version > VERSIONS.length) {
+    throw invalid(
+      `Expected tables of version ${VERSIONS.length} or older but the database has version ${version}. Use the moco-search that made them, or another database.`,
     );
-    if (table!.made && table!.half && !migrates) {
-      throw invalid("The migration to this database has not ended. Run it again; what was copied stays.");
-    }
-    const [row] = table!.made ? await query<{ version: number }>("SELECT version FROM moco_search") : [];
-    const version = row?.version ?? 0;
-    if (version > VERSIONS.length) {
-      throw invalid(
-        `Expected tables of version ${VERSIONS.length} or older but the database has version ${version}. Use the moco-search that made them, or another database.`,
-      );
-    }
-    if (version === VERSIONS.length) return;
-    for (const statements of VERSIONS.slice(version)) await query(statements);
-    await query("UPDATE moco_search SET version = $1", [VERSIONS.length]);
-  });
+  }
+  if (version === VERSIONS.length) return;
+  for (const statements of VERSIONS.slice(version)) await query(statements);
+  await query("UPDATE moco_search SET version = $1", [VERSIONS.length]);
 }
 
 const invalid = (message: string, cause?: unknown) => new AppError("invalid_configuration", message, { cause });

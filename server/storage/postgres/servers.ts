@@ -1,7 +1,8 @@
 // The servers of a database. Times are the database's: clocks of servers may differ.
 import type { ServerRecord } from "../../domain/server.ts";
 import type { Servers } from "../ports.ts";
-import type { Connection, Database, Query } from "./database.ts";
+import type { Connection, Database } from "./database.ts";
+import type { Query } from "./query.ts";
 import { LEASE_SECONDS, type Reign } from "./reign.ts";
 import { cancelSwap, readCourse } from "./swaps.ts";
 

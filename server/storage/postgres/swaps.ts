@@ -11,7 +11,7 @@ import {
   type SwapState,
 } from "../../domain/swap.ts";
 import type { Course, SwapCatalogue } from "../ports.ts";
-import type { Database, Query } from "./database.ts";
+import type { Database } from "./database.ts";
 import { lackingAmong, tallyOf } from "./embeddings.ts";
 import {
   addGeneration,
@@ -22,6 +22,7 @@ import {
   setGenerationState,
   switchGenerations,
 } from "./generations.ts";
+import type { Query } from "./query.ts";
 import { checkReign, type Reign, serversWithout } from "./reign.ts";
 
 interface SwapRow {

@@ -3,10 +3,11 @@
 import { AppError } from "../../../core/errors.ts";
 import type { ImageMatch } from "../../domain/image.ts";
 import type { VectorIndex, VectorSearch, Wanted } from "../ports.ts";
-import { codeOf, type Database, type Query } from "./database.ts";
+import type { Database } from "./database.ts";
 import { tallyOf } from "./embeddings.ts";
 import { filterSql, type Parameter } from "./filter-sql.ts";
 import { buildGraph } from "./graph.ts";
+import { codeOf, type Query } from "./query.ts";
 import { asText } from "./vector-text.ts";
 
 /** Candidates that a search of the graph keeps, at least; pgvector takes 1000 at most. */

@@ -21,6 +21,15 @@ export interface CompiledGraph {
   release(): Promise<void>;
 }
 
+/** A compiled step whose state stays in place. */
+export interface StatefulGraph {
+  /** Current state by name. Every step overwrites or replaces the arrays: do not hold on to them. */
+  state(): Promise<ReadonlyMap<string, Float32Array>>;
+  /** Runs one step on the state and `feeds`, keeps the next state and returns the outputs. */
+  step(feeds: Values): Promise<Record<string, Float32Array>>;
+  release(): Promise<void>;
+}
+
 /** Options of the session. */
 export interface CompileOptions {
   /** Execution providers in order of preference. @default ["cpu"] */

@@ -3,9 +3,8 @@
 import { InferenceSession, Tensor as OrtTensor } from "../../../core/onnxruntime.ts";
 import type { CompileOptions, Tensor, Values } from "../index.ts";
 import { input } from "../tensor.ts";
-import { inputsOf, wrap } from "./compile.ts";
+import { inputsOf, type StatefulGraph, wrap } from "./compile.ts";
 import { serialize } from "./serialize.ts";
-import type { StatefulGraph } from "./stateful.ts";
 
 /**
  * Compiles a graph for WebGPU, the provider whose tensors onnxruntime-node can keep where they are.

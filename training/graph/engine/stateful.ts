@@ -1,25 +1,8 @@
 // State that a graph updates at every step without allocating: most of it is overwritten in place; parameters that the
 // backward pass still reads have two buffers, which swap roles.
-import {
-  type CompiledGraph,
-  type CompileOptions,
-  compile,
-  isView,
-  type Node,
-  type Tensor,
-  topologicalOrder,
-  type Values,
-} from "../index.ts";
+import { type CompileOptions, compile, isView, type Node, type Tensor, topologicalOrder } from "../index.ts";
+import type { CompiledGraph, StatefulGraph } from "./compile.ts";
 import { compileResident } from "./resident.ts";
-
-/** A compiled step whose state stays in place. */
-export interface StatefulGraph {
-  /** Current state by name. Every step overwrites or replaces the arrays: do not hold on to them. */
-  state(): Promise<ReadonlyMap<string, Float32Array>>;
-  /** Runs one step on the state and `feeds`, keeps the next state and returns the outputs. */
-  step(feeds: Values): Promise<Record<string, Float32Array>>;
-  release(): Promise<void>;
-}
 
 /**
  * Compiles a graph that maps state to next state.

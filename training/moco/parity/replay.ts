@@ -1,5 +1,6 @@
 // Replays a reference run of MoCo (PyTorch, written as safetensors) and measures how far ours is from it.
-import { compileStateful, type StatefulGraph } from "../../graph/engine/stateful.ts";
+import type { StatefulGraph } from "../../graph/engine/compile.ts";
+import { compileStateful } from "../../graph/engine/stateful.ts";
 import { type CompileOptions, type FormChooser, input, sizeOf, type Values } from "../../graph/index.ts";
 import { predict } from "../../network/heads.ts";
 import { keyMomentumAt } from "../../optimize/schedule.ts";
