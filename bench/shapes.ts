@@ -14,9 +14,10 @@ import { findImages } from "../core/find-images.ts";
 import { readModel } from "../core/model-folder.ts";
 import { packageRoot } from "../core/paths.ts";
 import { nearest } from "../core/vector.ts";
-import { type SeenDeps, see } from "../server/collection/shapes.ts";
+import { planCut } from "../server/shapes/crops.ts";
 import { boxOf } from "../server/shapes/mask.ts";
 import { embedRegion } from "../server/shapes/region.ts";
+import { see } from "../server/shapes/see.ts";
 import { type SeenPicture, segment } from "../server/shapes/segment.ts";
 import { createRandom } from "../training/data/random.ts";
 import { readScenes, type Scene } from "../training/transfer/scenes.ts";
@@ -62,10 +63,12 @@ const encoder = await openEncoder(await readModel(flags.models, flags.model), {
   ...(flags.threads && { threads: flags.threads }),
 });
 const { card } = encoder;
-const deps: SeenDeps = {
-  generation: { card, cells: encoder.cells },
-  decoder: { inspect: (bytes) => readImageInfo(bytes), pixels: (...image) => decodeImage(...image) },
-};
+/** A picture looked at closely, as the server does. */
+async function lookAt(bytes: Uint8Array): Promise<SeenPicture> {
+  const displayed = await readImageInfo(bytes);
+  const { width, height } = planCut(displayed, card.input);
+  return see(encoder, { pixels: await decodeImage(bytes, { width, height, fit: "fill" }), displayed });
+}
 
 /** A region with every embedding that may be searched with or for. */
 interface Embedded {
@@ -82,7 +85,7 @@ let seeing = 0;
 for (const scene of scenes.filter((_, i) => i % flags.every === 0)) {
   const bytes = await bytesOf(scene);
   const began = performance.now();
-  const picture = await see(bytes, deps);
+  const picture = await lookAt(bytes);
   seeing += performance.now() - began;
   seen.set(scene, picture);
   for (const region of regionsOf(scene, LEAST_SHARE)) {

@@ -5,20 +5,13 @@ import type { Decoder } from "../decoding/decoder.ts";
 import { type AnsweredBy, answeredBy } from "../domain/generation.ts";
 import type { Clicks, Shape } from "../domain/shape.ts";
 import type { Generation } from "../generation/generation.ts";
-import { cutCrops, joinCells, planCut } from "../shapes/crops.ts";
+import { planCut } from "../shapes/crops.ts";
 import { areaOf, boxOf } from "../shapes/mask.ts";
-import { embedRegion } from "../shapes/region.ts";
-import { type SeenPicture, segment } from "../shapes/segment.ts";
-
-/** What a picture is seen with. */
-export interface SeenDeps {
-  readonly generation: Pick<Generation, "card" | "cells">;
-  readonly decoder: Pick<Decoder, "inspect" | "pixels">;
-}
 
 /** What a shape is found with. */
-export interface ShapeDeps extends SeenDeps {
-  readonly generation: Pick<Generation, "number" | "card" | "cells">;
+export interface ShapeDeps {
+  readonly generation: Pick<Generation, "number" | "card" | "findShape">;
+  readonly decoder: Pick<Decoder, "inspect" | "pixels">;
 }
 
 /** The shape of a thing that was clicked on. */
@@ -36,9 +29,8 @@ export interface Segment extends AnsweredBy {
  * @throws AppError `no_cells` where the model cannot, and what decoding and the encoder throw.
  */
 export async function findSegment(image: Uint8Array, clicks: Clicks, deps: ShapeDeps): Promise<Segment> {
-  const seen = await see(image, deps);
-  const mask = segment(seen, clicks);
-  return { ...answeredBy(deps.generation), mask, box: boxOf(mask, seen.displayed), area: areaOf(mask) };
+  const { mask, displayed } = await find(image, clicks, deps);
+  return { ...answeredBy(deps.generation), mask, box: boxOf(mask, displayed), area: areaOf(mask) };
 }
 
 /**
@@ -48,21 +40,17 @@ export async function findSegment(image: Uint8Array, clicks: Clicks, deps: Shape
  *   `no_embedding` where the model has none for the thing.
  */
 export async function embedShape(image: Uint8Array, shape: Shape, deps: ShapeDeps): Promise<Float32Array> {
-  if (!("outside" in shape)) checkProportions(shape, await deps.decoder.inspect(image));
-  const seen = await see(image, deps);
-  const embedding = embedRegion(seen.cells, "outside" in shape ? segment(seen, shape) : shape);
+  const { embedding } = await find(image, shape, deps);
   if (embedding.some((value) => value !== 0) && embedding.every(Number.isFinite)) return embedding;
   throw new AppError("no_embedding", "The model gives no usable embedding for this shape.");
 }
 
-/** Looks at an image file closely: its cells and its pixels. Errors as {@link findSegment}. */
-export async function see(image: Uint8Array, { generation, decoder }: SeenDeps): Promise<SeenPicture> {
+async function find(image: Uint8Array, shape: Shape, { generation, decoder }: ShapeDeps) {
   const displayed = await decoder.inspect(image);
-  const cut = planCut(displayed, generation.card.input);
-  const { width, height } = cut;
+  if (!("outside" in shape)) checkProportions(shape, displayed);
+  const { width, height } = planCut(displayed, generation.card.input);
   const pixels = await decoder.pixels(image, { width, height, fit: "fill" });
-  const crops = await generation.cells(cutCrops(pixels, cut), cut.columns.length * cut.rows.length);
-  return { cells: joinCells(crops, cut), pixels, width, height, displayed };
+  return { displayed, ...(await generation.findShape({ pixels, displayed }, shape)) };
 }
 
 /** A mask covers the whole image; sides are whole pixels, so each may be off by one. */

@@ -1,17 +1,19 @@
 // The server's side of the encoder process: starts it, and starts it again when it dies.
 import type { Logger } from "pino";
-import type { Cells } from "../../core/cells.ts";
 import { AppError } from "../../core/errors.ts";
 import type { ModelCard } from "../../core/model-card.ts";
 import { siblingModule } from "../../core/paths.ts";
+import type { Shape } from "../domain/shape.ts";
 import { createPendingCalls } from "../pending-calls.ts";
 import { type Child, startChild } from "../processes/child.ts";
 import { fromPlainError } from "../processes/plain-error.ts";
+import type { FoundShape, Picture } from "../shapes/see.ts";
 import type { EncoderOptions, FromEncoder, ToEncoder } from "./messages.ts";
 
-/** The answer to a batch. */
+/** The answer to a batch, and that to a picture. */
 type Embedded = Extract<FromEncoder, { readonly embeddings: Float32Array }>;
-type Answer = Embedded | Extract<FromEncoder, { readonly cells: Cells }>;
+type Found = Extract<FromEncoder, { readonly found: FoundShape }>;
+type Answer = Embedded | Found;
 
 /** An encoder in a process of its own. */
 export interface EncoderClient {
@@ -23,8 +25,8 @@ export interface EncoderClient {
    * @throws AppError `encoder_unavailable` where the process dies meanwhile or is being started again.
    */
   run(pixels: Uint8Array, count: number): Promise<Float32Array>;
-  /** The cells of `count` images. Errors as {@link EncoderClient.run}, and `no_cells` where the model has none. */
-  cells(pixels: Uint8Array, count: number): Promise<Cells>;
+  /** Finds a shape in a picture. Errors as {@link EncoderClient.run}, and `no_cells` where the model has none. */
+  findShape(picture: Picture, shape: Shape): Promise<FoundShape>;
   /**
    * Decodes and embeds the bytes of image files: for each its embedding [D], or why it cannot be decoded. Errors as
    * {@link EncoderClient.run}.
@@ -188,8 +190,7 @@ export async function startEncoder(
       return isOpen ? child?.pid : undefined;
     },
     run: async (pixels, count) => (await ask<Embedded>((id) => ({ id, pixels, count }))).embeddings,
-    cells: async (pixels, count) =>
-      (await ask<Exclude<Answer, Embedded>>((id) => ({ id, pixels, count, cells: true }))).cells,
+    findShape: async (picture, shape) => (await ask<Found>((id) => ({ id, picture, shape }))).found,
     async embedFiles(files) {
       const { embeddings, undecodable = [] } = await ask<Embedded>((id) => ({ id, files }));
       const embedded: Array<Float32Array | Error> = files.map((_, i) =>

@@ -32,8 +32,11 @@ process.on("message", async (message: ToEncoder) => {
       // What decodes is loaded when it is needed: a process opens its model in a third of the time.
       const { embedFiles } = await import("./embed-files.ts");
       send({ id: message.id, ...(await embedFiles(opened, message.files, () => send({ alive: true }))) });
-    } else if (message.cells) send({ id: message.id, cells: await opened.cells(message.pixels, message.count) });
-    else send({ id: message.id, embeddings: await opened.embed(message.pixels, message.count) });
+    } else if ("picture" in message) {
+      const { findShape } = await import("../shapes/see.ts");
+      const found = await findShape(opened, message.picture, message.shape, () => send({ alive: true }));
+      send({ id: message.id, found });
+    } else send({ id: message.id, embeddings: await opened.embed(message.pixels, message.count) });
   } catch (error) {
     send({ id: message.id, error: toPlainError(error) });
   }

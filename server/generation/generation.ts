@@ -7,11 +7,14 @@ import type { Prepare } from "../decoding/preparer.ts";
 import type { GenerationRecord } from "../domain/generation.ts";
 import type { ImageMatch } from "../domain/image.ts";
 import { batchSizes, createBatcher } from "../encoder/batcher.ts";
-import { createCellQueue, type EncodeCells } from "../encoder/cell-queue.ts";
 import { type EncoderClient, type EncoderLimits, type ModelSource, startEncoder } from "../encoder/client.ts";
 import type { EncoderOptions } from "../encoder/messages.ts";
+import { oneAtATime } from "../encoder/one-at-a-time.ts";
 import type { Metrics, Stage } from "../metrics.ts";
 import type { Storage, VectorIndex, Wanted } from "../storage/ports.ts";
+
+/** Pictures under way before more are refused: each takes a fifth of a second or more. */
+const MAX_PICTURES = 16;
 
 /** A second process of an encoder, for background work. */
 export type BackgroundEncoder = Pick<EncoderClient, "embedFiles" | "close">;
@@ -28,8 +31,8 @@ export interface Generation {
   readonly waitingImages: number;
   /** Embeds one image; see `Batcher.embed` for errors. */
   embed(prepare: Prepare): Promise<Float32Array>;
-  /** The cells of the crops of one picture; see `createCellQueue` for errors. */
-  readonly cells: EncodeCells;
+  /** Finds a shape in a picture; see {@link EncoderClient.findShape}. `overloaded` where too many wait for theirs. */
+  readonly findShape: EncoderClient["findShape"];
   /** Searches the index; see {@link VectorIndex.search}. */
   search(query: Float32Array, wanted: Wanted): Promise<ImageMatch[]>;
   /** Starts a second process of the same encoder, at a lower priority. Errors as `startEncoder`. */
@@ -107,7 +110,7 @@ export async function openGeneration(
       return batcher.waiting;
     },
     embed: (prepare) => batcher.embed(() => timed("decode", () => prepare(card.input))),
-    cells: createCellQueue({ imageBytes, maxBatch, run: client.cells }),
+    findShape: oneAtATime(client.findShape, { most: MAX_PICTURES, what: "pictures wait for their shapes" }),
     search: (query, wanted) => timed("search", () => index.search(query, wanted)),
     startBackgroundEncoder: () => startEncoder(model, { ...encoderOptions, background: true }, { logger, signal }),
     async warm() {

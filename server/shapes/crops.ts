@@ -53,10 +53,11 @@ export function cutCrops(pixels: Uint8Array, { width, crop, columns, rows }: Cut
 }
 
 /**
- * Joins the cells of all crops to the grid of the picture. Where crops overlap, each counts by how far from its own
- * border the place is: there it saw what is around.
+ * Joins the cells of all crops, which come in batches, to the grid of the picture. Where crops overlap, each counts by
+ * how far from its own border the place is: there it saw what is around.
  */
-export function joinCells(crops: Cells, { width, height, crop, columns, rows }: Cut): Cells {
+export function joinCells(batches: readonly Cells[], { width, height, crop, columns, rows }: Cut): Cells {
+  const crops = concatenated(batches);
   const D = crops.vectors.length / (columns.length * rows.length * crops.width * crops.height);
   const across = places(width, crop.width, columns, crops.width);
   const down = places(height, crop.height, rows, crops.height);
@@ -74,6 +75,18 @@ export function joinCells(crops: Cells, { width, height, crop, columns, rows }: 
     }
   }
   return { width: across.length, height: down.length, vectors };
+}
+
+/** The cells of batches of crops, one after the other. */
+function concatenated(batches: readonly Cells[]): Cells {
+  const { width, height } = batches[0]!;
+  const vectors = new Float32Array(batches.reduce((sum, batch) => sum + batch.vectors.length, 0));
+  let at = 0;
+  for (const batch of batches) {
+    vectors.set(batch.vectors, at);
+    at += batch.vectors.length;
+  }
+  return { width, height, vectors };
 }
 
 /** A cell of a crop, and how much of a place it is. */

@@ -9,6 +9,7 @@ import { dot, normalised } from "../../../core/vector.ts";
 import { cutCrops, joinCells, planCut } from "../../../server/shapes/crops.ts";
 import { areaOf, boxOf } from "../../../server/shapes/mask.ts";
 import { embedRegion } from "../../../server/shapes/region.ts";
+import { see as lookAt } from "../../../server/shapes/see.ts";
 import { type SeenPicture, segment } from "../../../server/shapes/segment.ts";
 import { mulberry32 } from "../../../support/tiny-model.ts";
 
@@ -51,8 +52,7 @@ describe("segment", () => {
     const cut = planCut(picture, encoder.card.input);
     const shape = { width: cut.width, height: cut.height, fit: "fill" } as const;
     const pixels = await resizePixels(draw(picture), { width, height, channels: 3 }, shape);
-    const cells = await encoder.cells(cutCrops(pixels, cut), cut.columns.length * cut.rows.length);
-    return { cells: joinCells(cells, cut), pixels, width: cut.width, height: cut.height, displayed: { width, height } };
+    return lookAt(encoder, { pixels, displayed: { width, height } });
   };
   const at = ({ width, height }: Discs, { x, y }: { x: number; y: number }) => ({ x: x / width, y: y / height });
 
@@ -162,7 +162,7 @@ describe("joinCells", () => {
           ]).flat(),
         ),
       );
-      const grid = joinCells({ width: side, height: side, vectors: Float32Array.from(vectors) }, cut);
+      const grid = joinCells([{ width: side, height: side, vectors: Float32Array.from(vectors) }], cut);
       assert.equal(grid.vectors.length, grid.width * grid.height * 2);
       for (let i = 0; i < grid.width * grid.height; i++) {
         const [x, y] = [((i % grid.width) + 0.5) / grid.width, (Math.floor(i / grid.width) + 0.5) / grid.height];
