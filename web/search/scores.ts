@@ -20,7 +20,7 @@ export interface Calibration {
  * Calibrates a scale.
  *
  * @param statistics From the model's card.
- * @param scores That a search returned; used if nothing else is known.
+ * @param scores That a search returned; used if nothing else is known, as for a part of an image.
  * @param threshold Threshold of the generation, which the server measured on the stored images.
  */
 export function calibrate(
@@ -58,7 +58,7 @@ export function calibrate(
     low: Math.max(-1, lowest),
     suggested: otsu(scores),
     marks: [],
-    source: "Estimated from these matches: the model's card has no score statistics.",
+    source: "Estimated from these matches.",
   };
 }
 

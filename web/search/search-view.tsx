@@ -33,6 +33,7 @@ function Query() {
   const found = answer.value;
   const { active } = models.value ?? {};
   const scores = useMemo(() => found?.matches.map(({ score }) => score) ?? [], [found]);
+  const isPart = asked.region !== undefined || asked.mask !== undefined;
   return (
     <aside aria-label="Query">
       <section class="panel query">
@@ -58,7 +59,7 @@ function Query() {
           <Button kind="primary" onClick={() => void pickQuery()}>
             New image
           </Button>
-          {(asked.region || asked.mask) && (
+          {isPart && (
             <Button onClick={() => ask({ region: undefined, mask: undefined })}>Search the whole image</Button>
           )}
           <a class="button" href={address("search")}>
@@ -70,7 +71,13 @@ function Query() {
       <details open={matchMedia("(min-width: 901px)").matches}>
         <summary>Threshold and filter</summary>
         {found && scores.length > 0 && (
-          <Threshold calibration={calibrate(active?.card.scores, scores, active?.threshold)} scores={scores} />
+          <Threshold
+            // What was measured is of whole images. A part scores lower with those that show it.
+            calibration={
+              isPart ? calibrate(undefined, scores) : calibrate(active?.card.scores, scores, active?.threshold)
+            }
+            scores={scores}
+          />
         )}
         <Filters filter={asked.filter} changed={(filter) => ask({ filter })} />
       </details>

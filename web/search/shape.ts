@@ -16,17 +16,22 @@ export async function findShape({ id, file }: Query, point: Place, client: Clien
   return (await client.segmentImage(image, { point })).mask;
 }
 
-/** A shade over all that is outside a mask, of the mask's own resolution. */
+/** A shade over all that is outside a mask, with a white line around it, of the mask's own resolution. */
 export async function shadeOutside(mask: string): Promise<OffscreenCanvas> {
   const bytes = Uint8Array.from(atob(mask), (letter) => letter.charCodeAt(0));
   const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
   const shade = new OffscreenCanvas(bitmap.width, bitmap.height);
   const context = shade.getContext("2d")!;
   context.drawImage(bitmap, 0, 0);
-  const pixels = context.getImageData(0, 0, bitmap.width, bitmap.height);
-  for (let at = 0; at < pixels.data.length; at += 4) {
-    pixels.data[at + 3] = pixels.data[at]! < 128 ? 0.7 * 255 : 0;
-    pixels.data.fill(0, at, at + 3);
+  const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+  const isInside = (x: number, y: number) =>
+    x >= 0 && y >= 0 && x < bitmap.width && y < bitmap.height && data[4 * (y * bitmap.width + x)]! >= 128;
+  const pixels = context.createImageData(bitmap.width, bitmap.height);
+  for (let i = 0; i < bitmap.width * bitmap.height; i++) {
+    const [x, y] = [i % bitmap.width, Math.floor(i / bitmap.width)];
+    if (isInside(x, y)) continue;
+    const isBeside = isInside(x - 1, y) || isInside(x + 1, y) || isInside(x, y - 1) || isInside(x, y + 1);
+    pixels.data.set(isBeside ? [255, 255, 255, 255] : [0, 0, 0, 0.6 * 255], 4 * i);
   }
   context.putImageData(pixels, 0, 0);
   return shade;
