@@ -20,7 +20,11 @@ export interface Cells {
 
 /** Reads the cells of images. */
 interface CellReader {
-  /** RGB bytes [count, H, W, 3] → cells. @throws AppError `no_cells`, or `invalid_model` where they are of no such shape. */
+  /**
+   * RGB bytes [count, H, W, 3] → cells.
+   *
+   * @throws AppError `no_cells`, or `invalid_model` where they are of no such shape.
+   */
   read(pixels: Uint8Array, count: number): Promise<Cells>;
   close(): Promise<void>;
 }

@@ -23,7 +23,10 @@ export interface TinyModelOptions {
   readonly norm?: number | readonly onnx.INodeProto[];
   /** Gives every image the same embedding. @default false */
   readonly collapsed?: boolean;
-  /** Has the output `cells`: its embedding is the mean over a grid of 4 × 4, of which each sees its own colours. @default false */
+  /**
+   * Has the output `cells`: its embedding is the mean over a grid of 4 × 4, of which each sees its own colours.
+   * @default false
+   */
   readonly cells?: boolean;
   /** Replaces a model of that name. @default false */
   readonly replace?: boolean;
