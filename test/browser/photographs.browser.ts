@@ -83,6 +83,14 @@ describe(`the page on ${PHOTOGRAPHS.toLocaleString("en")} photographs`, function
         assert.deepEqual(problems, []);
       });
 
+      it("stops loading pictures that have been scrolled past", async () => {
+        const { page, problems } = await open("#/collection");
+        const first = (await page.locator(".tile img[src]").first().elementHandle())!;
+        await page.waitForFunction((image) => !image.isConnected || void scrollBy(0, 300), first);
+        assert.equal(await first.getAttribute("src"), null, "without an address a browser gives up the request");
+        assert.deepEqual(problems, []);
+      });
+
       it("narrows by what is known of them, and chooses a range", async () => {
         const { page, problems } = await open("#/collection");
         await page.getByText(ALL, { exact: true }).waitFor();

@@ -1,7 +1,7 @@
 // Stored images as pictures.
-import { useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Metadata } from "../../client/index.ts";
-import { api, base } from "../state/server.ts";
+import { base } from "../state/server.ts";
 import { isRushing } from "./rush.ts";
 import { useSource } from "./source.ts";
 import { titleOf } from "./words.ts";
@@ -33,9 +33,16 @@ export function Thumbnail({ image: { id, metadata = {} }, side, silent }: Thumbn
   const isWanted = useRef(false);
   isWanted.current ||= !isRushing.value;
   const address = isWanted.current ? contentAddress(id, size) : undefined;
-  const source = useSource(address, () => api.getImageContent(id, { size }));
+  const source = useSource(address, (api) => api.getImageContent(id, { size }));
+  const picture = useRef<HTMLImageElement>(null);
+  // A browser goes on loading an image that has left the document, and those that are seen would wait for it.
+  useLayoutEffect(() => {
+    const image = picture.current!;
+    return () => image.removeAttribute("src");
+  }, []);
   return (
     <img
+      ref={picture}
       src={source}
       alt={silent ? "" : titleOf(metadata) || "stored image"}
       decoding="async"

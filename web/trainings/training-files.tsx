@@ -95,7 +95,7 @@ interface SheetProps {
 }
 
 function Sheet({ training, file, text, hidden }: SheetProps) {
-  const source = useSource(addressOf(training, file), () => api.getTrainingFile(training, file));
+  const source = useSource(addressOf(training, file), (api) => api.getTrainingFile(training, file));
   return <img src={source} alt={text} hidden={hidden} />;
 }
 
