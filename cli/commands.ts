@@ -44,6 +44,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "compare values of hyper-parameters on your images, the best first",
     load: () => import("./commands/sweep.ts"),
   },
+  design: {
+    summary: "compare design spaces of networks on your images",
+    load: () => import("./commands/design.ts"),
+  },
   serve: {
     summary: "serve similar-image search over HTTP",
     load: () => import("./commands/serve.ts"),

@@ -10,6 +10,10 @@ export { type Budget, RECIPE_NAMES, type RecipeName } from "./config/recipes.ts"
 export { MECHANISMS, type TrainingConfig } from "./config/schema.ts";
 export { merge, type Settings } from "./config/settle.ts";
 export { type Dataset, type DatasetOptions, openDataset } from "./data/dataset.ts";
+export { type Judged, propose } from "./design/comparison.ts";
+export { type DesignOptions, type DesignOutcome, design, MOST_SAMPLES } from "./design/design.ts";
+export { agreement, designPage, networkTable, spaceTable } from "./design/page.ts";
+export { DESIGN_SPACES, type DesignSpaceName } from "./design/spaces.ts";
 export { type Embedder, type EmbedderOptions, openEmbedder } from "./embedder.ts";
 export {
   type EvaluateOptions,

@@ -16,6 +16,8 @@ export const STREAMS = {
   bankSample: { first: 2 ** 30, count: 2 ** 30 },
   /** Order of the images in epoch e. */
   epoch: { first: 2 ** 31, count: 2 ** 31 - 2 ** 8 },
+  /** Network n of a comparison of design spaces: its stages, blocks and widths. */
+  design: { first: 2 ** 32 - 2 ** 8, count: 2 ** 8 - 4 },
   /** The contact sheet of views: which images, and their views. */
   viewsSheet: { first: 2 ** 32 - 3, count: 1 },
   /** The sample that is measured during a run: which images, and (from the start of the stream again) their views. */

@@ -11,17 +11,24 @@ export interface Series {
 /** Axes of a chart. */
 export interface ChartOptions {
   readonly x: string;
+  /** Where the x axis begins. @default 0 */
+  readonly xFrom?: number;
+  /** Format of the x axis as in d3-format. */
+  readonly xFormat?: string;
   /** Format of the y axis as in d3-format, such as "%". */
   readonly format?: string;
   /** Values that the y axis has to include. */
   readonly include?: readonly number[];
 }
 
-const COLOURS = ["#3b7dd8", "#e08a2e", "#2f9e5b"];
+const COLOURS = ["#3b7dd8", "#e08a2e", "#2f9e5b", "#b0509f", "#d9463b", "#6b7785"];
 const SIZE = { width: 400, height: 210, marginLeft: 46, marginBottom: 34 };
 
 /** The chart as SVG text, its axes in the colour of the text around it. */
-export async function lineChart(series: readonly Series[], { x, format, include = [] }: ChartOptions): Promise<string> {
+export async function lineChart(
+  series: readonly Series[],
+  { x, xFrom = 0, xFormat, format, include = [] }: ChartOptions,
+): Promise<string> {
   // Loaded only when a chart is drawn: without it the command line starts faster.
   const [Plot, { DOMParser }] = await Promise.all([import("@observablehq/plot"), import("linkedom")]);
   const document = new DOMParser().parseFromString("<html></html>", "text/html") as never; // in place of a browser
@@ -34,7 +41,11 @@ export async function lineChart(series: readonly Series[], { x, format, include 
     ...SIZE,
     document,
     style: { background: "none" },
-    x: { label: x, domain: [0, Math.max(...series.flatMap(({ points }) => points.map((point) => point.x)))] },
+    x: {
+      label: x,
+      domain: [xFrom, Math.max(...series.flatMap(({ points }) => points.map((point) => point.x)))],
+      ...(xFormat && { tickFormat: xFormat }),
+    },
     y: { label: null, grid: true, nice: true, ...(format && { tickFormat: format }) },
     marks: [...marks, Plot.ruleY(include, { strokeOpacity: 0.25, strokeDasharray: "3" })],
   });

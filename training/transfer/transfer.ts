@@ -1,10 +1,7 @@
 // Dense transfer: encoders are fine-tuned to label every pixel, each under the same schedule and with several seeds.
-import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { AppError } from "../../core/errors.ts";
-import { asWriteFailure, replaceFile } from "../../core/files.ts";
 import type { Architecture } from "../network/backbone.ts";
+import { openResults } from "../run/results.ts";
 import { fineTune, type Schedule } from "./fine-tune.ts";
 import { type Measured, measure, sizeFor } from "./measure.ts";
 import { readScenes, type Scenes, type ScenesOptions } from "./scenes.ts";
@@ -81,18 +78,19 @@ export async function transfer(options: TransferOptions): Promise<TransferOutcom
     ...{ architecture: config.architecture, weights: sha256 ?? null },
     ...{ classes, holdOut, images: { train: train.length, measured: measured.length } },
   });
-  if (resultsFolder) await makeFolder(resultsFolder);
+  const results = resultsFolder ? await openResults(resultsFolder) : undefined;
   const outcomes: TransferOutcome[] = [];
   for (let seed = 1; seed <= seeds; seed++) {
     for (const start of starts) {
       for (const head of heads) {
         const settings = settingsOf(start);
         const run = { encoder: start.name, head, seed };
-        const file = resultsFolder && join(resultsFolder, `${start.name}-${head}-${seed}.json`);
-        const known = file && existsSync(file) ? await readOutcome(file, settings) : undefined;
+        const name = `${start.name}-${head}-${seed}`;
+        const known = await results?.read<TransferOutcome>(name);
+        if (known) checkSame(known, settings, name);
         const outcome = known ?? (await runOnce(run, start, settings, { train, measured, options }));
         if (!outcome || signal?.aborted) return outcomes;
-        if (file && !known) await replaceFile(file, `${JSON.stringify(outcome, null, 2)}\n`);
+        if (!known) await results?.write(name, outcome);
         outcomes.push(outcome);
       }
     }
@@ -146,31 +144,11 @@ function scheduleOf(options: Partial<Schedule>): Schedule {
   return { batch, crop, steps, learningRate };
 }
 
-const makeFolder = (folder: string) =>
-  mkdir(folder, { recursive: true }).catch((error) => {
-    throw asWriteFailure(error, folder, "Choose another folder for the results.");
-  });
-
-/** The outcome of an earlier run under the same settings. */
-async function readOutcome(file: string, settings: TransferSettings): Promise<TransferOutcome> {
-  const outcome = parseOutcome(await readFile(file, "utf8"), file);
-  if (JSON.stringify(outcome.settings) === JSON.stringify(settings)) return outcome;
+/** Refuses the outcome of an earlier run, in the file of this name, under other settings. */
+function checkSame(outcome: TransferOutcome, settings: TransferSettings, name: string): void {
+  if (JSON.stringify(outcome.settings) === JSON.stringify(settings)) return;
   throw new AppError(
     "invalid_configuration",
-    `Expected ${file} to be of a run with the settings ${JSON.stringify(settings)} but it has ${JSON.stringify(outcome.settings)}. Choose another folder for the results.`,
+    `Expected ${name}.json to be of a run with the settings ${JSON.stringify(settings)} but it has ${JSON.stringify(outcome.settings)}. Choose another folder for the results.`,
   );
-}
-
-function parseOutcome(text: string, file: string): TransferOutcome {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new AppError(
-      "invalid_configuration",
-      `Expected the outcome of a run in ${file} but it is not JSON. Delete it.`,
-      {
-        cause,
-      },
-    );
-  }
 }
