@@ -32,8 +32,8 @@ const threeStages = (widths: [number, number, number], stem: number) =>
     },
   }) as const satisfies Settings;
 const narrow = threeStages([32, 64, 256], 32);
-const queries = (count: number, size: number, cropScale: readonly [number, number]) =>
-  ({ smallQueries: { count, size, cropScale } }) satisfies Settings;
+const queries = (count: number, size: number, cropScale: readonly [number, number], more?: { pairs: true }) =>
+  ({ smallQueries: { count, size, cropScale, ...more } }) satisfies Settings;
 
 const optimiser = {
   nesterov: true,
@@ -50,4 +50,5 @@ export const VARIANTS: Readonly<Record<string, Settings>> = {
   "narrow-optimiser": { ...narrow, ...optimiser },
   "narrow-adamw": { ...narrow, optimizer: "adamw", learningRate: 0.002, weightDecay: 0.05 },
   "narrow-crops-wide": { ...narrow, ...optimiser, ...queries(4, 16, [0.2, 1]) },
+  "narrow-crops-pairs": { ...narrow, ...optimiser, ...queries(4, 16, [0.2, 1], { pairs: true }) },
 };

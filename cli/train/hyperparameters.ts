@@ -63,6 +63,7 @@ const HYPERPARAMETERS: ReadonlyArray<
   ],
   ["--query-size <pixels>", "smallQueries.size", "side of the small queries", number],
   ["--query-crop-scale <from,to>", "smallQueries.cropScale", "share of the area that a small query shows", numbers],
+  ["--query-pairs", "smallQueries.pairs", "averages of every two small queries as queries too (Fast-MoCo)"],
   ["--flip <0..1>", "views.flip", "probability of mirroring", number],
   ["--jitter <0..1>", "views.jitter.probability", "probability of changed colours", number],
   ["--brightness <number>", "views.jitter.brightness", "largest change of brightness", number],

@@ -167,6 +167,11 @@ const trainingConfigSchema = z
       `expected one query of full size with the mechanism ${c.mechanism}: only moco takes several`,
     );
     expect(
+      c.head !== "mlp-bn" || !c.smallQueries?.pairs,
+      "smallQueries.pairs",
+      "expected a head without batch norm, linear or mlp, where pairs of queries are averaged: an average belongs to no BN group",
+    );
+    expect(
       (c.mechanism === "moco-v3") === (c.predictor !== undefined),
       "predictor",
       `expected a predictor with the mechanism moco-v3, and with no other: the recipes moco-v3-resnet50 and moco-v3-vit-small have one`,

@@ -1,8 +1,8 @@
 // The step of a run: views computed from stored images, then the mechanism that the configuration names.
 import type { TrainingConfig } from "../config/schema.ts";
 import { concat, type FormChooser, type GradientOptions, input, reshape, sizeOf, type Tensor } from "../graph/index.ts";
-import { projectionEncoder } from "../network/encoder.ts";
-import { predict } from "../network/heads.ts";
+import { backbone } from "../network/backbone.ts";
+import { predict, projectionHead } from "../network/heads.ts";
 import { optimizerOf } from "../optimize/optimizer.ts";
 import { viewsOf } from "../views/graph.ts";
 import { IMAGENET_NORMALISATION } from "../views/preprocessing.ts";
@@ -11,6 +11,7 @@ import { distillationStep } from "./distillation.ts";
 import type { Encoder } from "./encode.ts";
 import { endToEndStep } from "./end-to-end.ts";
 import { memoryBankStep } from "./memory-bank.ts";
+import { withPairAverages } from "./pairs.ts";
 import { type MocoStep, mocoStep } from "./step.ts";
 import { mocoV3Step, type Predictor } from "./v3.ts";
 
@@ -29,7 +30,11 @@ export function trainingStep(
   const m = config.keyMomentumSchedule === "cosine" ? input("keyMomentum", []) : config.keyMomentum;
   const { dim, bnGroups, shuffle, queuePrecision } = config;
   const images = input("images", [B, storedSize, storedSize, 3], "uint8");
-  const f: Encoder = (x, scope) => projectionEncoder(x, scope, config);
+  const { pairs = false } = config.smallQueries ?? {};
+  const f: Encoder = (x, scope) => {
+    const features = backbone(x, scope, config.architecture);
+    return projectionHead(pairs ? withPairAverages(features, B) : features, scope, config);
+  };
   const { key, ...queries } = viewsOf(images, runViews(config), config.normalisation ?? IMAGENET_NORMALISATION);
   const xk = key!; // [B, 3, S, S]
   const xq = interleaved(Object.values(queries)); // [V·B, 3, s, s]

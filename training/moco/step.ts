@@ -50,7 +50,7 @@ export interface MocoConfig extends GradientOptions {
 
 /** The graph of one step and the state that it updates. */
 export interface MocoStep {
-  /** loss [], accuracy [], queries [V·B, D], keys [B, D] for the dictionary, logits [V·B, 1+K]. */
+  /** loss [], accuracy [], queries [Q·B, D], keys [B, D] for the dictionary, logits [Q·B, 1+K]; Q queries an image. */
   readonly outputs: Readonly<Record<"loss" | "accuracy" | "queries" | "keys" | "logits", Tensor>>;
   /**
    * State by name (`q.…`, `k.…`, `velocity.…`) → its value after the step. The negatives are outside: see `Dictionary`.
@@ -67,7 +67,8 @@ export interface MocoStep {
  *
  * There may be V queries for one key, of a size of their own: `xq` [V·B, 3, h, w], those of an image one after another.
  * Each is compared with the same key and queue and has the batch statistics that it would have alone; the loss is the
- * mean over all of them. (Small crops as queries: Caron et al., "SwAV", arXiv 2006.09882, section 3.2.)
+ * mean over all of them. (Small crops as queries: Caron et al., "SwAV", arXiv 2006.09882, section 3.2.) f may make more
+ * than V projections of an image's V queries, those of an image one after another (`withPairAverages`).
  *
  * Inputs besides those of the views: every name of `next`; `queue` [K, D]; `learningRate` and `step` []; where keys are
  * shuffled `shuffle` and `unshuffle` int64 [B], a permutation and its inverse.
@@ -83,7 +84,7 @@ export function mocoStep(
   chooser?: FormChooser,
 ): MocoStep {
   const { B, K, m, T, dim: D, bnGroups } = config;
-  const V = xq.shape[0]! / B; // queries of an image
+  const V = xq.shape[0]! / B; // views of an image that queries are made of
   const shuffles = bnGroups > 1 && config.shuffle !== false;
   const shuffle = (x: Tensor) => (shuffles ? gatherRows(x, input("shuffle", [B], "int64")) : x);
   const unshuffle = (x: Tensor) => (shuffles ? gatherRows(x, input("unshuffle", [B], "int64")) : x);
@@ -95,11 +96,11 @@ export function mocoStep(
 
   const query = encode(f, xq, thetaQ, { bnGroups: V * bnGroups, chooser }); // sample n is of group n mod V·G
   const key = encode(f, shuffle(xk), thetaK, { bnGroups, chooser });
-  const q = query.vectors; // queries: [V·B, D]
+  const q = query.vectors; // queries: [Q·B, D], where Q = V unless f makes more of them
   const k = stopGradient(unshuffle(key.vectors)); // keys: [B, D], no gradient to them
 
   const queue = input("queue", [K, D], config.queuePrecision); // negative keys: [K, D]
-  const logits = mocoLogits(q, repeated(k, V), queue, T); // [V·B, 1+K], the positive first
+  const logits = mocoLogits(q, repeated(k, q.shape[0]! / B), queue, T); // [Q·B, 1+K], the positive first
   const loss = crossEntropyWithLabel0(logits); // []
 
   const { next, gradients } = learn(loss, thetaQ, optimizer, config); // update(θ_q)
@@ -116,8 +117,8 @@ export function mocoStep(
   };
 }
 
-/** x [B, D] → [V·B, D]: each row V times. */
-function repeated(x: Tensor, V: number): Tensor {
+/** x [B, D] → [Q·B, D]: each row Q times. */
+function repeated(x: Tensor, Q: number): Tensor {
   const [B, D] = x.shape as [number, number];
-  return V === 1 ? x : reshape(expand(reshape(x, [B, 1, D]), [B, V, D]), [V * B, D]);
+  return Q === 1 ? x : reshape(expand(reshape(x, [B, 1, D]), [B, Q, D]), [Q * B, D]);
 }

@@ -45,11 +45,15 @@ export interface ViewSpec<Name extends string = string> {
   readonly recipe: ViewRecipe | "whole";
 }
 
-/** Several small queries for one key: their number, side in pixels, and share of the area. */
+/** Several small queries for one key. */
 export const smallQueriesSchema = z.strictObject({
   count: z.int().positive(),
+  /** Side, pixels. */
   size: z.int().min(8),
+  /** Share of the area. */
   cropScale: viewRecipeSchema.shape.cropScale,
+  /** The averages of every two of them are queries too. @default false */
+  pairs: z.boolean().optional(),
 });
 
 /** What the views of a run depend on. */

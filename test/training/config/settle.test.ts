@@ -108,6 +108,10 @@ describe("settle", () => {
       /one query of full size with the mechanism end-to-end/,
     );
     assert.match(
+      refusal(() => config({ smallQueries: { ...smallQueries, pairs: true }, head: "mlp-bn" })),
+      /smallQueries.pairs: expected a head without batch norm/,
+    );
+    assert.match(
       refusal(() => config({ smallQueries: { count: 4 } as Settings["smallQueries"] })),
       /smallQueries.size/,
     );
