@@ -1,7 +1,7 @@
 // The collection: store images, read them, search them. The one place that joins decoding, generations and the storage;
 // it never sees HTTP.
 import type { Readable } from "node:stream";
-import { AppError, hasCode } from "../../core/errors.ts";
+import { AppError } from "../../core/errors.ts";
 import type { Decoder } from "../decoding/decoder.ts";
 import { createPreparer } from "../decoding/preparer.ts";
 import { type Filter, matchesFilter } from "../domain/filter.ts";
@@ -18,6 +18,7 @@ import { createImageWriter, type PlaceInUpload } from "./image-writer.ts";
 import { createKeyedLock } from "./keyed-lock.ts";
 import { type Query, type SearchOptions, search } from "./search.ts";
 import { findSegment, type Segment } from "./shapes.ts";
+import { getImage, readStoredFile, throwNotFound } from "./stored-file.ts";
 
 /** A page of images; the following page comes after the number `next`. */
 export interface ImagePage {
@@ -122,22 +123,10 @@ export function createCollection({ storage, generations, decoder, cluster }: Col
   const duplicateThreshold = createDuplicateThreshold({ storage, decoder });
   const writer = createImageWriter({ storage, generations, decoder });
 
-  const get = async (id: string): Promise<Image> => (await catalogue.images.get(id)) ?? throwNotFound(id);
-
-  /** What `read` finds of the file of an image. */
-  const stored = async <T>(id: string, read: (image: Image) => Promise<T | undefined>): Promise<T> => {
-    try {
-      const found = await read(await get(id));
-      if (found !== undefined) return found;
-    } catch (error) {
-      if (!hasCode(error, "file_damaged")) throw error;
-      throw damaged(id, "damaged", { cause: error });
-    }
-    await get(id); // throws if the image was deleted meanwhile, and its file with it
-    throw damaged(id, "missing");
-  };
-
-  const open = (id: string) => stored(id, ({ sha256 }) => storage.images.open(sha256));
+  const get = (id: string) => getImage(id, catalogue);
+  /** The bytes of an image's file. */
+  const bytesOf = (id: string) => readStoredFile(id, catalogue, ({ sha256 }) => storage.images.get(sha256));
+  const open = (id: string) => readStoredFile(id, catalogue, ({ sha256 }) => storage.images.open(sha256));
 
   const list: Collection["list"] = async (limit, { filter, ...rest } = {}) => {
     const images: Image[] = [];
@@ -194,8 +183,7 @@ export function createCollection({ storage, generations, decoder, cluster }: Col
     known: (sha256s) => storage.catalogue.contents.known(sha256s),
     list,
     count: (filter) => catalogue.images.count(filter),
-    thumbnail: async (id, size) =>
-      decoder.thumbnail(await stored(id, ({ sha256 }) => storage.images.get(sha256)), size),
+    thumbnail: async (id, size) => decoder.thumbnail(await bytesOf(id), size),
     open,
     archive: (ids) => openArchive(ids, { get, open }),
     remove: (id) =>
@@ -206,8 +194,7 @@ export function createCollection({ storage, generations, decoder, cluster }: Col
     search: searchPinned,
     segment: (pictured, clicks) =>
       use(async (generation) => {
-        const image =
-          "image" in pictured ? pictured.image : await stored(pictured.id, ({ sha256 }) => storage.images.get(sha256));
+        const image = "image" in pictured ? pictured.image : await bytesOf(pictured.id);
         return findSegment(image, clicks, { generation, decoder });
       }),
     facets: (wanted) => lock("facets", () => countFacets(wanted, catalogue.images)),
@@ -221,15 +208,4 @@ export function createCollection({ storage, generations, decoder, cluster }: Col
         };
       }),
   };
-}
-
-const damaged = (id: string, how: "missing" | "damaged", options?: ErrorOptions) =>
-  new AppError(
-    "file_damaged",
-    `The stored file of image ${id} is ${how}. Send the same file again to repair it; moco-search check lists all damage.`,
-    options,
-  );
-
-function throwNotFound(id: string): never {
-  throw new AppError("image_not_found", `There is no image ${JSON.stringify(id)}.`);
 }

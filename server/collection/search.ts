@@ -11,6 +11,7 @@ import type { Shape } from "../domain/shape.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Storage } from "../storage/ports.ts";
 import { embedShape } from "./shapes.ts";
+import { readStoredFile } from "./stored-file.ts";
 
 /** Ids of stored images that matches should be like and unlike. They are left out of the matches. */
 export interface Examples {
@@ -55,7 +56,7 @@ export interface SearchDeps {
  * Approximate search may miss any one image, but must not miss the query itself: where its bytes are stored, that
  * content is compared with the query whatever the index finds.
  *
- * @throws AppError `image_not_found`, `invalid_vector`, `invalid_request` for a region outside the image, and what
+ * @throws AppError `image_not_found`, `file_damaged`, `invalid_vector`, `invalid_request` for a region outside the image, and what
  *   embedding and the index throw.
  */
 export async function search(
@@ -126,17 +127,9 @@ async function embeddingOf(id: string, deps: SearchDeps): Promise<Float32Array> 
   return stored ?? generation.embed(createPreparer(decoder, await storedFile(id, deps)));
 }
 
-/**
- * The bytes of a stored image's file.
- *
- * @throws AppError `image_not_found`.
- */
-export async function storedFile(id: string, { storage }: Pick<SearchDeps, "storage">): Promise<Uint8Array> {
-  const content = await storage.catalogue.contents.ofImage(id);
-  const bytes = content && (await storage.images.get(content.sha256));
-  if (bytes) return bytes;
-  throw new AppError("image_not_found", `There is no image ${JSON.stringify(id)}.`);
-}
+/** The bytes of a stored image's file. */
+const storedFile = (id: string, { storage }: Pick<SearchDeps, "storage">): Promise<Uint8Array> =>
+  readStoredFile(id, storage.catalogue, ({ sha256 }) => storage.images.get(sha256));
 
 function checkRegion({ x, y, width, height }: Region, info: ImageInfo): void {
   if (x + width <= info.width && y + height <= info.height) return;

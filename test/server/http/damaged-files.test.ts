@@ -36,6 +36,13 @@ describe("stored files that are missing or damaged", () => {
         assert.deepEqual([headers.etag, headers["cache-control"]], [undefined, undefined]);
       }
       await server.http.head(`/v1/images/${image.id}/content`).expect(500);
+      for (const path of ["/v1/segments", "/v1/search"]) {
+        const { body } = await server.http
+          .post(path)
+          .send({ id: image.id, point: { x: 1, y: 1 } })
+          .expect(500);
+        assert.match(`${body.code} ${body.detail}`, new RegExp(`file_damaged .*image ${image.id} is ${how}`));
+      }
       await server.http.get(`/v1/images/${image.id}/content`).set("If-None-Match", `"${image.sha256}"`).expect(304);
       await server.http.get(`/v1/images/${image.id}`).expect(200);
     });
