@@ -13,7 +13,7 @@ import { CHECKPOINT_FILE, loadCheckpoint } from "../training/run/checkpoint.ts";
 import { METRICS_FILE, readRunLog } from "../training/run/log.ts";
 import { train } from "../training/train.ts";
 import { EMBEDDINGS, measureRun, type Parts } from "./learning/measure.ts";
-import { bestRates, variantConfig } from "./learning/rate.ts";
+import { bestRates, variantConfig, variantSettings } from "./learning/rate.ts";
 import { VARIANTS } from "./learning/variants.ts";
 
 const program = new Command("bench:learning")
@@ -87,7 +87,7 @@ async function trained(variant: string, seed: number, runFolder: string): Promis
   await train({
     images: [parts.train],
     recipe: "moco-cifar",
-    config,
+    config: variantSettings(VARIANTS[variant]!, seed),
     budget: { steps },
     name: `${variant}-${seed}`,
     runFolder,

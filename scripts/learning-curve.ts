@@ -131,7 +131,14 @@ function panel(cost: "petaflop" | "coreMinutes", label: string): string {
   const chart = Plot.plot({
     ...{ document, width: 470, height: 330, marginLeft: 40, marginBottom: 42 },
     style: { background: "white", color: "#333" },
-    x: { type: "log", label, nice: true, grid: true, tickFormat: "~s", ticks: 5 },
+    x: {
+      type: "log",
+      label,
+      nice: true,
+      grid: true,
+      tickFormat: (value: number) => value.toLocaleString("en"),
+      ticks: 5,
+    },
     y: { label: "kNN, %", grid: true, domain: [45, 90] },
     marks,
   });

@@ -9,10 +9,13 @@ import { FIRST } from "./variants.ts";
 /** Steps of each variant, after one that is not timed. */
 const ROUNDS = 12;
 
+/** Settings on top of the recipe `moco-cifar`. */
+export const variantSettings = (variant: Settings, seed: number): Settings => ({ ...FIRST, ...variant, seed });
+
 /** The configuration of a variant. */
-export function variantConfig(settings: Settings, seed: number): TrainingConfig {
+export function variantConfig(variant: Settings, seed: number): TrainingConfig {
   const circumstances = { images: 40_000, side: 32, device: "cpu", memory: 2 ** 33 };
-  return settle(recipeOf("moco-cifar", circumstances), { ...FIRST, ...settings, seed }).config;
+  return settle(recipeOf("moco-cifar", circumstances), variantSettings(variant, seed)).config;
 }
 
 /** Images a second of each configuration on one thread, the best step of each. */
