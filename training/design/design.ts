@@ -3,9 +3,9 @@
 import { AppError } from "../../core/errors.ts";
 import { type Measured, type ShortRunOptions, shortRun } from "../ablate/short-run.ts";
 import type { TrainingConfig } from "../config/schema.ts";
+import { openResults, type Results } from "../data/results.ts";
 import { randomStream } from "../data/streams.ts";
 import { prepare } from "../run/prepare.ts";
-import { openResults, type Results } from "../run/results.ts";
 import { type Fitted, fitFirst, type Reference } from "./equal-time.ts";
 import { DESIGN_SPACES, type DesignSpaceName, SPACES, sampleNetwork } from "./spaces.ts";
 import { bestSeconds, timedStep } from "./step-time.ts";

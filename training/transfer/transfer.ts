@@ -1,7 +1,7 @@
 // Dense transfer: encoders are fine-tuned to label every pixel, each under the same schedule and with several seeds.
 import { AppError } from "../../core/errors.ts";
+import { openResults } from "../data/results.ts";
 import type { Architecture } from "../network/backbone.ts";
-import { openResults } from "../run/results.ts";
 import { fineTune, type Schedule } from "./fine-tune.ts";
 import { type Measured, measure, sizeFor } from "./measure.ts";
 import { readScenes, type Scenes, type ScenesOptions } from "./scenes.ts";
