@@ -41,7 +41,7 @@ export const command = new Command("design")
   .option("--samples <number>", `networks of each space, at most ${MOST_SAMPLES}`, sampleCount, 8)
   .option(
     "--out <folder>",
-    "for the page, the best network and each result; networks that are there are kept",
+    "folder of the page, the best network and each result; networks that it has are not trained again",
     "design",
   )
   .option("--json", "print the outcomes as one line of JSON")

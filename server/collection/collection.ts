@@ -18,7 +18,7 @@ import { createImageWriter, type PlaceInUpload } from "./image-writer.ts";
 import { createKeyedLock } from "./keyed-lock.ts";
 import { type Query, type SearchOptions, search } from "./search.ts";
 import { findSegment, type Segment } from "./shapes.ts";
-import { getImage, readStoredFile, throwNotFound } from "./stored-file.ts";
+import { getImage, readStoredFile, storedBytes, throwNotFound } from "./stored-file.ts";
 
 /** A page of images; the following page comes after the number `next`. */
 export interface ImagePage {
@@ -124,8 +124,6 @@ export function createCollection({ storage, generations, decoder, cluster }: Col
   const writer = createImageWriter({ storage, generations, decoder });
 
   const get = (id: string) => getImage(id, catalogue);
-  /** The bytes of an image's file. */
-  const bytesOf = (id: string) => readStoredFile(id, catalogue, ({ sha256 }) => storage.images.get(sha256));
   const open = (id: string) => readStoredFile(id, catalogue, ({ sha256 }) => storage.images.open(sha256));
 
   const list: Collection["list"] = async (limit, { filter, ...rest } = {}) => {
@@ -183,7 +181,7 @@ export function createCollection({ storage, generations, decoder, cluster }: Col
     known: (sha256s) => storage.catalogue.contents.known(sha256s),
     list,
     count: (filter) => catalogue.images.count(filter),
-    thumbnail: async (id, size) => decoder.thumbnail(await bytesOf(id), size),
+    thumbnail: async (id, size) => decoder.thumbnail(await storedBytes(id, storage), size),
     open,
     archive: (ids) => openArchive(ids, { get, open }),
     remove: (id) =>
@@ -194,7 +192,7 @@ export function createCollection({ storage, generations, decoder, cluster }: Col
     search: searchPinned,
     segment: (pictured, clicks) =>
       use(async (generation) => {
-        const image = "image" in pictured ? pictured.image : await bytesOf(pictured.id);
+        const image = "image" in pictured ? pictured.image : await storedBytes(pictured.id, storage);
         return findSegment(image, clicks, { generation, decoder });
       }),
     facets: (wanted) => lock("facets", () => countFacets(wanted, catalogue.images)),

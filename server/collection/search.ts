@@ -11,7 +11,7 @@ import type { Shape } from "../domain/shape.ts";
 import type { Generation } from "../generation/generation.ts";
 import type { Storage } from "../storage/ports.ts";
 import { embedShape } from "./shapes.ts";
-import { readStoredFile } from "./stored-file.ts";
+import { storedBytes } from "./stored-file.ts";
 
 /** Ids of stored images that matches should be like and unlike. They are left out of the matches. */
 export interface Examples {
@@ -56,8 +56,8 @@ export interface SearchDeps {
  * Approximate search may miss any one image, but must not miss the query itself: where its bytes are stored, that
  * content is compared with the query whatever the index finds.
  *
- * @throws AppError `image_not_found`, `file_damaged`, `invalid_vector`, `invalid_request` for a region outside the image, and what
- *   embedding and the index throw.
+ * @throws AppError `image_not_found`, `file_damaged`, `invalid_vector`, `invalid_request` for a region outside the image,
+ *   and what embedding and the index throw.
  */
 export async function search(
   query: Query,
@@ -85,7 +85,9 @@ async function embedQuery(query: Query, deps: SearchDeps): Promise<Float32Array>
   const { generation } = deps;
   if ("vector" in query) return checkVector(query.vector, generation.card.dimensions);
   if ("id" in query) {
-    return query.shape ? embedShape(await storedFile(query.id, deps), query.shape, deps) : embeddingOf(query.id, deps);
+    return query.shape
+      ? embedShape(await storedBytes(query.id, deps.storage), query.shape, deps)
+      : embeddingOf(query.id, deps);
   }
   const embeddingsOf = (ids: readonly string[]) => Promise.all(ids.map((id) => embeddingOf(id, deps)));
   const examples = examplesOf(query);
@@ -124,12 +126,8 @@ async function embeddingOf(id: string, deps: SearchDeps): Promise<Float32Array> 
   const { generation, storage, decoder } = deps;
   const content = await storage.catalogue.contents.ofImage(id);
   const stored = content && (await storage.catalogue.embeddings.get(generation.encoder, content.number));
-  return stored ?? generation.embed(createPreparer(decoder, await storedFile(id, deps)));
+  return stored ?? generation.embed(createPreparer(decoder, await storedBytes(id, storage)));
 }
-
-/** The bytes of a stored image's file. */
-const storedFile = (id: string, { storage }: Pick<SearchDeps, "storage">): Promise<Uint8Array> =>
-  readStoredFile(id, storage.catalogue, ({ sha256 }) => storage.images.get(sha256));
 
 function checkRegion({ x, y, width, height }: Region, info: ImageInfo): void {
   if (x + width <= info.width && y + height <= info.height) return;

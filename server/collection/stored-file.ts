@@ -1,7 +1,7 @@
 // What an image's stored file has: it may be missing or damaged, and the image may be deleted meanwhile.
 import { AppError, hasCode } from "../../core/errors.ts";
 import type { Image } from "../domain/image.ts";
-import type { Catalogue } from "../storage/ports.ts";
+import type { Catalogue, Storage } from "../storage/ports.ts";
 
 /** @throws AppError `image_not_found`. */
 export async function getImage(id: string, { images }: Pick<Catalogue, "images">): Promise<Image> {
@@ -29,6 +29,10 @@ export async function readStoredFile<T>(
   await getImage(id, catalogue); // throws if the image was deleted meanwhile, and its file with it
   throw damaged(id, "missing");
 }
+
+/** The bytes of an image's file. Errors as {@link readStoredFile}. */
+export const storedBytes = (id: string, { catalogue, images }: Pick<Storage, "catalogue" | "images">) =>
+  readStoredFile(id, catalogue, ({ sha256 }) => images.get(sha256));
 
 /** @throws AppError `image_not_found`. */
 export function throwNotFound(id: string): never {

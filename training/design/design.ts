@@ -5,6 +5,7 @@ import { type Measured, type ShortRunOptions, shortRun } from "../ablate/short-r
 import type { TrainingConfig } from "../config/schema.ts";
 import { openResults, type Results } from "../data/results.ts";
 import { randomStream } from "../data/streams.ts";
+import { providersOf } from "../graph/engine/device.ts";
 import { prepare } from "../run/prepare.ts";
 import { type Fitted, fitFirst, type Reference } from "./equal-time.ts";
 import { DESIGN_SPACES, type DesignSpaceName, SPACES, sampleNetwork } from "./spaces.ts";
@@ -57,7 +58,14 @@ const ROUNDS = 10;
  * @throws AppError as a training does; `invalid_configuration` where negatives come from elsewhere than a queue, or the
  *   folder holds networks that were trained otherwise.
  */
-export async function design({ spaces, samples, minutes, folder, onRun, ...options }: DesignOptions) {
+export async function design({
+  spaces,
+  samples,
+  minutes,
+  folder,
+  onRun,
+  ...options
+}: DesignOptions): Promise<DesignOutcome[]> {
   const { config, dataset } = await prepare(options);
   await dataset.close();
   if (config.mechanism !== "moco" || config.architecture.block === "vit") {
@@ -66,8 +74,8 @@ export async function design({ spaces, samples, minutes, folder, onRun, ...optio
       `Expected the mechanism moco and a convolutional network but received ${config.mechanism} and ${config.architecture.block}. Design spaces are of residual networks, trained with a queue.`,
     );
   }
-  const { threads, tuningFile, signal } = options;
-  const engine = { ...(threads && { threads }), tuningFile };
+  const { device = "cpu", threads, tuningFile, signal } = options;
+  const engine = { providers: providersOf(device), ...(threads && { threads }), tuningFile };
   const { width: _, ...stem } = config.architecture.stem;
   const reference: Reference = { config, stem, engine };
   const results = await openResults(folder);

@@ -7,7 +7,15 @@ import { errorDistribution, rankCorrelation, summarize } from "./comparison.ts";
 import type { DesignOutcome } from "./design.ts";
 import { SPACES } from "./spaces.ts";
 
-const SPACE_HEADINGS = ["space", "networks", "median", "best", "worst", "beat the first's", "its networks have"];
+const SPACE_HEADINGS = [
+  "space",
+  "networks",
+  "median",
+  "best",
+  "worst",
+  "better in pairs with the first's",
+  "its networks have",
+];
 
 const spaceCells = (outcomes: readonly DesignOutcome[]) =>
   summarize(outcomes).map(({ space, networks, median, best, worst, winsAgainstFirst, isClear }, i) => [
