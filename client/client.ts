@@ -29,7 +29,7 @@ export interface Client {
   changeImages(ids: readonly string[], metadata: t.Metadata): Promise<t.Changed>;
   /** Deletes 1 to 1000 images. */
   deleteImages(ids: readonly string[]): Promise<t.Deleted>;
-  /** The file as it was stored, or with `size` a WebP whose longest side has so many pixels, 16 to 2048. */
+  /** The file as it was stored, or with `size` a JPEG or a WebP whose longest side has so many pixels, 16 to 2048. */
   getImageContent(id: string, options?: { readonly size?: number }): Promise<Blob>;
   /** Finds images like a stored one, like examples, or near a vector. */
   search(query: t.SearchQuery): Promise<t.Matches>;

@@ -190,8 +190,8 @@ const notNumbers = (why: string) =>
   );
 
 /**
- * A small WebP of an image file: at most `size` pixels on its longer side, never enlarged, EXIF orientation applied.
- * Images of up to 64 × 64 pixels are encoded without loss.
+ * A small picture of an image file: at most `size` pixels on its longer side, never enlarged, EXIF orientation applied.
+ * A JPEG, which takes half of a WebP's time; a WebP of what is transparent and, without loss, of up to 64 × 64 pixels.
  *
  * @param maxPixels A larger image is refused. @default MAX_PIXELS
  * @throws AppError as {@link decodeImage}.
@@ -199,13 +199,16 @@ const notNumbers = (why: string) =>
 export async function makeThumbnail(bytes: Uint8Array, size: number, maxPixels?: number): Promise<Buffer> {
   try {
     const image = await openPixels(bytes, maxPixels);
-    const { width, height } = await image.metadata();
-    return await image
+    const { width, height, hasAlpha } = await image.metadata();
+    const small = image
       .autoOrient()
       .toColourspace("srgb")
-      .resize({ width: size, height: size, fit: "inside", withoutEnlargement: true })
-      .webp({ quality: 80, lossless: Math.max(width, height) <= 64 })
-      .toBuffer();
+      .resize({ width: size, height: size, fit: "inside", withoutEnlargement: true });
+    const lossless = Math.max(width, height) <= 64;
+    return await (hasAlpha || lossless
+      ? small.webp({ quality: 80, lossless })
+      : small.jpeg({ quality: 80 })
+    ).toBuffer();
   } catch (error) {
     throw asAppError(error, maxPixels);
   }

@@ -7,6 +7,8 @@ export interface Frames {
   readonly p95: number;
   readonly worst: number;
   readonly frames: number;
+  /** Pictures that came meanwhile: at full speed the page asks for none. */
+  readonly pictures?: number;
 }
 
 /** Milliseconds between two turns of the wheel, a frame's time. */
@@ -16,6 +18,10 @@ const TURN = 16;
 export async function framesOfScrolling(page: Page): Promise<Frames> {
   await page.waitForTimeout(1000);
   await page.mouse.move(400, 500);
+  let pictures = 0;
+  page.on("requestfinished", (request) => {
+    if (request.resourceType() === "image") pictures++;
+  });
   const end = () => page.evaluate("scrollY + innerHeight >= document.documentElement.scrollHeight - 5");
   const frames = await framesOf(page, async () => {
     for (let step = 0; step < 600 && !(await end()); step++) {
@@ -24,7 +30,7 @@ export async function framesOfScrolling(page: Page): Promise<Frames> {
     }
   });
   await page.close();
-  return frames;
+  return { ...frames, pictures };
 }
 
 /** Zooms into the middle of a map and out again, then drags it. */

@@ -19,6 +19,7 @@ import { createKeyedLock } from "./keyed-lock.ts";
 import { type Query, type SearchOptions, search } from "./search.ts";
 import { findSegment, type Segment } from "./shapes.ts";
 import { getImage, readStoredFile, storedBytes, throwNotFound } from "./stored-file.ts";
+import { createThumbnails } from "./thumbnails.ts";
 
 /** A page of images; the following page comes after the number `next`. */
 export interface ImagePage {
@@ -64,11 +65,11 @@ export interface Collection {
   /** How many images fit the filter; all of them without one. */
   count(filter?: Filter): Promise<number>;
   /**
-   * A WebP of at most `size` pixels on its longer side.
+   * A JPEG or a WebP of at most `size` pixels on its longer side; see `makeThumbnail`.
    *
    * @throws AppError of decoding, and `file_damaged` where the file is missing or damaged.
    */
-  thumbnail(id: string, size: number): Promise<Uint8Array>;
+  thumbnail(image: Image, size: number): Promise<Uint8Array>;
   /** The bytes as they were uploaded, as a stream, so that a slow client does not keep the whole file in memory. */
   open(id: string): Promise<Readable>;
   /** The files of several images as a zip; see {@link openArchive}. */
@@ -181,7 +182,7 @@ export function createCollection({ storage, generations, decoder, cluster }: Col
     known: (sha256s) => storage.catalogue.contents.known(sha256s),
     list,
     count: (filter) => catalogue.images.count(filter),
-    thumbnail: async (id, size) => decoder.thumbnail(await storedBytes(id, storage), size),
+    thumbnail: createThumbnails({ storage, decoder }),
     open,
     archive: (ids) => openArchive(ids, { get, open }),
     remove: (id) =>

@@ -1,6 +1,6 @@
 import { Router } from "express";
 import { AppError } from "../../../core/errors.ts";
-import { MEDIA_TYPES } from "../../../core/image-type.ts";
+import { MEDIA_TYPES, sniffImageType } from "../../../core/image-type.ts";
 import type { Collection } from "../../collection/collection.ts";
 import type { Image, Metadata } from "../../domain/image.ts";
 import { mergePatch } from "../merge-patch.ts";
@@ -96,7 +96,8 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
     .route("/v1/images/:id/content")
     .get(async (request, response) => {
       const { size } = parse(contentQuerySchema, request.query);
-      const { id, type, sha256, bytes } = await collection.get(request.params.id);
+      const image = await collection.get(request.params.id);
+      const { id, type, sha256, bytes } = image;
       response.set({
         // The bytes of an id never change.
         "Cache-Control": "private, max-age=31536000, immutable",
@@ -106,9 +107,9 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
       });
       if (request.fresh) return void response.status(304).end();
       if (size) {
-        const thumbnail = await collection.thumbnail(id, size);
+        const thumbnail = await collection.thumbnail(image, size);
         return void response
-          .type("image/webp")
+          .type(MEDIA_TYPES[sniffImageType(thumbnail)!])
           .send(Buffer.from(thumbnail.buffer, thumbnail.byteOffset, thumbnail.length));
       }
       const file = await collection.open(id);

@@ -136,15 +136,21 @@ describe("GET /v1/images/{id}/content", () => {
   });
 
   it("gives a thumbnail that keeps the shape and is never larger than the image", async () => {
-    const { id } = (await upload(await png(2, { width: 120, height: 60 })).expect(201)).body.images[0];
-    const thumbnail = async (size: number) => {
+    const thumbnail = async (file: Buffer, size: number) => {
+      const { id } = (await upload(file).expect(201)).body.images[0];
       const { body, headers } = await server.http.get(`/v1/images/${id}/content?size=${size}`).expect(200);
-      assert.equal(headers["content-type"], "image/webp");
-      const { width, height } = await sharp(body).metadata();
-      return [width, height];
+      const { width, height, hasAlpha } = await sharp(body).metadata();
+      return [headers["content-type"], width, height, hasAlpha];
     };
-    assert.deepEqual(await thumbnail(32), [32, 16]);
-    assert.deepEqual(await thumbnail(500), [120, 60]);
+    const opaque = await png(2, { width: 120, height: 60 });
+    assert.deepEqual(await thumbnail(opaque, 32), ["image/jpeg", 32, 16, false]);
+    assert.deepEqual(await thumbnail(opaque, 500), ["image/jpeg", 120, 60, false]);
+    const background = { r: 200, g: 30, b: 60, alpha: 0.5 };
+    const transparent = await sharp({ create: { width: 90, height: 120, channels: 4, background } })
+      .png()
+      .toBuffer();
+    assert.deepEqual(await thumbnail(transparent, 60), ["image/webp", 45, 60, true]);
+    assert.deepEqual(await thumbnail(transparent, 60), ["image/webp", 45, 60, true]); // one that is kept
   });
 
   it("returns 404 for an unknown id and 400 for a wrong size", async () => {
