@@ -145,4 +145,15 @@ describe(`the page on ${PHOTOGRAPHS.toLocaleString("en")} photographs`, function
       });
     });
   }
+
+  it("opens a picture wherever a finger touches it", async () => {
+    const phone = { viewport: SIZES.phone, hasTouch: true, isMobile: true };
+    const { page, problems } = await browser.open(`${server.url}/#/collection`, phone);
+    const picture = page.locator(".tile .picture").nth(1);
+    const { width } = (await picture.boundingBox())!;
+    await picture.tap({ position: { x: width - 15, y: 15 } });
+    const facts = page.getByRole("complementary", { name: "About this image" });
+    await facts.getByRole("button", { name: /similar/i }).waitFor();
+    assert.deepEqual(problems, []);
+  });
 });
