@@ -40,7 +40,7 @@ try {
       await open(`${floors.url}/boxes?${images}`),
     );
     for (const when of ["", ", seen before"]) {
-      const collection = await open(`${url}/#/collection`); // nothing in the browser's cache
+      const collection = await open(`${url}/#/collection`); // each time a browser without a cache
       await collection.locator(".tile img.loaded").first().waitFor();
       frames[`scrolling over ${images} images${when}`] = await framesOfScrolling(collection);
     }

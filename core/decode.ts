@@ -191,7 +191,8 @@ const notNumbers = (why: string) =>
 
 /**
  * A small picture of an image file: at most `size` pixels on its longer side, never enlarged, EXIF orientation applied.
- * A JPEG, which takes half of a WebP's time; a WebP of what is transparent and, without loss, of up to 64 × 64 pixels.
+ * A JPEG, which takes half of a WebP's time. A WebP where the image is transparent; and where it has at most 64 × 64
+ * pixels, without loss.
  *
  * @param maxPixels A larger image is refused. @default MAX_PIXELS
  * @throws AppError as {@link decodeImage}.

@@ -7,7 +7,7 @@ export interface Frames {
   readonly p95: number;
   readonly worst: number;
   readonly frames: number;
-  /** Pictures that came meanwhile: at full speed the page asks for none. */
+  /** Pictures that came meanwhile. A page asks for none where it is scrolled faster than anybody can see. */
   readonly pictures?: number;
 }
 

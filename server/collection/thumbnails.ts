@@ -1,4 +1,4 @@
-// Thumbnails of stored images. Those asked for last are kept in memory: to make one costs more than the rest of a request.
+// Thumbnails of stored images. Those asked for last are kept in memory: making one is most of what its request costs.
 import { LRUCache } from "lru-cache";
 import type { Decoder } from "../decoding/decoder.ts";
 import type { Image } from "../domain/image.ts";
@@ -14,13 +14,19 @@ interface ThumbnailDeps {
   readonly decoder: Decoder;
 }
 
-/** A function that gives an image file of at most `size` pixels on its longer side. Errors as {@link storedBytes}. */
+/**
+ * Makes a function that gives the thumbnail of an image, at most `size` pixels on its longer side.
+ *
+ * Errors as {@link storedBytes} and `decoder.thumbnail`.
+ */
 export function createThumbnails({ storage, decoder }: ThumbnailDeps) {
   const kept = new LRUCache<string, Uint8Array>({ maxSize: MAX_KEPT, sizeCalculation: ({ length }) => length });
   return async ({ id, sha256 }: Pick<Image, "id" | "sha256">, size: number): Promise<Uint8Array> => {
     const key = `${sha256} ${size}`;
-    const thumbnail = kept.get(key) ?? (await decoder.thumbnail(await storedBytes(id, storage), size));
-    kept.set(key, thumbnail);
-    return thumbnail;
+    const before = kept.get(key);
+    if (before) return before;
+    const made = await decoder.thumbnail(await storedBytes(id, storage), size);
+    kept.set(key, made);
+    return made;
   };
 }
