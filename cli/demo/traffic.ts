@@ -16,7 +16,7 @@ export interface SwapUnderTraffic {
 
 const CLIENTS = 4;
 /** Between a client's searches, milliseconds: what is shown is a swap, not an overloaded machine. */
-const PAUSE = 20;
+const PAUSE = 50;
 
 /**
  * Activates `model` and searches with {@link CLIENTS} clients until the swap has ended.

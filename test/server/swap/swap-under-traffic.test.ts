@@ -13,7 +13,7 @@ import { startTestServer, type TestServer } from "../../../support/test-server.t
 const STORED = 150;
 const PICTURES = 250;
 /** Between a client's turns, milliseconds, so that the swaps have room to go on. */
-const PAUSE = 40;
+const PAUSE = 100;
 
 describe("swaps under traffic", () => {
   let server: TestServer;

@@ -30,7 +30,7 @@ describe("the map of a large collection", () => {
       const parts: number[] = [];
       while (!isDone) {
         parts.push((await progress()).part);
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await new Promise((resolve) => setTimeout(resolve, 100));
       }
       assert.deepEqual(
         parts,
