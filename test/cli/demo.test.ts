@@ -7,7 +7,7 @@ import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const LABELS = ["bag", "dress", "sneaker", "trouser"];
 
-/** Writes every tenth sample image of some labels to `folder`, for a twentieth of the time. */
+/** Writes every tenth sample image of some labels to `folder`, for a fiftieth of the time. */
 async function writeFewSamples(folder: string): Promise<void> {
   for (const part of ["collection", "queries"] as const) {
     for (const [i, { name, bytes, label }] of (await readSamples(part)).entries()) {
@@ -23,7 +23,7 @@ describe("moco-search demo", () => {
   it("does all that the product does and ends with one line of JSON", async () => {
     const { folder, remove } = await temporaryFolder();
     await writeFewSamples(folder);
-    const args = ["demo", "--minutes", "0.05", "--json", "--samples", folder];
+    const args = ["demo", "--minutes", "0.02", "--json", "--samples", folder];
     const { stdout, stderr } = await runCli(args, { timeout: 240_000 });
     await remove();
     assert.notEqual(stdout, "", stderr);

@@ -96,6 +96,29 @@ describe("trainings", function () {
   const parts = (name: string) => readdir(join(server.dataFolder, "trainings", name));
   const pids = () => childPids("cli/main");
 
+  /** It shows its report and pictures, and nothing else of its folder. */
+  const showsFiles = async () => {
+    const { files, progress } = await training("mine");
+    assert.deepEqual(files, ["report.html", "views.png", `neighbours-${progress!.imagesSeen}.png`]);
+    for (const file of files) {
+      const bytes = Buffer.from(await (await client.getTrainingFile("mine", file)).arrayBuffer());
+      if (file.endsWith(".png")) assert.ok((await sharp(bytes).metadata()).width > 16);
+    }
+    const report = await server.http.get("/v1/trainings/mine/files/report.html").expect(200);
+    assert.match(report.headers["content-type"]!, /^text\/html/);
+    assert.match(report.headers["content-security-policy"]!, /default-src 'none'.*; sandbox$/);
+    assert.match(report.text, /<h1>mine<\/h1>/);
+    const hidden = [
+      "config.json",
+      "metrics.jsonl",
+      "checkpoint.safetensors",
+      "..%2Ftraining.json",
+      "%2e%2e",
+      "views.png%00",
+    ];
+    for (const name of hidden) await server.http.get(`/v1/trainings/mine/files/${name}`).expect(404);
+  };
+
   beforeEach(async () => {
     epochs = 3;
     onOpen = () => {};
@@ -107,7 +130,7 @@ describe("trainings", function () {
     await untilGone(left, 1);
   });
 
-  it("a training goes from its start to a model that answers", async () => {
+  it("a training goes from its start, with a report, to a model that answers", async () => {
     await upload(IMAGES);
     assert.deepEqual(await client.listTrainings(), { trainings: [], enabled: true });
     const begun = await client.startTraining({ name: "mine", minutes: 1, threads: 1 });
@@ -130,6 +153,7 @@ describe("trainings", function () {
     );
     assert.ok(last!.verdict!.message.length > 10);
     assert.deepEqual((await parts("mine")).sort(), ["images.txt", "run", "training.json"]);
+    await showsFiles();
 
     const { state } = await activate(server, "mine", { force: true });
     assert.equal(state, "active");
@@ -150,30 +174,6 @@ describe("trainings", function () {
     for (const name of ["mine", "after"]) await client.deleteTraining(name);
     assert.deepEqual(await readdir(join(server.dataFolder, "trainings")), []);
     assert.equal((await client.getModel("after")).state, "available");
-  });
-
-  it("shows its report and pictures, and nothing else of its folder", async () => {
-    await upload(IMAGES);
-    await client.startTraining({ name: "mine", minutes: 1, threads: 1 });
-    const { files, progress } = await ended("mine");
-    assert.deepEqual(files, ["report.html", "views.png", `neighbours-${progress!.imagesSeen}.png`]);
-    for (const file of files) {
-      const bytes = Buffer.from(await (await client.getTrainingFile("mine", file)).arrayBuffer());
-      if (file.endsWith(".png")) assert.ok((await sharp(bytes).metadata()).width > 16);
-    }
-    const report = await server.http.get("/v1/trainings/mine/files/report.html").expect(200);
-    assert.match(report.headers["content-type"]!, /^text\/html/);
-    assert.match(report.headers["content-security-policy"]!, /default-src 'none'.*; sandbox$/);
-    assert.match(report.text, /<h1>mine<\/h1>/);
-    const hidden = [
-      "config.json",
-      "metrics.jsonl",
-      "checkpoint.safetensors",
-      "..%2Ftraining.json",
-      "%2e%2e",
-      "views.png%00",
-    ];
-    for (const name of hidden) await server.http.get(`/v1/trainings/mine/files/${name}`).expect(404);
   });
 
   it("one that is stopped goes on with the images that it began with, and refuses others meanwhile", async () => {

@@ -1,26 +1,20 @@
-// A few steps of a small training on a device, the same on every device. As a program it prints them as JSON:
-//   node --import tsx support/training-steps.ts webgpu
-import { pathToFileURL } from "node:url";
-import type { Device } from "../core/device.ts";
-import { createRandom } from "../training/data/random.ts";
-import { providersOf } from "../training/graph/engine/device.ts";
-import { compileStateful } from "../training/graph/engine/stateful.ts";
-import { input } from "../training/graph/index.ts";
-import { negativeQueue, noiseKeys } from "../training/moco/queue.ts";
-import { mocoStep } from "../training/moco/step.ts";
-import { projectionEncoder } from "../training/network/encoder.ts";
-import { initialValues } from "../training/network/initialise.ts";
-import { sgd } from "../training/optimize/optimizer.ts";
+// A few steps of a small training on the WebGPU provider and on the CPU; see webgpu.gpu.ts for where it looks for a GPU.
+import assert from "node:assert/strict";
+import type { Device } from "../../core/device.ts";
+import { createRandom } from "../../training/data/random.ts";
+import { providersOf } from "../../training/graph/engine/device.ts";
+import { compileStateful } from "../../training/graph/engine/stateful.ts";
+import { input } from "../../training/graph/index.ts";
+import { negativeQueue, noiseKeys } from "../../training/moco/queue.ts";
+import { mocoStep } from "../../training/moco/step.ts";
+import { projectionEncoder } from "../../training/network/encoder.ts";
+import { initialValues } from "../../training/network/initialise.ts";
+import { sgd } from "../../training/optimize/optimizer.ts";
 
 const [B, K, S, DIM] = [8, 16, 12, 8];
 
 /** Losses of three steps and the first layer after them. */
-export interface TrainingSteps {
-  readonly losses: number[];
-  readonly weights: number[];
-}
-
-export async function trainingSteps(device: Device): Promise<TrainingSteps> {
+async function trainingSteps(device: Device): Promise<{ losses: number[]; weights: number[] }> {
   const random = createRandom(4);
   const architecture = {
     block: "basic" as const,
@@ -62,7 +56,11 @@ export async function trainingSteps(device: Device): Promise<TrainingSteps> {
   return { losses, weights };
 }
 
-const [, program, device] = process.argv;
-if (program && import.meta.url === pathToFileURL(program).href) {
-  console.log(JSON.stringify(await trainingSteps(device as Device)));
-}
+describe("training on WebGPU", () => {
+  it("computes as the processor does", async () => {
+    const [ours, theirs] = [await trainingSteps("cpu"), await trainingSteps("webgpu")];
+    const furthest = (a: number[], b: number[]) => Math.max(...a.map((v, i) => Math.abs(v - b[i]!)));
+    assert.ok(furthest(ours.losses, theirs.losses) < 1e-4, `${ours.losses} on cpu, ${theirs.losses} on webgpu`);
+    assert.ok(furthest(ours.weights, theirs.weights) < 1e-4, `${furthest(ours.weights, theirs.weights)}`);
+  }).timeout(120_000);
+});
