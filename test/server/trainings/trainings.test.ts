@@ -49,7 +49,7 @@ describe("trainings", function () {
           asked = args;
           const minutes = args.indexOf("--minutes");
           const shorter = args.toSpliced(minutes, 2, "--epochs", String(epochs));
-          // A second thread would wait for the first by spinning: networks as small as this leave it nothing to do.
+          // So small a network leaves a second thread nothing to do, and it would spin while it waits.
           return runTraining([...shorter, "--threads", "1", "--config", await smallConfig()], how);
         },
       },
