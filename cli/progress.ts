@@ -12,6 +12,7 @@ export interface Progress {
 }
 
 const SECONDS_BETWEEN_LINES = 5;
+const SECONDS_OF_RATE = 30;
 
 /** A display for `what`, such as "training"; the rate is in `unit` per second. */
 export function showProgress(what: string, unit: string): Progress {
@@ -25,18 +26,19 @@ function bar(what: string, unit: string): Progress {
     hideCursor: true,
     barsize: 24,
   });
-  const began = performance.now();
+  const rateAt = recentRate();
   let started = false;
   return {
     say: (line) => void process.stderr.write(`\r\x1b[K${line}\n`), // replaces the bar, which is then drawn below
     update(done, total, note = "") {
-      const rate = done / ((performance.now() - began) / 1000);
+      const perSecond = rateAt(done);
+      const rate = perSecond?.toFixed(0) ?? "?";
       const shown = Math.max(total ?? done, done);
-      const left = total === undefined ? "?" : duration((shown - done) / rate);
-      if (!started) single.start(shown, done, { rate: rate.toFixed(0), left, note });
+      const left = total === undefined || perSecond === undefined ? "?" : duration((shown - done) / perSecond);
+      if (!started) single.start(shown, done, { rate, left, note });
       else {
         single.setTotal(shown);
-        single.update(done, { rate: rate.toFixed(0), left, note });
+        single.update(done, { rate, left, note });
       }
       started = true;
     },
@@ -45,18 +47,33 @@ function bar(what: string, unit: string): Progress {
 }
 
 function lines(what: string, unit: string): Progress {
-  const began = performance.now();
-  let last = began;
+  const rateAt = recentRate();
+  let last = performance.now();
   return {
     say: (line) => console.error(line),
     update(done, total, note = "") {
       const now = performance.now();
+      const rate = rateAt(done);
       if (done !== total && now - last < SECONDS_BETWEEN_LINES * 1000) return;
       last = now;
-      const rate = done / ((now - began) / 1000);
-      console.error(`${what} ${done}/${total ?? "?"}  ${rate.toFixed(0)} ${unit}/s  ${note}`.trimEnd());
+      console.error(`${what} ${done}/${total ?? "?"}  ${rate?.toFixed(0) ?? "?"} ${unit}/s  ${note}`.trimEnd());
     },
     stop() {},
+  };
+}
+
+/**
+ * The rate of the last half minute, per second: what was done before a resumed run, or in the minutes before a pause,
+ * says nothing of now. Undefined for the first number.
+ */
+function recentRate(): (done: number) => number | undefined {
+  const marks: { readonly done: number; readonly at: number }[] = [];
+  return (done) => {
+    const at = performance.now();
+    while (marks.length > 1 && at - marks[1]!.at > SECONDS_OF_RATE * 1000) marks.shift();
+    const first = marks[0];
+    if (first === undefined || at - marks.at(-1)!.at > 1000) marks.push({ done, at });
+    return first && (1000 * (done - first.done)) / (at - first.at);
   };
 }
 

@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { parse } from "yaml";
 import { AppError } from "../core/errors.ts";
 import { isJsonObject } from "../core/json.ts";
 
@@ -15,6 +14,7 @@ export async function readSettings(path: string, what: string): Promise<Record<s
   const text = await readFile(path, "utf8").catch((error) => {
     throw bad("it cannot be read", error);
   });
+  const { parse } = await import("yaml"); // of many files; most runs read no settings
   let content: unknown;
   try {
     content = parse(text);

@@ -114,7 +114,8 @@ function partsOf(
   };
 }
 
-process.on("disconnect", () => process.exit(0));
+// Without an exit's tidying up, which would end a thread inside a call of the native index and say so at length.
+process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
 process.on("message", async (message: ToServer) => {
   if ("hold" in message) holdAt = message.hold;
   else if ("go" in message) {

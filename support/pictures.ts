@@ -11,10 +11,14 @@ export function picture(seed: number, { width = 64, height = 48 }: { width?: num
   return sharp(small, { raw }).resize(width, height, { fit: "fill", kernel: "cubic" });
 }
 
-/** {@link picture} as a PNG file. */
-export function png(seed: number, size?: { width?: number; height?: number }): Promise<Buffer> {
-  return picture(seed, size).png().toBuffer();
+/** {@link picture} as a PNG file. Tests ask for the same ones over and over, so they are made once. */
+export async function png(seed: number, size: { width?: number; height?: number } = {}): Promise<Buffer> {
+  const name = `${seed} ${size.width} ${size.height}`;
+  const made = PNGS.get(name) ?? picture(seed, size).png().toBuffer();
+  PNGS.set(name, made);
+  return Buffer.from(await made); // the caller's own, to damage as it likes
 }
+const PNGS = new Map<string, Promise<Buffer>>();
 
 /** A PNG file of one row of black pixels whose header claims another size. */
 export const pngWithHeader = (width: number, height: number): Buffer =>

@@ -1,9 +1,9 @@
 // A training small enough for a test: 64 pictures of 16 × 16 and a network of one block.
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TrainingConfig } from "../training/config/schema.ts";
 import type { TrainOptions } from "../training/train.ts";
-import { picture } from "./pictures.ts";
+import { png } from "./pictures.ts";
 
 /** Every hyper-parameter of the small training. */
 export const TINY_CONFIG = {
@@ -35,7 +35,7 @@ export async function writePictures(folder: string, count = 64): Promise<string>
   for (const label of ["even", "odd"]) await mkdir(join(images, label), { recursive: true });
   for (let n = 0; n < count; n++) {
     const file = join(images, n % 2 ? "odd" : "even", `${String(n).padStart(3, "0")}.png`);
-    await picture(n + 1, { width: 16, height: 16 }).toFile(file);
+    await writeFile(file, await png(n + 1, { width: 16, height: 16 }));
   }
   return images;
 }

@@ -10,10 +10,16 @@ describe("parseConfig", () => {
   });
 
   it("takes options before environment variables and these before defaults", () => {
-    const env = { MOCO_SEARCH_PORT: "8080", MOCO_SEARCH_MAX_BATCH: "16", MOCO_SEARCH_HOST: "" };
+    const env = {
+      MOCO_SEARCH_PORT: "8080",
+      MOCO_SEARCH_MAX_BATCH: "16",
+      MOCO_SEARCH_HOST: "",
+      MOCO_SEARCH_TRAININGS: "false",
+    };
     const config = parseConfig({ port: "9090", data: undefined }, env);
     assert.equal(config.port, 9090);
     assert.equal(config.maxBatch, 16);
+    assert.equal(config.trainings, false);
     assert.equal(config.host, "127.0.0.1");
   });
 
