@@ -6,6 +6,7 @@
 // there is more than a page, as it asks OpenSSL for a cipher that is gone. It takes objects of any size in one piece,
 // has no quota, and stores the trailing checksums of newer clients as bytes of the object, which the settings of
 // server/storage/s3/bucket.ts avoid. Who reads an object while it is put again gets a part of it.
+import type { Server } from "node:http";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -15,6 +16,7 @@ const S3rver = createRequire(import.meta.url)("@20minutes/s3rver") as new (
   options: object,
 ) => {
   run(): Promise<AddressInfo>;
+  readonly httpServer: Server;
   close(): Promise<void>;
 };
 
@@ -48,7 +50,9 @@ export async function startS3Server(port = 0): Promise<S3Server> {
     url: `s3://moco/images?endpoint=${endpoint}`,
     folder: join(folder, "moco"),
     async close() {
-      await server.close();
+      const closed = server.close();
+      server.httpServer.closeAllConnections(); // a client that is gone or stopped would hold it open
+      await closed;
       await remove();
     },
   };
