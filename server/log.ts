@@ -1,7 +1,6 @@
 // The server's log: JSON lines that never hold a key.
 import type { Request, RequestHandler } from "express";
 import { type DestinationStream, type Logger, pino } from "pino";
-import { pinoHttp } from "pino-http";
 
 /** @param destination Where the lines go. Default: stderr, written synchronously. */
 export function createLogger(
@@ -11,27 +10,40 @@ export function createLogger(
   return pino({ level }, destination);
 }
 
+declare module "express-serve-static-core" {
+  interface Request {
+    /** Number of the request since the start, in all lines of the log about it. */
+    number: number;
+    logger: Logger;
+  }
+}
+
+/** The log of one request. Of the headers, which hold keys and cookies, only `User-Agent` is logged. */
+export function logOf({ number, logger, method, originalUrl, socket, headers }: Request): Logger {
+  const { remoteAddress } = socket;
+  return logger.child({
+    req: { id: number, method, url: originalUrl, remoteAddress, userAgent: headers["user-agent"] },
+  });
+}
+
 /**
- * Gives each request a log of its own and logs its answer: 5xx as errors, 4xx as info, others while debugging. Of the
- * headers, which hold keys and cookies, only `User-Agent` is logged.
+ * Logs each answer: 5xx as errors, 4xx as info, others while debugging. A request's log is made when there is a line to
+ * write, and there is none for most: made for every request, as pino-http does, it takes a tenth of a search.
  */
 export function logRequests(logger: Logger): RequestHandler {
-  return pinoHttp({
-    logger,
-    // A request's log is made before it is known whether a line will be written: the standard serializer, which copies
-    // every header, takes a tenth of a search.
-    wrapSerializers: false,
-    serializers: {
-      req: ({ id, method, originalUrl, socket, headers }: Request) => ({
-        id,
-        method,
-        url: originalUrl,
-        remoteAddress: socket.remoteAddress,
-        userAgent: headers["user-agent"],
-      }),
-      res: ({ statusCode }: { statusCode: number }) => ({ statusCode }),
-      err: pino.stdSerializers.err,
-    },
-    customLogLevel: (_request, { statusCode }) => (statusCode >= 500 ? "error" : statusCode >= 400 ? "info" : "debug"),
-  });
+  let requests = 0;
+  return (request, response, next) => {
+    const began = performance.now();
+    request.number = ++requests;
+    request.logger = logger;
+    response.once("close", () => {
+      const { statusCode, writableFinished } = response;
+      const level = statusCode >= 500 ? "error" : statusCode >= 400 ? "info" : "debug";
+      if (!logger.isLevelEnabled(level)) return;
+      const responseTime = Math.round(performance.now() - began);
+      const message = writableFinished ? "request completed" : "request aborted";
+      logOf(request)[level]({ res: { statusCode }, responseTime }, message);
+    });
+    next();
+  };
 }

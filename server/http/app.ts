@@ -64,7 +64,7 @@ export function createApp({
   swaps,
   trainings,
   notReadyReason,
-  cutOffReason = () => undefined,
+  cutOffReason,
   listServers,
   stopping,
   metrics,
@@ -81,11 +81,13 @@ export function createApp({
   app.use(measure(metrics));
   app.use(secureHeaders);
   if (safety.rateLimit > 0) app.use(limitRate(safety.rateLimit));
-  app.use("/v1", (_request, _response, next) => {
-    const reason = cutOffReason();
-    if (reason) throw new AppError("storage_unavailable", reason);
-    next();
-  });
+  if (cutOffReason) {
+    app.use("/v1", (_request, _response, next) => {
+      const reason = cutOffReason();
+      if (reason) throw new AppError("storage_unavailable", reason);
+      next();
+    });
+  }
   app.use(checkAccess(safety.access, safety.apiKeys));
   app.use(healthRoutes(notReadyReason));
   app.use(searchRoutes(collection, limits));

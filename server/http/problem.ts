@@ -1,8 +1,8 @@
 // Failures as application/problem+json (RFC 9457).
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
 import multer from "multer";
-import type {} from "pino-http"; // gives requests their log
 import { AppError, ERRORS, type ErrorCode, type ErrorKind } from "../../core/errors.ts";
+import { logOf } from "../log.ts";
 
 /** A failure in the fields of RFC 9457; `code` is stable, `detail` is for people. */
 export interface Problem {
@@ -41,7 +41,7 @@ export function closeAfterAnswer(request: Request, response: Response): void {
 /** The last handler: answers every error of the handlers before it. */
 export const problemHandler: ErrorRequestHandler = (error, request, response, next) => {
   const problem = toProblem(error);
-  if (problem.status === 500) request.log.error({ err: error }, "a request failed");
+  if (problem.status === 500) logOf(request).error({ err: error }, "a request failed");
   if (response.headersSent) next(error);
   else sendProblem(response, problem);
 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import express from "express";
 import request from "supertest";
-import { createLogger, logRequests } from "../../server/log.ts";
+import { createLogger, logOf, logRequests } from "../../server/log.ts";
 
 describe("the log", () => {
   it("keeps neither keys nor cookies, whatever the answer", async () => {
@@ -10,7 +10,7 @@ describe("the log", () => {
     const app = express()
       .use(logRequests(logger))
       .get("/:status", (request, response) => {
-        request.log.warn("on the way");
+        logOf(request).warn("on the way");
         response.status(Number(request.params.status)).end();
       });
     for (const status of [200, 401, 503]) {
@@ -20,6 +20,7 @@ describe("the log", () => {
     }
     const log = lines.join("");
     assert.match(log, /on the way/);
+    assert.equal(lines.filter((line) => line.includes("request completed")).length, 3);
     assert.match(log, /"url":"\/503".*"statusCode":503/);
     assert.doesNotMatch(log, /secret/);
   });

@@ -3,6 +3,7 @@ import { AppError } from "../../../core/errors.ts";
 import { MEDIA_TYPES, sniffImageType } from "../../../core/image-type.ts";
 import type { Collection } from "../../collection/collection.ts";
 import type { Image, Metadata } from "../../domain/image.ts";
+import { logOf } from "../../log.ts";
 import { mergePatch } from "../merge-patch.ts";
 import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.ts";
 import { onlyMethods, type Problem, sendProblem, toProblem } from "../problem.ts";
@@ -54,7 +55,7 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
           continue;
         }
         const problem = toProblem(result.reason);
-        if (problem.code === "internal") request.log.error({ err: result.reason }, "an upload failed");
+        if (problem.code === "internal") logOf(request).error({ err: result.reason }, "an upload failed");
         errors.push({ index, name: files[index]!.name, ...problem });
       }
       if (images.length > 0) response.status(201).json({ images, errors });
