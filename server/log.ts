@@ -12,18 +12,15 @@ export function createLogger(
 
 declare module "express-serve-static-core" {
   interface Request {
-    /** Number of the request since the start, in all lines of the log about it. */
-    number: number;
-    logger: Logger;
+    /** What the log says of it beside what it says itself: its number, and from where it came while that is known. */
+    logged: { readonly id: number; readonly remoteAddress: string | undefined; readonly logger: Logger };
   }
 }
 
 /** The log of one request. Of the headers, which hold keys and cookies, only `User-Agent` is logged. */
-export function logOf({ number, logger, method, originalUrl, socket, headers }: Request): Logger {
-  const { remoteAddress } = socket;
-  return logger.child({
-    req: { id: number, method, url: originalUrl, remoteAddress, userAgent: headers["user-agent"] },
-  });
+export function logOf({ logged, method, originalUrl, headers }: Request): Logger {
+  const { id, remoteAddress, logger } = logged;
+  return logger.child({ req: { id, method, url: originalUrl, remoteAddress, userAgent: headers["user-agent"] } });
 }
 
 /**
@@ -34,8 +31,7 @@ export function logRequests(logger: Logger): RequestHandler {
   let requests = 0;
   return (request, response, next) => {
     const began = performance.now();
-    request.number = ++requests;
-    request.logger = logger;
+    request.logged = { id: ++requests, remoteAddress: request.socket.remoteAddress, logger };
     response.once("close", () => {
       const { statusCode, writableFinished } = response;
       const level = statusCode >= 500 ? "error" : statusCode >= 400 ? "info" : "debug";

@@ -21,7 +21,16 @@ describe("the log", () => {
     const log = lines.join("");
     assert.match(log, /on the way/);
     assert.equal(lines.filter((line) => line.includes("request completed")).length, 3);
-    assert.match(log, /"url":"\/503".*"statusCode":503/);
+    assert.match(log, /"url":"\/503","remoteAddress":"[^"]*127\.0\.0\.1".*"statusCode":503/);
     assert.doesNotMatch(log, /secret/);
+  });
+
+  it("says who left before the answer came", async () => {
+    const lines: string[] = [];
+    const logger = createLogger("debug", { write: (line) => void lines.push(line) });
+    const app = express().use(logRequests(logger), () => {}); // never answers
+    await assert.rejects(request(app).get("/slow").timeout(200));
+    while (lines.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.match(lines.join(""), /"url":"\/slow","remoteAddress":"[^"]*127\.0\.0\.1".*request aborted/);
   });
 });
