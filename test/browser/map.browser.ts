@@ -56,7 +56,7 @@ describe("the page's map", function () {
         box.y + (Math.floor(place / 20) + 0.5) * (box.height / 20),
       );
       // What the pointer is on is shown with the next frames; asked before, the preview could be of the place before.
-      await page.evaluate(() => new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown))));
+      await page.evaluate("new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown)))");
     }
     const id = await preview.getAttribute("data-id");
     await page.mouse.down();
