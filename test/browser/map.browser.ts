@@ -1,7 +1,9 @@
 // The map in a browser.
 import assert from "node:assert/strict";
+import { createClient } from "../../client/index.ts";
 import { SIZES } from "../../support/browser.ts";
 import { assertAccessible, assertNoSidewaysScroll, lasso, openPage, usePage } from "../../support/page.ts";
+import { fitted, type Place, toScreen } from "../../web/map/plane.ts";
 
 const DRAWN = "100 images as model default sees them";
 
@@ -42,12 +44,14 @@ describe("the page's map", function () {
     });
     await page.getByText(DRAWN).waitFor({ timeout: 60_000 });
     const far = await waitForMore(shown, 0);
-    await page.getByRole("button", { name: "Zoom in" }).click();
-    await page.getByRole("button", { name: "Zoom in" }).click();
+    const box = (await page.locator(".map-stage").boundingBox())!;
+    const { points } = await createClient(test.server.url).getMap();
+    const dense = toScreen(fitted(points, box), middleOfMost(points));
+    await page.mouse.move(box.x + dense.x, box.y + dense.y);
+    await page.mouse.wheel(0, -300);
     await waitForMore(shown, far);
     await page.getByRole("button", { name: "Show the whole map" }).click();
 
-    const box = (await page.locator(".map-stage").boundingBox())!;
     const preview = page.locator(".map-preview");
     for (let place = 0; !(await preview.isVisible()); place++) {
       assert.ok(place < 400, "the pointer finds an image");
@@ -97,6 +101,12 @@ describe("the page's map", function () {
     assert.deepEqual(problems, []);
   });
 });
+
+/** The place with the most others around it. */
+function middleOfMost(places: readonly Place[]): Place {
+  const around = (one: Place) => places.filter(({ x, y }) => Math.hypot(x - one.x, y - one.y) < 0.1).length;
+  return places.reduce((most, place) => (around(place) > around(most) ? place : most));
+}
 
 /** Waits until there are more than `count` and no new ones come. */
 async function waitForMore(shown: ReadonlySet<string>, count: number): Promise<number> {
