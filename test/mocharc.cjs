@@ -1,9 +1,11 @@
 // The tests as `npm test` runs them, compiled to build/. The long files come first: begun last, one of them would keep
-// a single core busy at the end.
+// a single core busy at the end. So does one that mostly waits: beside another such it would leave a core with nothing
+// to do.
 const { readdirSync } = require("node:fs");
 const { join } = require("node:path");
 
 const LONG = [
+  /^server\/slow-readers/,
   /^training\/train\.test/,
   /^server\/http\/swaps\.test/,
   /^server\/swap\//,

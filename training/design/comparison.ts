@@ -64,7 +64,7 @@ export function errorDistribution(scores: readonly number[]): Array<{ x: number;
   ]);
 }
 
-/** Spearman's rank correlation, −1..1; values that are equal share the mean of their ranks. */
+/** Spearman's rank correlation, −1..1; equal values share the mean of their ranks. NaN where one list has no others. */
 export function rankCorrelation(a: readonly number[], b: readonly number[]): number {
   const [x, y] = [ranks(a), ranks(b)];
   const middle = (a.length - 1) / 2;

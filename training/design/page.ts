@@ -51,7 +51,7 @@ export const spaceTable = (outcomes: readonly DesignOutcome[]): string =>
 export const networkTable = (outcomes: readonly DesignOutcome[]): string =>
   textTable(NETWORK_HEADINGS, networkCells(outcomes));
 
-/** How well the label-free score agrees with kNN, in a sentence; empty where images have no labels. */
+/** How well the label-free score agrees with kNN, in a sentence; empty without labels, or where all networks are equal. */
 export function agreement(outcomes: readonly DesignOutcome[]): string {
   const labelled = outcomes.flatMap(({ evaluationAccuracy, knn }) =>
     knn === undefined ? [] : [{ evaluationAccuracy, knn }],
@@ -61,6 +61,7 @@ export function agreement(outcomes: readonly DesignOutcome[]): string {
     labelled.map((one) => one.evaluationAccuracy),
     labelled.map((one) => one.knn),
   );
+  if (Number.isNaN(correlation)) return "";
   return `The order of the networks by own keys found agrees with that by kNN with a rank correlation of ${correlation.toFixed(2)}.`;
 }
 
