@@ -64,7 +64,7 @@ export function errorDistribution(scores: readonly number[]): Array<{ x: number;
   ]);
 }
 
-/** Spearman's rank correlation, −1..1; equal values share the mean of their ranks. NaN where one list has no others. */
+/** Spearman's rank correlation, −1..1; equal values share the mean of their ranks. NaN where all values of a list are equal. */
 export function rankCorrelation(a: readonly number[], b: readonly number[]): number {
   const [x, y] = [ranks(a), ranks(b)];
   const middle = (a.length - 1) / 2;

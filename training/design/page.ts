@@ -51,7 +51,7 @@ export const spaceTable = (outcomes: readonly DesignOutcome[]): string =>
 export const networkTable = (outcomes: readonly DesignOutcome[]): string =>
   textTable(NETWORK_HEADINGS, networkCells(outcomes));
 
-/** How well the label-free score agrees with kNN, in a sentence; empty without labels, or where all networks are equal. */
+/** How well the label-free score agrees with kNN, in a sentence; empty without labels, or where there is no order. */
 export function agreement(outcomes: readonly DesignOutcome[]): string {
   const labelled = outcomes.flatMap(({ evaluationAccuracy, knn }) =>
     knn === undefined ? [] : [{ evaluationAccuracy, knn }],
