@@ -1,5 +1,5 @@
 // An encoder with a head that labels every pixel: its loss, its prediction, and what that costs.
-import { add, input, multiplications, reshape, samplePoints, type Tensor, upsample } from "../graph/index.ts";
+import { add, input, multiplications, reshape, samplePoints, stopGradient, type Tensor, upsample } from "../graph/index.ts";
 import { type Architecture, backboneMaps } from "../network/backbone.ts";
 import { evaluationScope, type Scope } from "../network/scope.ts";
 import { denseHead, type HeadWidths, pointHead } from "./heads.ts";
@@ -44,6 +44,9 @@ export function strideOf(architecture: Architecture): number {
 /**
  * The loss of x [N, 3, S, S] with `labels` [N, S·S], a class or −1 → []. With the head `points` it is the loss of the
  * coarse scores and that of points added; for these it takes the inputs `candidates` and `others` [N, _, 2].
+ *
+ * Where it departs from the paper: points teach the point head alone. Taken where it is hardest, their loss would
+ * otherwise outweigh that of all other pixels in the encoder and the coarse scores.
  */
 export function segmentationLoss(x: Tensor, labels: Tensor, scope: Scope, segmenter: Segmenter): Tensor {
   const [N, , S] = x.shape as [number, number, number];
@@ -54,7 +57,8 @@ export function segmentationLoss(x: Tensor, labels: Tensor, scope: Scope, segmen
   const { candidates, others } = pointsOf(S);
   const points = trainingPoints(coarse, input("candidates", [N, candidates, 2]), input("others", [N, others, 2]));
   const there = samplePoints(reshape(labels, [N, 1, S, S]), points, "nearest");
-  const scores = pointHead(samplePoints(fine, points), samplePoints(coarse, points), scope);
+  const at = (map: Tensor) => samplePoints(stopGradient(map), points);
+  const scores = pointHead(at(fine), at(coarse), scope);
   return add(loss, crossEntropyOfLabelled(scores, reshape(there, [N, points.shape[1]!])));
 }
 

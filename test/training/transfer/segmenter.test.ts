@@ -3,11 +3,11 @@ import { checkGradient, values } from "../../../support/gradient-check.ts";
 import * as g from "../../../training/graph/index.ts";
 import { namedArchitecture } from "../../../training/network/backbone.ts";
 import type { ResNetConfig } from "../../../training/network/resnet.ts";
-import { evaluationScope } from "../../../training/network/scope.ts";
+import { evaluationScope, once } from "../../../training/network/scope.ts";
 import { pointHead } from "../../../training/transfer/heads.ts";
 import { crossEntropyOfLabelled } from "../../../training/transfer/loss.ts";
 import { subdivide, trainingPoints } from "../../../training/transfer/points.ts";
-import { costOf, equalCost, strideOf } from "../../../training/transfer/segmenter.ts";
+import { costOf, equalCost, pointsOf, segmentationLoss, strideOf } from "../../../training/transfer/segmenter.ts";
 
 const ARCHITECTURE: ResNetConfig = {
   block: "basic",
@@ -117,6 +117,44 @@ describe("points of PointRend", () => {
       (fine, coarse) => pointHead(fine, coarse, scope),
       { step: 1e-3, tolerance: 2e-2 },
     );
+  });
+
+  it("teach the point head alone: all else learns as with the dense head", async () => {
+    const small: ResNetConfig = { ...ARCHITECTURE, widths: [4, 4, 8], stem: { ...ARCHITECTURE.stem, width: 4 } };
+    const x = g.input("x", [2, 3, 32, 32]);
+    const labels = g.input("labels", [2, 32 * 32]);
+    const { candidates, others } = pointsOf(32);
+    const feeds: Record<string, Float32Array> = {
+      x: values(2 * 3 * 32 * 32, 1),
+      labels: Float32Array.from({ length: 2 * 32 * 32 }, (_, i) => (i >> 3) % 3),
+      candidates: values(2 * candidates * 2, 3).map((v) => (v + 1.1) / 2.2),
+      others: values(2 * others * 2, 4).map((v) => (v + 1.1) / 2.2),
+    };
+    const gradientsWith = async (head: "dense" | "points") => {
+      const weights: g.Tensor[] = [];
+      const names: string[] = [];
+      const scope = evaluationScope(
+        once(({ name, shape }) => {
+          feeds[name] ??= values(g.sizeOf(shape), names.length).map((v) => 0.5 + v / 4);
+          names.push(name);
+          weights.push(g.input(name, shape));
+          return weights.at(-1)!;
+        }),
+      );
+      const loss = segmentationLoss(x, labels, scope, { architecture: small, classes: 3, width: 16, head });
+      const learnt = names.flatMap((name, i) => (name.endsWith("weight") ? [{ name, tensor: weights[i]! }] : []));
+      const found = g.gradients(
+        loss,
+        learnt.map(({ tensor }) => tensor),
+      );
+      return run(Object.fromEntries(learnt.map(({ name }, i) => [`of ${name}`, found[i]!])), feeds);
+    };
+    const [dense, points] = [await gradientsWith("dense"), await gradientsWith("points")];
+    const ofPoints = Object.keys(points).filter((name) => !(name in dense));
+    assert.ok(ofPoints.length > 0 && ofPoints.every((name) => points[name]!.some((v) => v !== 0)));
+    for (const [name, expected] of Object.entries(dense)) {
+      expected.forEach((v, i) => assert.ok(Math.abs(points[name]![i]! - v) < 1e-5, `${name}[${i}]`));
+    }
   });
 });
 
