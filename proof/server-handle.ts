@@ -17,8 +17,11 @@ export interface ServerHandle {
   readonly url: string;
   /** Resident memory of the server and its encoder processes, MB. */
   rssMb(): number;
-  /** Stops the next swap that is run here where it enters `state`; resolves when it has. */
-  holdAt(state: string): Promise<void>;
+  /**
+   * Stops the next swap that is run here where it enters `state`; resolves when it has. `deaf`: for some seconds it hears
+   * of the other servers only when it goes on.
+   */
+  holdAt(state: string, options?: { deaf?: boolean }): Promise<void>;
   /** Lets a held swap go on, or (`fails`) fail, and holds none. */
   go(options?: { fails?: boolean }): void;
   /** kill -9; resolves when the server is ready again. A killed server is started again. */
@@ -110,9 +113,9 @@ export async function startServer(
       return url;
     },
     rssMb: () => processes().reduce((sum, { rss }) => sum + rss, 0) / 1024,
-    async holdAt(state) {
+    async holdAt(state, { deaf = false } = {}) {
       const held = heard("held");
-      say({ hold: state });
+      say({ hold: state, deaf });
       await held;
     },
     go: ({ fails = false } = {}) => void say({ go: true, fails }),

@@ -9,14 +9,17 @@ import type { Options } from "../server/index.ts";
 import { start } from "../server/main.ts";
 import { startIndexThread } from "../server/storage/hnsw/thread.ts";
 import { openStorage } from "../server/storage/open.ts";
-import type { Catalogue } from "../server/storage/ports.ts";
+import type { Catalogue, Servers } from "../server/storage/ports.ts";
 import { FENCES, type Fence, type Kept, openSharedWithout, slowed, untilLate } from "./fences.ts";
 import { type Guard, withoutGuard } from "./guards.ts";
 
-/** To the server's process. `hold`: stop where a swap enters this state, until `go`; then (`fails`) it fails. */
+/**
+ * To the server's process. `hold`: stop where a swap enters this state, until `go`; then (`fails`) it fails. Meanwhile a
+ * server that is `deaf` hears nothing of the others.
+ */
 export type ToServer =
   | { readonly start: Options; readonly without?: Guard | Fence; readonly slow?: boolean }
-  | { readonly hold: string }
+  | { readonly hold: string; readonly deaf: boolean }
   | { readonly go: true; readonly fails: boolean }
   | { readonly killIndexes: true };
 
@@ -30,10 +33,15 @@ export type FromServer =
 /** In slow mode: pauses that give every race time to happen, milliseconds. */
 const SLOW_READY_MS = 500;
 const SLOW_EMBED_MS = 50;
+/** A server is deaf no longer than this, well below its lease, milliseconds. */
+const DEAF_MS = 5000;
 
 const workers = new Set<Worker>();
 let holdAt: string | undefined;
+let isDeaf = false;
 let go = (_fails: boolean) => {};
+/** While a swap is held. */
+let released: Promise<boolean> | undefined;
 
 const send = (message: FromServer) => process.send!(message, undefined, {}, () => {});
 
@@ -41,12 +49,21 @@ async function pauseAt(state: string, slow: boolean): Promise<void> {
   if (slow && state === "ready") await sleep(SLOW_READY_MS);
   if (state !== holdAt) return;
   holdAt = undefined;
-  const released = new Promise<boolean>((resolve) => {
+  released = new Promise((resolve) => {
     go = resolve;
   });
   send({ held: state });
   if (await released) throw new Error("The proof lets this swap fail.");
 }
+
+/** A registry that a server which is deaf asks only when its swap goes on. */
+const heardLate = (servers: Servers): Servers => ({
+  ...servers,
+  async beat(self) {
+    if (isDeaf) await Promise.race([released, sleep(DEAF_MS)]);
+    return servers.beat(self);
+  },
+});
 
 /** A catalogue that pauses after the commit that brings a swap to another state. */
 function pausing(catalogue: Catalogue, slow: boolean): Catalogue {
@@ -86,7 +103,8 @@ function partsOf(
     async openSharedStorage(places, logger) {
       const storage = await openSharedWithout(without, places, logger);
       const shared = slow ? slowed(storage, kept, without) : storage;
-      return { ...shared, catalogue: pausing(shared.catalogue, slow) };
+      const servers = shared.servers && heardLate(shared.servers);
+      return { ...shared, catalogue: pausing(shared.catalogue, slow), ...(servers && { servers }) };
     },
     openStorage: (folder, logger, { wrapCatalogue = (catalogue: Catalogue) => catalogue } = {}) =>
       openStorage(folder, logger, {
@@ -117,10 +135,11 @@ function partsOf(
 // Without an exit's tidying up, which would end a thread inside a call of the native index and say so at length.
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
 process.on("message", async (message: ToServer) => {
-  if ("hold" in message) holdAt = message.hold;
+  if ("hold" in message) ({ hold: holdAt, deaf: isDeaf } = message);
   else if ("go" in message) {
     holdAt = undefined;
-    go(message.fails);
+    go(message.fails); // before it hears again
+    isDeaf = false;
   } else if ("killIndexes" in message) {
     // A thread inside a native call ends once that returns.
     await Promise.all([...workers].map((worker) => worker.terminate()));
