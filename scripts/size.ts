@@ -31,8 +31,8 @@ const KEY = 51;
 /** Above so many dimensions an embedding is kept apart from its row, in parts that fill pages less well. */
 const MOST_IN_ROW = 500;
 const APART = 1.4;
-/** Above so many dimensions pgvector builds no graph. */
-const MOST_IN_GRAPH = 2000;
+/** Above so many dimensions pgvector builds no graph of half precision. */
+const MOST_IN_GRAPH = 4000;
 /** The graph's upper layers, as a factor. */
 const UPPER_LAYERS = 1.02;
 
@@ -45,9 +45,9 @@ function embeddingBytes(dimensions: number): number {
   return KEY + (dimensions > MOST_IN_ROW ? APART * 4 * dimensions : inPage(aligned(48 + 4 * dimensions) + 4));
 }
 
-/** Bytes of an embedding in the graph: its numbers once more, and its links. */
+/** Bytes of an embedding in the graph: its numbers once more, in half precision, and its links. */
 function graphBytes(dimensions: number): number {
-  return dimensions > MOST_IN_GRAPH ? 0 : UPPER_LAYERS * inPage(aligned(80 + 4 * dimensions) + 208);
+  return dimensions > MOST_IN_GRAPH ? 0 : UPPER_LAYERS * inPage(aligned(80 + 2 * dimensions) + 208);
 }
 
 const { images, dimensions } = given;

@@ -48,7 +48,7 @@ export async function measureBytes(url: string, images: number, dimensions: numb
       `SELECT pg_total_relation_size('images') + pg_total_relation_size('contents') AS record,
          pg_total_relation_size($1::regclass) - pg_relation_size($2::regclass) AS embedding,
          pg_relation_size($2::regclass) AS graph`,
-      [table, `${table}_graph`],
+      [table, `${table}_graph16`],
     );
     const { record, embedding, graph } = row!;
     const each = { record: record / images, embedding: embedding / images, graph: graph / images };

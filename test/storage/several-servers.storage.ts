@@ -256,7 +256,7 @@ describe("several servers on one database", () => {
     );
     const uploads = Promise.all(range(30).map((n) => add(n, [encoder, candidate.encoder])));
     await Promise.all([one!.optimise(), two!.optimise(), uploads]);
-    const graph = `embeddings_${candidate.encoder}_graph`;
+    const graph = `embeddings_${candidate.encoder}_graph16`;
     const isValid = async () =>
       (await databases[0]!.query("SELECT FROM pg_index WHERE indexrelid = to_regclass($1) AND indisvalid", [graph]))
         .length === 1;

@@ -6,7 +6,7 @@ import type { VectorIndex, VectorSearch, Wanted } from "../ports.ts";
 import type { Database } from "./database.ts";
 import { tallyOf } from "./embeddings.ts";
 import { filterSql, type Parameter } from "./filter-sql.ts";
-import { buildGraph } from "./graph.ts";
+import { buildGraph, inHalves } from "./graph.ts";
 import { codeOf, type Query } from "./query.ts";
 import { asText } from "./vector-text.ts";
 
@@ -21,6 +21,9 @@ const NO_TABLE = "42P01";
 const NEIGHBOURS = 10;
 /** Scores that differ less are the same: the graph and the pass over all add in another order. */
 const SAME_SCORE = 1e-6;
+
+/** The graph orders by scores of half precision. */
+const byScore = (a: { score: number }, b: { score: number }) => b.score - a.score;
 
 interface Row {
   readonly id: string;
@@ -48,7 +51,10 @@ interface IndexOptions {
 
 function createIndex(database: Database, { generation, encoder, dimensions }: IndexOptions): VectorIndex {
   const table = `embeddings_${encoder}`;
-  const distance = (query: string, vector = "e.vector") => `${vector}::vector(${dimensions}) <#> ${query}::vector`;
+  const distance = (query: string) => `e.vector <#> ${query}::vector`;
+  /** What the graph orders by; it does not know the order of {@link distance}, by which all are compared. */
+  const distanceInGraph = (query: string) =>
+    `${inHalves("e.vector", dimensions)} <#> ${inHalves(`${query}::vector`, dimensions)}`;
   let isServing = false;
 
   const serving = <T>(action: () => Promise<T>): Promise<T> => {
@@ -80,18 +86,17 @@ function createIndex(database: Database, { generation, encoder, dimensions }: In
   ): Promise<Row[]> => {
     const values: unknown[] = [];
     const parameter: Parameter = (value) => `$${values.push(value)}`;
-    const near = distance(parameter(vector));
+    const place = parameter(vector);
     const conditions = [
       ...(leftOut.size > 0 ? [`i.id <> ALL (${parameter([...leftOut])}::text[])`] : []),
       ...(filter ? [filterSql(filter, parameter)] : []),
       ...(content === undefined ? [] : [`e.content = ${parameter(content)}`]),
     ];
-    // A sum is no order that the graph knows, so that all are compared.
     return query<Row>(
-      `SELECT i.id, i.content, i.metadata, c.width, c.height, -(${near}) AS score
+      `SELECT i.id, i.content, i.metadata, c.width, c.height, -(${distance(place)}) AS score
        FROM ${table} e JOIN images i ON i.content = e.content JOIN contents c ON c.number = e.content
        ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""}
-       ORDER BY (${near})${exact ? " + 0" : ""}, i.number LIMIT ${parameter(limit)}`,
+       ORDER BY (${exact ? distance(place) : distanceInGraph(place)}), i.number LIMIT ${parameter(limit)}`,
       values,
     );
   };
@@ -103,11 +108,12 @@ function createIndex(database: Database, { generation, encoder, dimensions }: In
   };
 
   const nearest = async (query: Query, vector: string, k: number, exact = false) => {
-    const near = distance("$1");
+    const order = exact ? distance("$1") : distanceInGraph("$1");
     const rows = await query<{ content: number; score: number }>(
-      `SELECT content, -(${near}) AS score FROM ${table} e ORDER BY (${near})${exact ? " + 0" : ""} LIMIT $2`,
+      `SELECT content, -(${distance("$1")}) AS score FROM ${table} e ORDER BY ${order} LIMIT $2`,
       [vector, k],
     );
+    rows.sort(byScore);
     return { contents: rows.map(({ content }) => content), scores: rows.map(({ score }) => score) };
   };
 
@@ -125,12 +131,12 @@ function createIndex(database: Database, { generation, encoder, dimensions }: In
       serving(() =>
         inGraph(wanted.limit, async (query) => {
           const text = asText(vector);
-          let rows = await imagesNear(query, text, wanted, { exact: false });
+          let rows = (await imagesNear(query, text, wanted, { exact: false })).sort(byScore);
           if (wanted.filter && rows.length < wanted.limit)
             rows = await imagesNear(query, text, wanted, { exact: true });
           if (wanted.own !== undefined && !rows.some(({ content }) => content === wanted.own)) {
             const own = await imagesNear(query, text, wanted, { exact: true, content: wanted.own });
-            rows = [...own, ...rows].sort((a, b) => b.score - a.score).slice(0, wanted.limit);
+            rows = [...own, ...rows].sort(byScore).slice(0, wanted.limit);
           }
           await checkActive(query); // last: an answer that was begun before a switch and ends after it is given up
           return rows
