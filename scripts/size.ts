@@ -14,7 +14,7 @@ const given = new Command("size")
     "--graph <number>",
     "embeddings that the building of the graph takes in a second; see bench:cluster",
     Number,
-    250,
+    1000,
   )
   .parse()
   .opts<Record<"images" | "dimensions" | "metadata" | "file" | "servers" | "embeds" | "graph", number>>();
