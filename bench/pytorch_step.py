@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pytorch_forms import add_forms, report, use_forms
+from pytorch_network import backbone
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--network", help="of torchvision, instead of one of basic blocks")
@@ -30,44 +31,16 @@ device = torch.device(options.device)
 layout, mixed = use_forms(options)
 
 
-class Block(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
-        self.shortcut = None
-        if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
-
-    def forward(self, x):
-        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        y = self.bn2(self.conv2(y))
-        return F.relu(y + (x if self.shortcut is None else self.shortcut(x)), inplace=True)
-
-
 def encoder():
     if options.network:
         import torchvision
 
         network = getattr(torchvision.models, options.network)(num_classes=options.dimensions)
-        return network.to(device, memory_format=layout)
-    widths = [int(width) for width in options.widths.split(",")]
-    channels = widths[0]
-    layers = [
-        nn.Conv2d(3, channels, 3, options.stem_stride, 1, bias=False),
-        nn.BatchNorm2d(channels),
-        nn.ReLU(inplace=True),
-    ]
-    for stage, width in enumerate(widths):
-        for block in range(options.blocks):
-            layers.append(Block(channels, width, 2 if stage > 0 and block == 0 else 1))
-            channels = width
-    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, options.dimensions)]
-    return nn.Sequential(*layers).to(device, memory_format=layout)
+    else:
+        widths = [int(width) for width in options.widths.split(",")]
+        layers, channels = backbone(widths, options.blocks, options.stem_stride)
+        network = nn.Sequential(*layers, nn.Linear(channels, options.dimensions))
+    return network.to(device, memory_format=layout)
 
 
 query_encoder, key_encoder = encoder(), encoder()
