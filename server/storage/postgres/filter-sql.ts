@@ -8,6 +8,7 @@ import { type Filter, isOwnField, type OwnField } from "../../domain/filter.ts";
 import type { Metadata } from "../../domain/image.ts";
 
 type Condition = Extract<Filter, { field: string }>;
+type Tests = Omit<Condition, "field" | "exists">;
 
 /** The JSON of metadata for the column `fields`. */
 export const asFields = (metadata: Metadata): string => JSON.stringify(ordered(metadata));
@@ -51,16 +52,40 @@ export function filterSql(filter: Filter, parameter: Parameter): string {
   const value = isOwnField(field) ? OWN[field] : valueAt(field, parameter);
   const conditions = [
     ...(exists === undefined ? [] : [`${value} IS ${exists ? "NOT NULL" : "NULL"}`]),
-    ...(Object.keys(tests).length === 0 ? [] : [anyPasses(value, tests, parameter)]),
+    ...(Object.keys(tests).length === 0
+      ? []
+      : [...contained(field, tests, parameter), anyPasses(value, tests, parameter)]),
   ];
   return `(${conditions.join(" AND ")})`;
+}
+
+/** A filter for more values than these is not looked up in the index of all fields. */
+const MOST_LOOKED_UP = 10;
+
+/**
+ * What follows from a test for equality and the index of `fields` answers: where few images pass, they are found there
+ * and compared, and the graph is not walked until it has met them. Nothing where a path goes through a list.
+ */
+function contained(field: string, { eq, in: list }: Tests, parameter: Parameter): string[] {
+  const values = eq === undefined ? list : [eq];
+  const keys = field.split(".");
+  if (isOwnField(field) || !values || values.length > MOST_LOOKED_UP || keys.some(isOfList)) return [];
+  const paths = keys.length > 1 ? [[field], keys] : [keys];
+  const holding = paths.flatMap((path) =>
+    values.flatMap((value) =>
+      [value, [value]].map((leaf) => path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), leaf)),
+    ),
+  );
+  return [
+    `(${holding.map((fields) => `i.fields @> ${parameter(JSON.stringify(ordered(fields)))}::jsonb`).join(" OR ")})`,
+  ];
 }
 
 const joined = (filters: readonly Filter[], by: string, parameter: Parameter) =>
   `(${filters.map((one) => filterSql(one, parameter)).join(by)})`;
 
 /** The value of a field, a list's own values where it is one: one of them must pass all tests. */
-function anyPasses(value: string, tests: Omit<Condition, "field" | "exists">, parameter: Parameter): string {
+function anyPasses(value: string, tests: Tests, parameter: Parameter): string {
   const { eq, in: list, gt, gte, lt, lte } = tests;
   const json = (one: unknown) => `${parameter(JSON.stringify(ordered(one)))}::jsonb`;
   const compare = (limit: string | number | undefined, operator: string) => {
@@ -90,10 +115,13 @@ function valueAt(field: string, parameter: Parameter): string {
   return `CASE WHEN i.fields ? ${whole}::text THEN i.fields -> ${whole}::text ELSE ${path} END`;
 }
 
+const isPlace = (key: string): boolean => /^(0|[1-9]\d{0,8})$/.test(key);
 /** Lists have places and a length, as in JavaScript. */
+const isOfList = (key: string): boolean => isPlace(key) || key === "length";
+
 function step(value: string, key: string, parameter: Parameter): string {
   const inObject = `WHEN 'object' THEN (${value}) -> ${parameter(orderedText(key))}::text`;
-  const inList = /^(0|[1-9]\d{0,8})$/.test(key)
+  const inList = isPlace(key)
     ? `WHEN 'array' THEN (${value}) -> ${key}`
     : key === "length"
       ? `WHEN 'array' THEN to_jsonb(jsonb_array_length(${value}))`

@@ -131,6 +131,7 @@ const VERSIONS = [
     since      timestamptz NOT NULL
   );
 `,
+  "CREATE INDEX images_by_fields ON images USING gin (fields jsonb_path_ops)",
 ];
 
 /** Makes the extension and the tables, or brings them up to date. `query` is of one transaction. */

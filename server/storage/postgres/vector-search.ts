@@ -1,6 +1,7 @@
 // Search with pgvector: in the table of a generation's embeddings, by its HNSW graph. The table is part of every
 // commit, so there is nothing to follow: what is committed is found.
 import { AppError } from "../../../core/errors.ts";
+import type { Filter } from "../../domain/filter.ts";
 import type { ImageMatch } from "../../domain/image.ts";
 import type { VectorIndex, VectorSearch, Wanted } from "../ports.ts";
 import type { Database } from "./database.ts";
@@ -13,6 +14,9 @@ import { asText } from "./vector-text.ts";
 /** Candidates that a search of the graph keeps, at least; pgvector takes 1000 at most. */
 const EF_SEARCH = 100;
 const MAX_EF_SEARCH = 1000;
+
+/** So many images are compared in the time that a step in the graph takes, by what PostgreSQL expects to pass. */
+const COMPARED_IN_A_STEP = 4;
 
 /** SQLSTATE of a table that is not there. */
 const NO_TABLE = "42P01";
@@ -88,6 +92,7 @@ function createIndex(database: Database, { generation, encoder, dimensions }: In
     const parameter: Parameter = (value) => `$${values.push(value)}`;
     const place = parameter(vector);
     const conditions = [
+      `e.encoder = ${encoder}`, // all are, and the key of the table begins with it
       ...(leftOut.size > 0 ? [`i.id <> ALL (${parameter([...leftOut])}::text[])`] : []),
       ...(filter ? [filterSql(filter, parameter)] : []),
       ...(content === undefined ? [] : [`e.content = ${parameter(content)}`]),
@@ -95,10 +100,28 @@ function createIndex(database: Database, { generation, encoder, dimensions }: In
     return query<Row>(
       `SELECT i.id, i.content, i.metadata, c.width, c.height, -(${distance(place)}) AS score
        FROM ${table} e JOIN images i ON i.content = e.content JOIN contents c ON c.number = e.content
-       ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""}
+       WHERE ${conditions.join(" AND ")}
        ORDER BY (${exact ? distance(place) : distanceInGraph(place)}), i.number LIMIT ${parameter(limit)}`,
       values,
     );
+  };
+
+  /**
+   * Whether comparing all n of N images that a filter lets through is faster than walking the graph until it has met
+   * enough of them, which takes limit · N / n steps. PostgreSQL's own plan is not asked: it takes those for cheap.
+   */
+  const fewPass = async (query: Query, filter: Filter, limit: number): Promise<boolean> => {
+    const values: unknown[] = [];
+    const condition = filterSql(filter, (value) => `$${values.push(value)}`);
+    const [plan] = await query<{ "QUERY PLAN": [{ Plan: { "Plan Rows": number } }] }>(
+      `EXPLAIN (FORMAT JSON) SELECT FROM images i JOIN contents c ON c.number = i.content WHERE ${condition}`,
+      values,
+    );
+    const [images] = await query<{ count: number }>(
+      "SELECT reltuples AS count FROM pg_class WHERE oid = 'images'::regclass",
+    );
+    const passing = plan!["QUERY PLAN"][0].Plan["Plan Rows"];
+    return passing ** 2 < COMPARED_IN_A_STEP * limit * images!.count;
   };
 
   const checkActive = async (query: Query): Promise<void> => {
@@ -131,9 +154,11 @@ function createIndex(database: Database, { generation, encoder, dimensions }: In
       serving(() =>
         inGraph(wanted.limit, async (query) => {
           const text = asText(vector);
-          let rows = (await imagesNear(query, text, wanted, { exact: false })).sort(byScore);
-          if (wanted.filter && rows.length < wanted.limit)
+          const exact = wanted.filter !== undefined && (await fewPass(query, wanted.filter, wanted.limit));
+          let rows = (await imagesNear(query, text, wanted, { exact })).sort(byScore);
+          if (wanted.filter && !exact && rows.length < wanted.limit) {
             rows = await imagesNear(query, text, wanted, { exact: true });
+          }
           if (wanted.own !== undefined && !rows.some(({ content }) => content === wanted.own)) {
             const own = await imagesNear(query, text, wanted, { exact: true, content: wanted.own });
             rows = [...own, ...rows].sort(byScore).slice(0, wanted.limit);
