@@ -25,7 +25,7 @@ for (const [name, value] of Object.entries(given)) {
 /** What PostgreSQL may fill of its pages, bytes. */
 const PAGE = { all: 8192, free: 8152 };
 /** Bytes of a record, with its indexes and without metadata, which is kept twice: as it came, and for filters. */
-const RECORD = 545;
+const RECORD = 600;
 /** Bytes of an embedding's key in its index. */
 const KEY = 51;
 /** Above so many dimensions an embedding is kept apart from its row, in parts that fill pages less well. */

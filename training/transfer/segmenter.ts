@@ -1,5 +1,14 @@
 // An encoder with a head that labels every pixel: its loss, its prediction, and what that costs.
-import { add, input, multiplications, reshape, samplePoints, stopGradient, type Tensor, upsample } from "../graph/index.ts";
+import {
+  add,
+  input,
+  multiplications,
+  reshape,
+  samplePoints,
+  stopGradient,
+  type Tensor,
+  upsample,
+} from "../graph/index.ts";
 import { type Architecture, backboneMaps } from "../network/backbone.ts";
 import { evaluationScope, type Scope } from "../network/scope.ts";
 import { denseHead, type HeadWidths, pointHead } from "./heads.ts";

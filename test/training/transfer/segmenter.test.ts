@@ -153,7 +153,7 @@ describe("points of PointRend", () => {
     const ofPoints = Object.keys(points).filter((name) => !(name in dense));
     assert.ok(ofPoints.length > 0 && ofPoints.every((name) => points[name]!.some((v) => v !== 0)));
     for (const [name, expected] of Object.entries(dense)) {
-      expected.forEach((v, i) => assert.ok(Math.abs(points[name]![i]! - v) < 1e-5, `${name}[${i}]`));
+      for (const [i, v] of expected.entries()) assert.ok(Math.abs(points[name]![i]! - v) < 1e-5, `${name}[${i}]`);
     }
   });
 });
