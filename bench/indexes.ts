@@ -62,7 +62,7 @@ async function play(contenders: readonly Contender[], below: number): Promise<Pl
     }
   }
   return contenders.map(({ name, settings, buildSeconds, bytes }, c) => {
-    const [...sorted] = rates[c]!.sort((a, b) => a - b);
+    const sorted = rates[c]!.sort((a, b) => a - b);
     const perSecond = { median: sorted[sorted.length >> 1]!, spread: [sorted[0]!, sorted.at(-1)!] as const };
     return { name, settings, below, recallAt10: recalls[c]!, perSecond, buildSeconds, bytes };
   });

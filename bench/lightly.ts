@@ -30,7 +30,7 @@ const program = new Command("bench:lightly")
 const [trainFolder, heldFolder] = program.args as [string, string];
 const flags = program.opts<{ minutes: number; seeds: string[]; size: number; python: string; json?: true }>();
 const NETWORK = "small-3";
-/** As `two stages` is not among what lightly gives, both are measured by the last one. */
+/** lightly gives features of the last stage alone, so ours are measured by that stage too. */
 const { "one stage": whitened, features, projection } = EMBEDDINGS;
 
 interface Result {

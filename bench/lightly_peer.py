@@ -1,9 +1,9 @@
 """lightly's MoCo and SimCLR: the peers of bench/lightly.ts, which starts this. Prints one line of JSON.
 
 As lightly's own benchmark on CIFAR-10 has them (docs/source/getting_started/benchmarks/cifar10_benchmark.py): views,
-heads, losses, optimiser and rates are lightly's; the network is ours, with batch norm over parts of the batch for MoCo
-left out. Batches come in the form that is fastest here: decoded once, in channels-last memory. The rate falls with the
-time that is left.
+heads, losses, optimiser and rates are lightly's. The network is ours, so MoCo's batch norm over eighths of a batch is
+missing. Images are decoded once, before the clock begins, and batches are in channels-last memory, which is fastest
+here. The learning rate falls by a cosine of the time that has passed.
 """
 import argparse
 import copy

@@ -68,11 +68,16 @@ export interface FaultDeps {
   readonly database: string;
 }
 
-/** Holds the next swap at the state of a fault. Resolves with the server that runs it once it is held. */
-export function holdAnywhere(servers: readonly ServerHandle[], { state, target }: Fault): Promise<ServerHandle> {
-  // A server that hears that it has lost the lead ends its swap itself.
-  const deaf = target === "lead";
-  return Promise.race(servers.map((server) => server.holdAt(state, { deaf }).then(() => server)));
+/**
+ * Holds the next swap at a state. Resolves with the server that runs it once it is held. `deaf`: that server does not
+ * hear meanwhile that it has lost the lead; else it would end its swap itself.
+ */
+export function holdAnywhere(
+  servers: readonly ServerHandle[],
+  state: string,
+  options: { deaf?: boolean } = {},
+): Promise<ServerHandle> {
+  return Promise.race(servers.map((server) => server.holdAt(state, options).then(() => server)));
 }
 
 /** Lets the fault happen to a swap that is held by `leader`, and resolves when every server is there again. */
@@ -134,10 +139,10 @@ export async function strike(
     case "lead": {
       const { id } = (await http.servers()).find(({ url }) => url === leader.url)!;
       let continued = false;
-      void holdAnywhere(others, { state: "backfilling", target: "leader" }).then(() => {
+      void holdAnywhere(others, "backfilling").then(() => {
         continued = true;
       });
-      // Again where it is deaf no longer and takes the lead back before another server asks for it.
+      // Again where it hears once more and takes the lead back before another server asks for it.
       await untilTrue("another server has the lead and continues the swap", async () => {
         if (!continued) await runSql(deps.database, endConnectionOf(id));
         return continued;

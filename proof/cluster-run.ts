@@ -108,7 +108,7 @@ export async function runClusterProof(options: ClusterProofOptions): Promise<Clu
       const model = models[(swaps + 1) % 2]!;
       if (!back) await publish(model);
       traffic.takeLatencies();
-      const held = fault && holdAnywhere(servers, fault);
+      const held = fault && holdAnywhere(servers, fault.state, { deaf: fault.target === "lead" });
       const began = performance.now();
       http.expectSwitch(true);
       const { id } = back ? await http.rollback() : await http.activate(model.card.name);

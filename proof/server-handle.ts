@@ -18,8 +18,8 @@ export interface ServerHandle {
   /** Resident memory of the server and its encoder processes, MB. */
   rssMb(): number;
   /**
-   * Stops the next swap that is run here where it enters `state`; resolves when it has. `deaf`: for some seconds it hears
-   * of the other servers only when it goes on.
+   * Stops the next swap that is run here where it enters `state`; resolves when it has. `deaf`: until the swap goes on,
+   * and for 5 seconds at most, the server hears nothing of the others.
    */
   holdAt(state: string, options?: { deaf?: boolean }): Promise<void>;
   /** Lets a held swap go on, or (`fails`) fail, and holds none. */

@@ -56,7 +56,7 @@ async function pauseAt(state: string, slow: boolean): Promise<void> {
   if (await released) throw new Error("The proof lets this swap fail.");
 }
 
-/** A registry that a server which is deaf asks only when its swap goes on. */
+/** A registry that waits, where the server is deaf, until the swap goes on. */
 const heardLate = (servers: Servers): Servers => ({
   ...servers,
   async beat(self) {

@@ -15,7 +15,10 @@ import { asText } from "./vector-text.ts";
 const EF_SEARCH = 100;
 const MAX_EF_SEARCH = 1000;
 
-/** So many images are compared in the time that a step in the graph takes, by what PostgreSQL expects to pass. */
+/**
+ * A step in the graph takes as long as comparing about 16 images. PostgreSQL expects half of those that pass an `eq`,
+ * and their number counts squared, so a quarter of 16.
+ */
 const COMPARED_IN_A_STEP = 4;
 
 /** SQLSTATE of a table that is not there. */
@@ -108,7 +111,7 @@ function createIndex(database: Database, { generation, encoder, dimensions }: In
 
   /**
    * Whether comparing all n of N images that a filter lets through is faster than walking the graph until it has met
-   * enough of them, which takes limit · N / n steps. PostgreSQL's own plan is not asked: it takes those for cheap.
+   * enough of them, which takes limit · N / n steps. PostgreSQL would choose itself, but reckons a step too cheap.
    */
   const fewPass = async (query: Query, filter: Filter, limit: number): Promise<boolean> => {
     const values: unknown[] = [];
