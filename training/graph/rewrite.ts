@@ -20,6 +20,12 @@ export function rewrite(outputs: readonly Tensor[], replace: Replacement): Tenso
   return outputs.map(current);
 }
 
+/** The same for outputs with names. */
+export function rewriteNamed(outputs: Readonly<Record<string, Tensor>>, replace: Replacement): Record<string, Tensor> {
+  const tensors = rewrite(Object.values(outputs), replace);
+  return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, tensors[i]!]));
+}
+
 /** The outputs of a node given these inputs: the node's own where its inputs are the same, else those of a copy. */
 export function withInputs(node: Node, inputs: readonly Tensor[]): readonly Tensor[] {
   if (inputs.every((tensor, i) => tensor === node.inputs[i])) return node.outputs;

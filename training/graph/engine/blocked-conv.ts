@@ -1,7 +1,7 @@
 // Convolutions in the layout that onnxruntime's fastest CPU kernel reads: channels in blocks of one vector register.
 
 import { reshape } from "../ops/shape.ts";
-import { rewrite, withInputs } from "../rewrite.ts";
+import { rewriteNamed, withInputs } from "../rewrite.ts";
 import { apply, type Node, type Tensor } from "../tensor.ts";
 
 // onnxruntime uses these kernels on its own only where the weights are constant. Ours change at every step, so the
@@ -21,10 +21,9 @@ export function blockConvolutions(
   outputs: Readonly<Record<string, Tensor>>,
   accepts: (conv: Node) => boolean = () => true,
 ): Record<string, Tensor> {
-  const tensors = rewrite(Object.values(outputs), (node, inputs) =>
+  return rewriteNamed(outputs, (node, inputs) =>
     fitsBlocks(node) && accepts(node) ? [blockedConv(node, inputs)] : withInputs(node, inputs),
   );
-  return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, tensors[i]!]));
 }
 
 /** Whether the blocked kernel can run this node. */

@@ -3,6 +3,8 @@ import { InferenceSession, Tensor as OrtTensor } from "../../../core/onnxruntime
 import { conv2d } from "../ops/conv.ts";
 import { type DType, input, type Node, type Shape, type Tensor, type TensorData, topologicalOrder } from "../tensor.ts";
 import { blockConvolutions, fitsBlocks } from "./blocked-conv.ts";
+import { fuseTransposes } from "./fused-products.ts";
+import { lengthenLoops } from "./inner-loops.ts";
 import { serialize } from "./serialize.ts";
 
 /** Values by input or output name. */
@@ -93,10 +95,12 @@ function discard({ buffer }: TensorData): void {
 const closedPort = new MessageChannel().port1;
 closedPort.close();
 
-/** Moves convolutions to blocked layout where a trial on this machine gives the same values. */
+/** The same graph in the forms that onnxruntime's CPU kernels are fast for. */
 async function lower(outputs: Readonly<Record<string, Tensor>>, blocked?: (conv: Node) => boolean) {
-  if (!topologicalOrder(Object.values(outputs)).some(fitsBlocks)) return outputs;
-  return (await hasBlockedKernels()) ? blockConvolutions(outputs, blocked) : outputs;
+  const fits = topologicalOrder(Object.values(outputs)).some(fitsBlocks);
+  return fuseTransposes(
+    lengthenLoops(fits && (await hasBlockedKernels()) ? blockConvolutions(outputs, blocked) : outputs),
+  );
 }
 
 /** The trial: one small convolution in both layouts. Takes a few milliseconds. */

@@ -3,7 +3,7 @@ import { apply, type Form, integers, type Shape, type Tensor } from "../tensor.t
 import type { ConvGeometry } from "./conv-geometry.ts";
 import { convTranspose2d } from "./conv-transpose.ts";
 import { pad, reshape, slice, transpose } from "./shape.ts";
-import { fitsWinograd, winogradBeside, winogradInputGradient } from "./winograd.ts";
+import { winograd, winogradBeside } from "./winograd.ts";
 
 /**
  * The gradient with respect to x of `xShape` [N, C, H, W], of the weight and g [N, O, h, w]. The first form is the
@@ -15,13 +15,15 @@ export function inputGradientForms(xShape: Shape, wShape: Shape, conv: ConvGeome
   const transposed: Form = (weight, g) => convTranspose2d(g!, weight!, { ...conv, height, width });
   if (conv.padding > Math.min(kh, kw) - 1) return { transposed };
   const flipped: Form = (weight, g) => flippedConv(xShape, weight!, g!, conv);
-  if (fitsWinograd(wShape, conv)) {
-    return winogradBeside({ flipped }, (weight, g) => winogradInputGradient(weight!, g!, conv.padding), wShape);
-  }
-  if (conv.stride === 1) return { flipped };
+  const few = winograd(xShape, wShape, conv)?.inputGradient;
+  if (conv.stride === 1) return winogradBeside({ flipped }, few, wShape);
   if (conv.groups > 1) return { transposed };
   const inPhases: Form = (weight, g) => phases(xShape, weight!, g!, conv);
-  return kh * kw === 1 ? { transposed, phases: inPhases } : { phases: inPhases, transposed };
+  return winogradBeside(
+    kh * kw === 1 ? { transposed, phases: inPhases } : { phases: inPhases, transposed },
+    few,
+    wShape,
+  );
 }
 
 /**

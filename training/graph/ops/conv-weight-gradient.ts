@@ -4,17 +4,14 @@ import { reduceSum } from "./broadcast.ts";
 import type { ConvGeometry } from "./conv-geometry.ts";
 import { matmul, transposed } from "./matmul.ts";
 import { concat, pad, reshape, slice, transpose } from "./shape.ts";
-import { fitsWinograd, winogradBeside, winogradWeightGradient } from "./winograd.ts";
+import { winograd, winogradBeside } from "./winograd.ts";
 
-/** The gradient with respect to the weight of `wShape` [O, C/groups, kH, kW], of x [N, C, H, W] and g [N, O, h, w]. */
-export function weightGradientForms(wShape: Shape, conv: ConvGeometry): Record<string, Form> {
+/** The gradient with respect to the weight of `wShape` [O, C/groups, kH, kW], of x of `xShape` [N, C, H, W] and g [N, O, h, w]. */
+export function weightGradientForms(xShape: Shape, wShape: Shape, conv: ConvGeometry): Record<string, Form> {
   const convolution: Form = (x, g) => asConvolution(x!, wShape, g!, conv);
   const products: Form = (x, g) => asProducts(x!, wShape, g!, conv);
-  if (fitsWinograd(wShape, conv)) {
-    const winograd: Form = (x, g) => winogradWeightGradient(x!, g!, conv.padding);
-    return winogradBeside({ convolution, products }, winograd, wShape);
-  }
-  return conv.groups > 1 ? { products, convolution } : { convolution, products };
+  if (conv.groups > 1) return { products, convolution };
+  return winogradBeside({ convolution, products }, winograd(xShape, wShape, conv)?.weightGradient, wShape);
 }
 
 /**

@@ -4,7 +4,7 @@ import { reduceSum } from "./broadcast.ts";
 import type { ConvGeometry } from "./conv-geometry.ts";
 import { inputGradientForms } from "./conv-input-gradient.ts";
 import { weightGradientForms } from "./conv-weight-gradient.ts";
-import { fitsWinograd, winogradBeside, winogradConv } from "./winograd.ts";
+import { winograd, winogradBeside } from "./winograd.ts";
 
 /** Same stride and zero padding in both directions; `groups` divides both channel counts. */
 export interface ConvOptions {
@@ -54,11 +54,11 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}, bia
         group: groups,
       },
     });
-  const winograd: Form = (x, weight) => winogradConv(x!, weight!, padding);
+  const few = winograd(x.shape, weight.shape, geometry);
   const operands = bias ? [x, weight, bias] : [x, weight];
   const { node, shape: outputShape } =
-    chooser && !bias && fitsWinograd(weight.shape, geometry)
-      ? chooser.choose(`conv2d ${signature}`, operands, winogradBeside({ operator }, winograd, weight.shape))
+    chooser && !bias && few
+      ? chooser.choose(`conv2d ${signature}`, operands, winogradBeside({ operator }, few.conv, weight.shape))
       : operator(...operands);
   const { choose } = chooser ?? firstForm;
   return apply(node.op, node.inputs, {
@@ -67,7 +67,7 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}, bia
     parents: operands,
     gradient: ([g]) => [
       choose(`conv2d input gradient ${signature}`, [weight, g!], inputGradientForms(x.shape, weight.shape, geometry)),
-      choose(`conv2d weight gradient ${signature}`, [x, g!], weightGradientForms(weight.shape, geometry)),
+      choose(`conv2d weight gradient ${signature}`, [x, g!], weightGradientForms(x.shape, weight.shape, geometry)),
       bias && reduceSum(g!, [0, 2, 3]),
     ],
   });
