@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRandom } from "../training/data/random.ts";
 import { compileStateful } from "../training/graph/engine/stateful.ts";
-import { chosenForms, fastestForms, tuningFile } from "../training/graph/engine/tune.ts";
+import { type Choices, chosenForms, fastestForms, tuningFile } from "../training/graph/engine/tune.ts";
 import { type FormChooser, input, sizeOf } from "../training/graph/index.ts";
 import { noiseKeys, type QueuePrecision } from "../training/moco/queue.ts";
 import { mocoStep } from "../training/moco/step.ts";
@@ -70,38 +70,63 @@ export const operationsOf = ({ products }: Case): number => 2 * 4 * products;
 
 const WARM_UP = 2;
 
-/** What to time, and how. */
+/** Which step to take, and on what. */
 export interface StepOptions {
-  readonly steps: number;
   readonly threads: number;
   readonly provider: string;
-  readonly tune: boolean;
   /** Negative keys. */
   readonly queue: number;
   readonly queuePrecision: QueuePrecision;
   readonly recompute?: boolean;
+}
+
+/** What to time, and how. */
+export interface TimingOptions extends StepOptions {
+  readonly steps: number;
+  readonly tune: boolean;
   readonly profile?: boolean;
 }
 
 /** Times `steps` steps after two that are not. `profile` is text, filled where asked for. */
 export async function timeStep(
-  { architecture, batch: B, side }: Case,
-  options: StepOptions,
+  what: Case,
+  options: TimingOptions,
 ): Promise<{ median: number; rssMb: number; loss: number; profile: string }> {
-  const { steps, threads, provider, queue: K, queuePrecision, recompute = false } = options;
-  const build = (chooser: FormChooser) =>
-    mocoStep(
-      (x, scope) => projectionHead(backbone(x, scope, architecture), scope, { head: "linear", dim: DIM }),
-      input("xq", [B, 3, side, side]),
-      input("xk", [B, 3, side, side]),
-      { B, K, m: 0.99, T: 0.1, dim: DIM, bnGroups: 1, queuePrecision, recompute },
-      sgd({ momentum: 0.9, weightDecay: 5e-4 }),
-      chooser,
-    );
-  const engine = { threads, providers: [provider] };
-  const step = build(
-    chosenForms(await fastestForms(build, { ...engine, file: options.tune ? tuningFile() : undefined })),
-  );
+  const { steps } = options;
+  const forms = await tuned(what, options, options.tune ? tuningFile() : undefined);
+  const folder = options.profile ? mkdtempSync(join(tmpdir(), "profile-")) : undefined;
+  const step = await compileCase(what, options, { forms, ...(folder && { profile: join(folder, "step") }) });
+  const seconds: number[] = [];
+  let loss = 0;
+  for (let i = 0; i < steps + WARM_UP; i++) {
+    const start = performance.now();
+    loss = await step.run();
+    if (i >= WARM_UP) seconds.push((performance.now() - start) / 1000);
+  }
+  await step.release();
+  seconds.sort((a, b) => a - b);
+  const profile = folder ? readProfile(folder, steps + WARM_UP) : "";
+  if (folder) rmSync(folder, { recursive: true });
+  return {
+    median: what.batch / seconds[seconds.length >> 1]!,
+    rssMb: Math.floor(process.resourceUsage().maxRSS / 1000),
+    loss,
+    profile,
+  };
+}
+
+/** The fastest forms of a case's step, by this file. */
+export function tuned(what: Case, options: StepOptions, file: string | undefined): Promise<Choices> {
+  return fastestForms((chooser) => stepOf(what, options, chooser), { ...engineOf(options), file });
+}
+
+/** A case's step with these forms, on views of noise. `run` returns its loss. */
+export async function compileCase(
+  what: Case,
+  options: StepOptions,
+  { forms, ...profile }: { readonly forms: Choices; readonly profile?: string },
+): Promise<{ run(): Promise<number>; release(): Promise<void> }> {
+  const step = stepOf(what, options, chosenForms(forms));
   const random = createRandom(1);
   const state = new Map<string, Float32Array>(
     [...step.next].map(([name, { shape }]) => [name, new Float32Array(sizeOf(shape))]),
@@ -109,37 +134,34 @@ export async function timeStep(
   for (const spec of step.tensors) {
     for (const net of ["q", "k"]) state.set(`${net}.${spec.name}`, initialValues(spec, createRandom(2)));
   }
-  const folder = options.profile ? mkdtempSync(join(tmpdir(), "profile-")) : undefined;
   const { loss, keys } = step.outputs;
-  const graph = await compileStateful({ loss, keys }, step.next, state, {
-    ...engine,
-    ...(folder && { profile: join(folder, "step") }),
-  });
-  const view = Float32Array.from({ length: B * 3 * side * side }, () => random.uniform(-2, 2));
+  const graph = await compileStateful({ loss, keys }, step.next, state, { ...engineOf(options), ...profile });
+  const view = Float32Array.from({ length: what.batch * 3 * what.side ** 2 }, () => random.uniform(-2, 2));
   const feeds = {
     xq: view,
     xk: view,
-    queue: noiseKeys(K, DIM, random, queuePrecision),
+    queue: noiseKeys(options.queue, DIM, random, options.queuePrecision),
     learningRate: Float32Array.of(0.03),
     step: Float32Array.of(1),
   };
-  const seconds: number[] = [];
-  let lossNow = 0;
-  for (let i = 0; i < steps + WARM_UP; i++) {
-    const start = performance.now();
-    lossNow = (await graph.step(feeds)).loss![0]!;
-    if (i >= WARM_UP) seconds.push((performance.now() - start) / 1000);
-  }
-  await graph.release();
-  seconds.sort((a, b) => a - b);
-  const profile = folder ? readProfile(folder, steps + WARM_UP) : "";
-  if (folder) rmSync(folder, { recursive: true });
   return {
-    median: B / seconds[seconds.length >> 1]!,
-    rssMb: Math.floor(process.resourceUsage().maxRSS / 1000),
-    loss: lossNow,
-    profile,
+    run: async () => (await graph.step(feeds)).loss![0]!,
+    release: () => graph.release(),
   };
+}
+
+const engineOf = ({ threads, provider }: StepOptions) => ({ threads, providers: [provider] });
+
+function stepOf({ architecture, batch: B, side }: Case, options: StepOptions, chooser: FormChooser) {
+  const { queue: K, queuePrecision, recompute = false } = options;
+  return mocoStep(
+    (x, scope) => projectionHead(backbone(x, scope, architecture), scope, { head: "linear", dim: DIM }),
+    input("xq", [B, 3, side, side]),
+    input("xk", [B, 3, side, side]),
+    { B, K, m: 0.99, T: 0.1, dim: DIM, bnGroups: 1, queuePrecision, recompute },
+    sgd({ momentum: 0.9, weightDecay: 5e-4 }),
+    chooser,
+  );
 }
 
 interface ProfileEvent {

@@ -136,15 +136,15 @@ describe("train", () => {
     assert.equal(signal, "SIGKILL", `killed at step ${victim}`);
     assert.equal(existsSync(join(folder, "models")), false);
 
-    const known = JSON.parse(await readFile(tuningFile, "utf8")) as Record<string, Record<string, string>>;
+    const known = JSON.parse(await readFile(tuningFile, "utf8")) as Record<string, Record<string, { form: string }>>;
     const other = (asked: string, form: string) =>
       asked
         .split(" ")
         .at(-1)!
         .split("|")
         .find((name) => name !== form)!;
-    for (const choices of Object.values(known)) {
-      for (const [asked, form] of Object.entries(choices)) choices[asked] = other(asked, form);
+    for (const answers of Object.values(known)) {
+      for (const [asked, answer] of Object.entries(answers)) answer.form = other(asked, answer.form);
     }
     await writeFile(tuningFile, JSON.stringify(known));
 

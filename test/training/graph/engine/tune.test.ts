@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chosenForms, fastestForms } from "../../../../training/graph/engine/tune.ts";
+import { chosenForms, fastestForms, leanest } from "../../../../training/graph/engine/tune.ts";
 import * as g from "../../../../training/graph/index.ts";
 
 describe("tuning", () => {
@@ -17,39 +17,106 @@ describe("tuning", () => {
   const build = (chooser: g.FormChooser) =>
     g.gradients(g.reduceSum(g.conv2d(x, weight, { stride: 2, padding: 1, chooser })), [x, weight]);
 
-  it("asks once: what the file says is taken as it is", async () => {
-    const file = join(folder, "deep", "tuning.json");
-    await fastestForms(build, { file, threads: 1 });
-    const [machine, choices] = Object.entries(JSON.parse(await readFile(file, "utf8")))[0] as [string, object];
-    assert.match(machine, /^onnxruntime [\d.]+.*, cpu, .*1 threads$/);
-    assert.equal(Object.keys(choices).length, 2);
+  /** A question whose forms add a tensor to itself so many times. */
+  const sums = (question: string, times: Readonly<Record<string, number>>) => (chooser: g.FormChooser) => {
+    const form =
+      (count: number): g.Form =>
+      (big) =>
+        Array.from({ length: count }).reduce<g.Tensor>((sum) => g.add(sum, big!), big!);
+    const forms = Object.fromEntries(Object.entries(times).map(([name, count]) => [name, form(count)]));
+    return chooser.choose(question, [g.input("big", [2 ** 18])], forms);
+  };
 
+  it("takes the fastest form, remembers it with its milliseconds, and times nothing the second time", async () => {
+    const file = join(folder, "deep", "tuning.json");
+    const timed: number[] = [];
+    const options = { file, threads: 1, onTiming: (shapes: number) => timed.push(shapes) };
+    const choices = await fastestForms(sums("sum", { slow: 40, fast: 1 }), options);
+    assert.deepEqual(choices, { "sum fast|slow": "fast" });
+    const content = await readFile(file, "utf8");
+    const [[machine, answers]] = Object.entries(JSON.parse(content)) as [[string, Record<string, never>]];
+    assert.match(machine, /^onnxruntime [\d.]+.*, cpu, .*1 threads$/);
+    const { form, milliseconds } = answers["sum fast|slow"]!;
+    assert.equal(form, "fast");
+    assert.ok(milliseconds > 0);
+
+    assert.deepEqual(await fastestForms(sums("sum", { slow: 40, fast: 1 }), options), choices);
+    assert.deepEqual(timed, [1]);
+    assert.equal(await readFile(file, "utf8"), content);
+  });
+
+  it("times all of a graph again where the file is clearly wrong about one form", async () => {
+    const file = join(folder, "tuning.json");
+    const timed: number[] = [];
+    const options = { file, threads: 1, onTiming: (shapes: number) => timed.push(shapes) };
+    const other = sums("other", { slow: 40, fast: 1 });
+    const graph = (chooser: g.FormChooser) => [
+      sums("small", { slow: 40, fast: 1 })(chooser),
+      sums("costly", { slow: 80, fast: 1 })(chooser),
+    ];
+    await fastestForms(other, options);
+    const choices = await fastestForms(graph, options);
+    const known = JSON.parse(await readFile(file, "utf8"));
+    const [machine] = Object.keys(known) as [string];
+    known[machine]["costly fast|slow"] = { form: "slow", milliseconds: 1000 };
+    known[machine]["other fast|slow"] = { form: "slow", milliseconds: 1000 };
+    await writeFile(file, JSON.stringify(known));
+
+    assert.deepEqual(await fastestForms(graph, options), choices);
+    assert.deepEqual(timed, [1, 2, 2]);
+    const after = JSON.parse(await readFile(file, "utf8"))[machine];
+    assert.equal(after["costly fast|slow"].form, "fast");
+    assert.equal(after["other fast|slow"].form, "slow", "a graph that was not asked for");
+  });
+
+  it("takes the form with the least memory where times tie, and the first where memory does too", () => {
+    const finalist = (name: string, bytes: number, ratio: number) => ({
+      candidate: { name, bytes },
+      milliseconds: 1,
+      ratio,
+    });
+    const named = (...finalists: Array<ReturnType<typeof finalist>>) => leanest(finalists)?.candidate.name;
+    assert.equal(named(finalist("a", 9, 1), finalist("b", 5, 1.019), finalist("c", 1, 1.021)), "b");
+    assert.equal(named(finalist("a", 5, 1.01), finalist("b", 5, 1)), "a");
+    assert.equal(named(), undefined);
+  });
+
+  it("times a form that is new to a question", async () => {
+    const options = { file: join(folder, "tuning.json"), threads: 1 };
+    await fastestForms(sums("sum", { slow: 40, slower: 80 }), options);
+    const choices = await fastestForms(sums("sum", { slow: 40, slower: 80, fast: 1 }), options);
+    assert.deepEqual(choices, { "sum fast|slow|slower": "fast" });
+  });
+
+  it("times anew where the file cannot be read or is of an older version, and works where it cannot be written", async () => {
+    const file = join(folder, "tuning.json");
+    const options = { file, threads: 1 };
+    const choices = await fastestForms(build, options);
+    assert.equal(Object.keys(choices).length, 2);
+    const written = JSON.parse(await readFile(file, "utf8"));
+    const [machine] = Object.keys(written) as [string];
+    for (const content of ["{ broken", JSON.stringify({ [machine]: choices })]) {
+      await writeFile(file, content);
+      await fastestForms(build, options);
+      const again = JSON.parse(await readFile(file, "utf8"));
+      assert.deepEqual(Object.keys(again[machine]), Object.keys(written[machine]));
+      for (const { milliseconds } of Object.values<{ milliseconds: number }>(again[machine]))
+        assert.ok(milliseconds > 0);
+    }
+    const unwritten = await fastestForms(build, { file: join(file, "below-a-file", "tuning.json"), threads: 1 });
+    assert.deepEqual(Object.keys(unwritten), Object.keys(choices));
+  });
+
+  it("builds the forms that it is told, and the first of each where there is no file", async () => {
+    const choices = await fastestForms(build, { file: join(folder, "tuning.json"), threads: 1 });
     const told = Object.fromEntries(
       Object.keys(choices).map((key) => [key, /weight/.test(key) ? "products" : "transposed"]),
     );
-    await writeFile(file, JSON.stringify({ [machine]: told }));
-    const [dx, dw] = build(chosenForms(await fastestForms(build, { file, threads: 1 }))) as [g.Tensor, g.Tensor];
+    const [dx, dw] = build(chosenForms(told)) as [g.Tensor, g.Tensor];
     assert.match(g.printGraph({ dx }), /ConvTranspose\(/);
     assert.match(g.printGraph({ dw }), /MatMul\(/);
-  });
 
-  it("times anew where the file cannot be read, and works where it cannot be written", async () => {
-    const file = join(folder, "tuning.json");
-    await writeFile(file, "{ broken");
-    await fastestForms(build, { file, threads: 1 });
-    assert.equal(Object.keys(JSON.parse(await readFile(file, "utf8"))).length, 1);
-    const choices = await fastestForms(build, { file: join(file, "below-a-file", "tuning.json"), threads: 1 });
-    assert.equal(Object.keys(choices).length, 2);
-  });
-
-  it("says how many shapes it times, none the second time, and takes the first form of each where there is no file", async () => {
-    const timed: number[] = [];
-    const options = { file: join(folder, "tuning.json"), threads: 1, onTiming: (shapes: number) => timed.push(shapes) };
-    const choices = await fastestForms(build, options);
-    assert.deepEqual(await fastestForms(build, options), choices);
-    assert.deepEqual(timed, [2]);
-
-    assert.deepEqual(await fastestForms(build, { ...options, file: undefined }), {});
+    assert.deepEqual(await fastestForms(build, { file: undefined }), {});
     const printed = (chooser: g.FormChooser) => g.printGraph(Object.fromEntries(build(chooser).entries()));
     assert.equal(printed(chosenForms({})), printed(g.firstForm));
   });

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { createRandom } from "../../../../training/data/random.ts";
+import { median, medianBounds, race, ratiosToFastest } from "../../../../training/graph/engine/paired-timing.ts";
+
+describe("paired timing", () => {
+  /** Plays candidates that take `milliseconds`, times what `slowdown` says for each run; keeps who ran when. */
+  function machine(milliseconds: Readonly<Record<string, number>>, slowdown: (run: number) => number = () => 1) {
+    const runs: string[] = [];
+    const time = async (name: string) => milliseconds[name]! * slowdown(runs.push(name));
+    return { runs, play: (rounds?: number) => race(Object.keys(milliseconds), time, rounds) };
+  }
+  const names = (finalists: ReadonlyArray<{ candidate: string }>) => finalists.map(({ candidate }) => candidate);
+
+  it("drops what is clearly slower after seven rounds, whose order rotates, and ends with one", async () => {
+    const { runs, play } = machine({ a: 30, b: 10, c: 12 });
+    assert.deepEqual(await play(), [{ candidate: "b", milliseconds: 10, ratio: 1 }]);
+    assert.equal(runs.join(""), `abc${"abcbcacab".repeat(2)}abc`);
+  });
+
+  it("ends as early with all that differ by less than matters", async () => {
+    const { runs, play } = machine({ a: 10.1, b: 10, c: 15 });
+    assert.deepEqual(names(await play()), ["a", "b"]);
+    assert.equal(runs.length, 3 * 8);
+  });
+
+  it("does not count first runs", async () => {
+    const { play } = machine({ a: 10, b: 20 }, (run) => (run === 1 ? 100 : 1));
+    assert.deepEqual(await play(), [{ candidate: "a", milliseconds: 10, ratio: 1 }]);
+  });
+
+  it("chooses the same while the machine becomes three times slower", async () => {
+    const { play } = machine({ a: 11, b: 10 }, (run) => 1 + run / 8);
+    assert.deepEqual(names(await play()), ["b"]);
+  });
+
+  it("chooses the same where other programs interrupt every third run", async () => {
+    const random = createRandom(3);
+    for (let i = 0; i < 100; i++) {
+      const { play } = machine({ a: 12, b: 10 }, () => (random.uniform() < 1 / 3 ? 1 + 3 * random.uniform() : 1));
+      assert.ok(names(await play()).includes("b"), `tuning ${i}`);
+    }
+  });
+
+  it("gives up after so many rounds where noise hides the difference, and says what the medians are", async () => {
+    const random = createRandom(4);
+    const { runs, play } = machine({ a: 10, b: 10 }, () => 1 + random.uniform());
+    const finalists = await play();
+    assert.deepEqual(names(finalists), ["a", "b"]);
+    assert.equal(runs.length, 2 * 26);
+    for (const { ratio } of finalists) assert.ok(Math.abs(ratio - 1) < 0.3, `${ratio}`);
+    runs.length = 0;
+    await play(3);
+    assert.equal(runs.length, 2 * 4);
+  });
+
+  it("runs a single candidate once, to say how long it takes, and has nothing to say of none", async () => {
+    assert.deepEqual(await machine({ a: 10 }).play(), [{ candidate: "a", milliseconds: 10, ratio: 1 }]);
+    assert.deepEqual(await machine({}).play(), []);
+  });
+
+  it("bounds a median as the sign test does", () => {
+    const values = (count: number) => Array.from({ length: count }, (_, i) => count - i);
+    assert.deepEqual(medianBounds([]), [0, Number.POSITIVE_INFINITY]);
+    assert.deepEqual(medianBounds(values(6)), [0, Number.POSITIVE_INFINITY]); // one of 2⁶ is more than a hundredth
+    assert.deepEqual(medianBounds(values(7)), [1, 7]);
+    assert.deepEqual(medianBounds(values(10)), [1, 10]); // (1 + 10) / 2¹⁰ is more
+    assert.deepEqual(medianBounds(values(11)), [2, 10]); // (1 + 11) / 2¹¹ is not
+    assert.deepEqual(medianBounds(values(25)), [7, 19]);
+  });
+
+  it("compares within rounds: ratios to the one that is mostly fastest, and not to the one with the shortest time", () => {
+    const ratios = ratiosToFastest([
+      [20, 40, 5],
+      [10, 20, 40],
+    ]);
+    assert.deepEqual(ratios, [
+      [2, 2, 0.125],
+      [1, 1, 1],
+    ]);
+    assert.deepEqual([median([3, 1, 2]), median([4, 1, 2, 3])], [2, 2.5]);
+  });
+});
