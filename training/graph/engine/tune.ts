@@ -1,4 +1,5 @@
 // Finds the fastest form of each gradient on this machine, once per shape, and remembers it in a file.
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
@@ -14,6 +15,7 @@ import {
   type FormChooser,
   firstForm,
   input,
+  printGraph,
   reduceSum,
   sizeOf,
   type Tensor,
@@ -43,9 +45,9 @@ interface Question {
   uses: number;
 }
 
-const answerSchema = z.object({ form: z.string(), milliseconds: z.number() });
+const answerSchema = z.object({ form: z.string(), milliseconds: z.number(), graphs: z.string() });
 
-/** What the file says of a question: the form, and how long it takes. */
+/** What the file says of a question: the form, how long it takes, and which graphs were compared. */
 type Answer = Readonly<z.infer<typeof answerSchema>>;
 
 /** Machine → key of a question → answer. */
@@ -70,7 +72,7 @@ export async function fastestForms(
   const all = await readAnswers(file);
   const machine = machineName(options);
   const answers = { ...all[machine] };
-  const known = [...questions].filter(([key, { forms }]) => answers[key] && answers[key].form in forms);
+  const known = [...questions].filter(([key, question]) => answers[key]?.graphs === graphsOf(question));
   const stale = await isStale(
     known.map(([key, question]) => [question, answers[key]!]),
     options,
@@ -121,9 +123,21 @@ export function tuningFile(): string {
 
 async function answer(question: Question, options: CompileOptions): Promise<Answer> {
   const best = leanest(await raceForms(question, options));
-  if (!best) return { form: Object.keys(question.forms)[0]!, milliseconds: 0 }; // none runs on this provider
-  return { form: best.candidate.name, milliseconds: Number(best.milliseconds.toFixed(3)) };
+  const graphs = graphsOf(question);
+  if (!best) return { form: Object.keys(question.forms)[0]!, milliseconds: 0, graphs }; // none runs on this provider
+  return { form: best.candidate.name, milliseconds: Number(best.milliseconds.toFixed(3)), graphs };
 }
+
+/** A digest of the forms: what another version computes otherwise is timed again. */
+function graphsOf({ operands, forms }: Question): string {
+  const digest = createHash("sha256");
+  for (const form of Object.values(forms)) digest.update(printGraph({ y: form(...placeholders(operands)) }));
+  return digest.digest("hex").slice(0, 16);
+}
+
+/** Inputs that stand for operands, so that a form can be looked at alone. */
+const placeholders = (operands: readonly Tensor[]) =>
+  operands.map(({ shape, dtype }, i) => input(`operand${i}`, shape, dtype));
 
 /** Of those that are as fast as the fastest, within the margin, the one that needs the least memory, or the first. */
 export function leanest<T extends { readonly bytes: number }>(
@@ -158,12 +172,11 @@ async function raceForms(
   options: CompileOptions,
   rounds?: number,
 ): Promise<Finalist<Candidate>[]> {
-  const names = operands.map((_, i) => `operand${i}`);
-  const feeds = Object.fromEntries(operands.map(({ shape }, i) => [names[i]!, noise(sizeOf(shape))]));
+  const feeds = Object.fromEntries(operands.map(({ shape }, i) => [`operand${i}`, noise(sizeOf(shape))]));
   const candidates: Candidate[] = [];
   for (const [name, form] of Object.entries(forms)) {
     // The sum keeps the output small: an output's fresh pages would be timed too.
-    const sum = reduceSum(form(...operands.map(({ shape, dtype }, i) => input(names[i]!, shape, dtype))));
+    const sum = reduceSum(form(...placeholders(operands)));
     const graph = await compile({ sum }, options).catch(() => undefined); // not on this provider
     if (graph) candidates.push({ name, bytes: intermediateBytes(sum), graph });
   }
