@@ -13,7 +13,7 @@ const checkpoint: Checkpoint = {
   progress: { step: 3, totalSteps: null, queuePointer: 24, seconds: 1.5 },
   images: { sources: ["/photos"], count: 1000, fingerprint: "f" },
   parent: { name: "default", version: "1", imagesSeen: 5, seconds: 2 },
-  forms: { "conv2d input gradient 2,3,8,8|4,3,3,3|s2p1g1 phases|transposed": "phases" },
+  forms: { "conv2d input gradient 2,3,8,8|4,3,3,3|s2p1g1 transposed|winograd": "winograd" },
   tensors: new Map([["queue", { shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) }]]),
 };
 

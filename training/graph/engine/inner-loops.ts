@@ -29,6 +29,10 @@ interface Parts {
 function elementWise(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
   const { shape } = node.outputs[0]!;
   const [large, small] = sameShape(inputs[0]!.shape, shape) ? inputs : [...inputs].reverse();
+  if (sizeOf(small!.shape) === 1 && shape.at(-1) === 1) {
+    const flat = inputs.map((x) => reshape(x, x === large ? [sizeOf(shape)] : []));
+    return reshape(apply(node.op, flat, { shape: [sizeOf(shape)] }), shape);
+  }
   const parts = partsOf(shape, large!, small!);
   if (!parts) return undefined;
   const { before, middle, after } = parts;
