@@ -8,14 +8,15 @@ import { InferenceSession, Tensor } from "../core/onnxruntime.ts";
 import { packageRoot } from "../core/paths.ts";
 import { createRandom } from "../training/data/random.ts";
 import { input, serialize } from "../training/graph/index.ts";
-import { namedArchitecture } from "../training/network/backbone.ts";
+import { backbone, namedArchitecture } from "../training/network/backbone.ts";
 import { embeddingEncoder } from "../training/network/encoder.ts";
 import { initialValues } from "../training/network/initialise.ts";
 import { foldedScope, tensorSpecs } from "../training/network/scope.ts";
-import { answerOf, compare, flagsOf, type Round, switchesOf } from "./sides.ts";
-import { CASES } from "./training-step.ts";
+import { forwardOperations } from "./operations.ts";
+import { answerOf, compare, flagsOf, peakMb, type Round, switchesOf } from "./sides.ts";
 
 const SIDE = 224;
+const ARCHITECTURE = namedArchitecture("resnet50", SIDE);
 const WARM_UP = 3;
 
 const program = new Command("bench:embed")
@@ -51,14 +52,13 @@ else {
     const peer = [join(packageRoot(), "bench/pytorch_embed.py"), ...flags, ...switchesOf(form)];
     sides.set(form, () => answerOf(options.python!, peer));
   }
-  console.log(
-    JSON.stringify(await compare(sides, { rounds: options.rounds, operations: 2 * CASES.resnet50!.products }), null, 2),
-  );
+  const operations = forwardOperations((x, scope) => backbone(x, scope, ARCHITECTURE), SIDE);
+  console.log(JSON.stringify(await compare(sides, { rounds: options.rounds, operations }), null, 2));
 }
 
 /** Images per second of the encoder as it is exported, with values that nobody has trained. */
 async function time(): Promise<Round> {
-  const config = { architecture: namedArchitecture("resnet50", SIDE), head: "linear" as const, dim: 128 };
+  const config = { architecture: ARCHITECTURE, head: "linear" as const, dim: 128 };
   const pixels = input("pixels", [1, 3, SIDE, SIDE]);
   const random = createRandom(1);
   const values = new Map(
@@ -88,7 +88,7 @@ async function time(): Promise<Round> {
   await session.release();
   seconds.sort((a, b) => a - b);
   return {
-    median: batch / seconds[seconds.length >> 1]!,
-    rssMb: Math.floor(process.resourceUsage().maxRSS / 1000),
+    imagesPerSecond: batch / seconds[seconds.length >> 1]!,
+    rssMb: peakMb(),
   };
 }

@@ -1,7 +1,6 @@
 """What the peers of the benchmarks share: the forms that PyTorch is run in, and the line of JSON that they print."""
 import json
 import resource
-import statistics
 
 import torch
 
@@ -24,9 +23,11 @@ def use_forms(options):
     return layout, torch.autocast(options.device, torch.bfloat16, enabled=options.bfloat16)
 
 
-def report(batch, seconds):
+def report(images_per_second, *, workers_mb=0, **more):
+    """Prints the line. `workers_mb` is memory that processes started by this one have for themselves."""
     print(json.dumps({
         "version": torch.__version__,
-        "median": batch / statistics.median(seconds),
-        "rssMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000,
+        "imagesPerSecond": images_per_second,
+        "rssMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000 + workers_mb,
+        **more,
     }))

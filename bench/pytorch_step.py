@@ -1,16 +1,16 @@
 """One step of MoCo in PyTorch, timed: the peer of bench/train.ts, which starts it. Prints one line of JSON.
 
-The step is Algorithm 1 of the paper: the key encoder follows, keys without gradient, queries, InfoNCE over a queue,
-backward, SGD with momentum and weight decay. Views are ready-made tensors on the device.
+Views are ready-made tensors on the device.
 """
 import argparse
+import statistics
 import time
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from pytorch_forms import add_forms, report, use_forms
+from pytorch_moco import moco
 from pytorch_network import backbone
 
 parser = argparse.ArgumentParser()
@@ -30,46 +30,18 @@ WARM_UP = 2 if options.device == "cpu" else 10
 device = torch.device(options.device)
 layout, mixed = use_forms(options)
 
+if options.network:
+    import torchvision
 
-def encoder():
-    if options.network:
-        import torchvision
-
-        network = getattr(torchvision.models, options.network)(num_classes=options.dimensions)
-    else:
-        widths = [int(width) for width in options.widths.split(",")]
-        layers, channels = backbone(widths, options.blocks, options.stem_stride)
-        network = nn.Sequential(*layers, nn.Linear(channels, options.dimensions))
-    return network.to(device, memory_format=layout)
-
-
-query_encoder, key_encoder = encoder(), encoder()
-key_encoder.load_state_dict(query_encoder.state_dict())
-key_encoder.requires_grad_(False)
-f_q, f_k = query_encoder, key_encoder
-if options.compile:
-    f_q, f_k = torch.compile(f_q), torch.compile(f_k)
-optimizer = torch.optim.SGD(query_encoder.parameters(), 0.03, momentum=0.9, weight_decay=5e-4)
-queue = F.normalize(torch.randn(options.dimensions, options.queue, device=device), dim=0)
-labels = torch.zeros(options.batch, dtype=torch.long, device=device)
-
-
-def step(x_q, x_k, pointer):
-    with torch.no_grad(), mixed:
-        parameters = zip(key_encoder.parameters(), query_encoder.parameters())
-        for k, q in parameters:
-            k.mul_(0.99).add_(q, alpha=0.01)
-        keys = F.normalize(f_k(x_k).float(), dim=1)
-    with mixed:
-        queries = F.normalize(f_q(x_q).float(), dim=1)
-        positive = (queries * keys).sum(1, keepdim=True)
-        logits = torch.cat([positive, queries @ queue], 1).float() / 0.1
-        loss = F.cross_entropy(logits, labels)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    queue[:, pointer : pointer + options.batch] = keys.t()
-    return loss
+    encoder = getattr(torchvision.models, options.network)(num_classes=options.dimensions)
+else:
+    widths = [int(width) for width in options.widths.split(",")]
+    layers, channels = backbone(widths, options.blocks, options.stem_stride)
+    encoder = nn.Sequential(*layers, nn.Linear(channels, options.dimensions))
+encoder.to(device, memory_format=layout)
+optimizer = torch.optim.SGD(encoder.parameters(), 0.03, momentum=0.9, weight_decay=5e-4)
+sizes = {"batch": options.batch, "queue": options.queue, "dimensions": options.dimensions}
+step = moco(encoder, optimizer, (options, mixed), **sizes)
 
 
 def now():
@@ -83,8 +55,8 @@ for i in range(WARM_UP + options.steps):
     x_q = torch.randn(options.batch, 3, options.side, options.side, device=device).to(memory_format=layout)
     x_k = (x_q + 0.1 * torch.randn_like(x_q)).to(memory_format=layout)
     start = now()
-    step(x_q, x_k, i * options.batch % options.queue)
+    step(x_q, x_k)
     if i >= WARM_UP:
         seconds.append(now() - start)
 
-report(options.batch, seconds)
+report(options.batch / statistics.median(seconds))

@@ -1,4 +1,5 @@
-// Training speed beside PyTorch's on the same machine: images per second and peak memory of one MoCo step.
+// Training speed beside PyTorch's on the same machine: images per second and peak memory of one MoCo step, and how much
+// each side computes of what the machine does at most, its peak in matrix products.
 //
 //   npm run bench:train -- --python python3 [--json] [--rounds 7]     ours and PyTorch in each of its forms, in turn
 //   npm run bench:train -- --profile                                where our time goes
@@ -61,8 +62,12 @@ if (options.worker || options.profile) {
     if (options.python) {
       for (const form of options.forms.split(",")) sides.set(form, () => peerRound(options.python!, name, form));
     }
-    report[name] = await compare(sides, { rounds: options.rounds, operations: operationsOf(caseOf(name)) });
-    if (!options.json) console.log(name, report[name]);
+    report[name] = await compare(sides, {
+      rounds: options.rounds,
+      operations: operationsOf(caseOf(name)),
+      peak: gemmPeak,
+    });
+    if (!options.json) console.dir({ [name]: report[name] }, { depth: null });
   }
   if (options.json) console.log(JSON.stringify(report, null, 2));
 }
@@ -75,6 +80,12 @@ async function ourRound(name: string): Promise<Round> {
     ...(options.recompute ? ["--recompute"] : []),
   ];
   return answerOf(process.execPath, [...process.execArgv, process.argv[1]!, "--worker", "--case", name, ...flags]);
+}
+
+async function gemmPeak(): Promise<number> {
+  const { threads, provider } = options;
+  const script = join(packageRoot(), "bench/gemm-peak.ts");
+  return answerOf(process.execPath, [...process.execArgv, script, ...flagsOf({ threads, provider })]);
 }
 
 async function peerRound(python: string, name: string, form: string): Promise<Round> {

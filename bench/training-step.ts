@@ -6,12 +6,15 @@ import { createRandom } from "../training/data/random.ts";
 import { compileStateful } from "../training/graph/engine/stateful.ts";
 import { type Choices, chosenForms, fastestForms, tuningFile } from "../training/graph/engine/tune.ts";
 import { type FormChooser, input, sizeOf } from "../training/graph/index.ts";
+import type { Encoder } from "../training/moco/encode.ts";
 import { noiseKeys, type QueuePrecision } from "../training/moco/queue.ts";
 import { mocoStep } from "../training/moco/step.ts";
 import { type Architecture, backbone, namedArchitecture } from "../training/network/backbone.ts";
 import { projectionHead } from "../training/network/heads.ts";
 import { initialValues } from "../training/network/initialise.ts";
 import { sgd } from "../training/optimize/optimizer.ts";
+import { stepOperations } from "./operations.ts";
+import { peakMb, type Round } from "./sides.ts";
 
 const DIM = 128;
 
@@ -21,8 +24,6 @@ export interface Case {
   /** Side of a view, pixels. */
   readonly side: number;
   readonly batch: number;
-  /** Products of the forward pass of one view, two operations each. */
-  readonly products: number;
   /** The network as options of pytorch_step.py. */
   readonly peer: Readonly<Record<string, string | number>>;
 }
@@ -36,7 +37,6 @@ export const CASES: Readonly<Record<string, Case>> = {
     architecture: namedArchitecture("resnet50", 224),
     side: 224,
     batch: 32,
-    products: 4.09e9, // He et al. 2016
     peer: { network: "resnet50" },
   },
 };
@@ -48,25 +48,17 @@ function basic(network: { widths: readonly number[]; blocks: number; stemStride:
   const stem = { width: widths[0]!, kernel: 3, stride: stemStride, maxPool: false };
   const architecture = { block: "basic" as const, widths: [...widths], depths: widths.map(() => blocks), stem };
   const peer = { widths: widths.join(), blocks, "stem-stride": stemStride };
-  return { architecture, side, batch, products: productsOf(network, side), peer };
+  return { architecture, side, batch, peer };
 }
 
-function productsOf({ widths, blocks, stemStride }: Parameters<typeof basic>[0], imageSide: number): number {
-  let side = imageSide / stemStride;
-  let channels = widths[0]!;
-  let products = side * side * channels * 3 * 9;
-  for (const [stage, width] of widths.entries()) {
-    if (stage > 0) side /= 2;
-    for (let block = 0; block < blocks; block++, channels = width) {
-      products += side * side * width * 9 * (channels + width);
-      if (channels !== width) products += side * side * width * channels;
-    }
-  }
-  return products + channels * DIM;
-}
+/** f: the network with MoCo v1's head. */
+const encoderOf =
+  ({ architecture }: Case): Encoder =>
+  (x, scope) =>
+    projectionHead(backbone(x, scope, architecture), scope, { head: "linear", dim: DIM });
 
-/** Floating-point operations of a step for one image: forward and backward for queries, forward for keys. */
-export const operationsOf = ({ products }: Case): number => 2 * 4 * products;
+/** Floating-point operations of a step for one image. */
+export const operationsOf = (step: Case): number => stepOperations(encoderOf(step), step.side);
 
 const WARM_UP = 2;
 
@@ -87,11 +79,8 @@ export interface TimingOptions extends StepOptions {
   readonly profile?: boolean;
 }
 
-/** Times `steps` steps after two that are not. `profile` is text, filled where asked for. */
-export async function timeStep(
-  what: Case,
-  options: TimingOptions,
-): Promise<{ median: number; rssMb: number; loss: number; profile: string }> {
+/** Times `steps` steps after two that are not; the median counts. `profile` is text, filled where asked for. */
+export async function timeStep(what: Case, options: TimingOptions): Promise<Round & { readonly profile: string }> {
   const { steps } = options;
   const forms = await tuned(what, options, options.tune ? tuningFile() : undefined);
   const folder = options.profile ? mkdtempSync(join(tmpdir(), "profile-")) : undefined;
@@ -108,8 +97,8 @@ export async function timeStep(
   const profile = folder ? readProfile(folder, steps + WARM_UP) : "";
   if (folder) rmSync(folder, { recursive: true });
   return {
-    median: what.batch / seconds[seconds.length >> 1]!,
-    rssMb: Math.floor(process.resourceUsage().maxRSS / 1000),
+    imagesPerSecond: what.batch / seconds[seconds.length >> 1]!,
+    rssMb: peakMb(),
     loss,
     profile,
   };
@@ -152,10 +141,11 @@ export async function compileCase(
 
 const engineOf = ({ threads, provider }: StepOptions) => ({ threads, providers: [provider] });
 
-function stepOf({ architecture, batch: B, side }: Case, options: StepOptions, chooser: FormChooser) {
+function stepOf(what: Case, options: StepOptions, chooser: FormChooser) {
+  const { batch: B, side } = what;
   const { queue: K, queuePrecision, recompute = false } = options;
   return mocoStep(
-    (x, scope) => projectionHead(backbone(x, scope, architecture), scope, { head: "linear", dim: DIM }),
+    encoderOf(what),
     input("xq", [B, 3, side, side]),
     input("xk", [B, 3, side, side]),
     { B, K, m: 0.99, T: 0.1, dim: DIM, bnGroups: 1, queuePrecision, recompute },
