@@ -1,30 +1,14 @@
-// Convolutions in the layout that onnxruntime's fastest CPU kernel reads: channels in blocks of one vector register.
-
+// Operators in the layout that onnxruntime's fastest CPU kernels read: channels in blocks of one vector register.
 import { reshape } from "../ops/shape.ts";
-import { rewriteNamed, withInputs } from "../rewrite.ts";
 import { apply, type Node, type Tensor } from "../tensor.ts";
 
 // onnxruntime uses these kernels on its own only where the weights are constant. Ours change at every step, so the
 // graph names the operators. The reordering operators know the machine's block size (8 or 16).
 const DOMAIN = "com.microsoft.nchwc";
 /** A multiple of both block sizes. */
-const BLOCK = 16;
+export const BLOCK = 16;
 /** Images with fewer channels than a block are not reordered. */
 const UNBLOCKED_CHANNELS = 7;
-
-/**
- * The same graph with convolutions in blocked layout where they fit. CPU only; values are the same up to rounding.
- *
- * @param accepts Selects among the nodes that fit. @default all
- */
-export function blockConvolutions(
-  outputs: Readonly<Record<string, Tensor>>,
-  accepts: (conv: Node) => boolean = () => true,
-): Record<string, Tensor> {
-  return rewriteNamed(outputs, (node, inputs) =>
-    fitsBlocks(node) && accepts(node) ? [blockedConv(node, inputs)] : withInputs(node, inputs),
-  );
-}
 
 /** Whether the blocked kernel can run this node. */
 export function fitsBlocks({ op, inputs, attributes }: Node): boolean {
@@ -33,17 +17,39 @@ export function fitsBlocks({ op, inputs, attributes }: Node): boolean {
   return o % BLOCK === 0 && (c % BLOCK === 0 || c <= UNBLOCKED_CHANNELS);
 }
 
-function blockedConv({ attributes, outputs }: Node, [x, weight, ...bias]: readonly Tensor[]): Tensor {
+/** The convolution of a node that fits, in blocks. `blocks` gives an image in blocks. */
+export function blockedConv(
+  { attributes, outputs }: Node,
+  [x, weight, ...bias]: readonly Tensor[],
+  blocks: (image: Tensor) => Tensor,
+): Tensor {
   const { shape } = outputs[0]!;
   const few = x!.shape[1]! <= UNBLOCKED_CHANNELS;
-  const blocked = apply(`${DOMAIN}::Conv`, [few ? x! : toBlocks(x!), blockedWeight(weight!, few), ...bias], {
-    shape,
-    attributes,
-  });
-  return apply(`${DOMAIN}::ReorderOutput`, [blocked], { shape, attributes: { channels: shape[1]! } });
+  const operands = [few ? x! : blocks(x!), blockedWeight(weight!, few), ...bias];
+  return apply(`${DOMAIN}::Conv`, operands, { shape, attributes });
 }
 
-const toBlocks = (x: Tensor) => apply(`${DOMAIN}::ReorderInput`, [x], { shape: x.shape });
+/** What {@link affine} computes besides. */
+export interface AffineOptions {
+  /** Added: in blocks, of the same shape. */
+  readonly and?: Tensor | undefined;
+  readonly relu?: boolean;
+}
+
+/** x · scale + bias, one value a channel, in one pass: x in blocks, scale and bias [C]. */
+export function affine(x: Tensor, scale: Tensor, bias: Tensor, { and, relu = false }: AffineOptions = {}): Tensor {
+  const c = x.shape[1]!;
+  const pass = { group: c, kernel_shape: [1, 1], strides: [1, 1], pads: [0, 0, 0, 0] };
+  return apply(`${DOMAIN}::Conv`, [x, reshape(scale, [c, 1, 1, 1]), bias, ...(and ? [and] : [])], {
+    shape: x.shape,
+    attributes: { ...pass, ...(relu && { activation: "Relu" }) },
+  });
+}
+
+export const toBlocks = (x: Tensor): Tensor => apply(`${DOMAIN}::ReorderInput`, [x], { shape: x.shape });
+
+export const fromBlocks = (x: Tensor): Tensor =>
+  apply(`${DOMAIN}::ReorderOutput`, [x], { shape: x.shape, attributes: { channels: x.shape[1]! } });
 
 /**
  * [O, C, kH, kW] → [O/B, C/B, kH, kW, B of C, B of O]: C is blocked first, then O, with all other dimensions as one

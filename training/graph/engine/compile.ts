@@ -2,7 +2,8 @@
 import { InferenceSession, Tensor as OrtTensor } from "../../../core/onnxruntime.ts";
 import { conv2d } from "../ops/conv.ts";
 import { type DType, input, type Node, type Shape, type Tensor, type TensorData, topologicalOrder } from "../tensor.ts";
-import { blockConvolutions, fitsBlocks } from "./blocked-conv.ts";
+import { fitsBlocks } from "./blocked-conv.ts";
+import { blockLayout } from "./blocked-layout.ts";
 import { fuseTransposes } from "./fused-products.ts";
 import { lengthenLoops } from "./inner-loops.ts";
 import { serialize } from "./serialize.ts";
@@ -98,9 +99,7 @@ closedPort.close();
 /** The same graph in the forms that onnxruntime's CPU kernels are fast for. */
 async function lower(outputs: Readonly<Record<string, Tensor>>, blocked?: (conv: Node) => boolean) {
   const fits = topologicalOrder(Object.values(outputs)).some(fitsBlocks);
-  return fuseTransposes(
-    lengthenLoops(fits && (await hasBlockedKernels()) ? blockConvolutions(outputs, blocked) : outputs),
-  );
+  return fuseTransposes(lengthenLoops(fits && (await hasBlockedKernels()) ? blockLayout(outputs, blocked) : outputs));
 }
 
 /** The trial: one small convolution in both layouts. Takes a few milliseconds. */
@@ -109,7 +108,7 @@ async function hasBlockedKernels(): Promise<boolean> {
   const x = input("x", [1, 32, 4, 4]);
   const weight = input("weight", [32, 32, 3, 3]);
   const plain = conv2d(x, weight, { padding: 1 });
-  const outputs = { plain, blocked: blockConvolutions({ plain }).plain! };
+  const outputs = { plain, blocked: blockLayout({ plain }).plain! };
   try {
     const session = await InferenceSession.create(serialize(outputs), { intraOpNumThreads: 1, logSeverityLevel: 4 });
     const results = await session.run({

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { values } from "../../../../support/gradient-check.ts";
-import { blockConvolutions, fitsBlocks } from "../../../../training/graph/engine/blocked-conv.ts";
+import { fitsBlocks } from "../../../../training/graph/engine/blocked-conv.ts";
+import { blockLayout } from "../../../../training/graph/engine/blocked-layout.ts";
 import * as g from "../../../../training/graph/index.ts";
 
 describe("convolutions in blocked layout", () => {
@@ -31,16 +32,16 @@ describe("convolutions in blocked layout", () => {
     assert.ok(fitsBlocks(conv(16, 32).node));
     for (const y of [conv(24, 32), conv(16, 8), conv(32, 32, 2)]) {
       assert.ok(!fitsBlocks(y.node));
-      assert.equal(blockConvolutions({ y }).y, y);
+      assert.equal(blockLayout({ y }).y, y);
     }
     const y = conv(16, 16);
-    assert.equal(blockConvolutions({ y }, () => false).y, y);
+    assert.equal(blockLayout({ y }, () => false).y, y);
   });
 
   it("follows what comes after: the graph still ends in its outputs, with the same gradient", async () => {
     const x = g.input("x", [1, 16, 4, 4]);
     const y = g.reduceSum(g.conv2d(x, g.input("w", [16, 16, 3, 3]), { padding: 1 }));
-    const text = g.printGraph(blockConvolutions({ y, dx: g.gradients(y, [x])[0]! }));
+    const text = g.printGraph(blockLayout({ y, dx: g.gradients(y, [x])[0]! }));
     assert.equal(text.match(/nchwc::Conv\(/g)?.length, 2);
     assert.doesNotMatch(text, /= Conv\(/);
   });
