@@ -28,11 +28,12 @@ export interface Case {
   readonly peer: Readonly<Record<string, string | number>>;
 }
 
-/** The cases by name. `small-stride-2` is a network that `auto` trains on a CPU. */
+/** The cases by name. `small-3` is the network that `auto` trains on a CPU. */
 export const CASES: Readonly<Record<string, Case>> = {
   "resnet18-cifar": basic({ widths: [64, 128, 256, 512], blocks: 2, stemStride: 1, batch: 64 }),
   small: basic({ widths: [32, 64, 128, 256], blocks: 1, stemStride: 1, batch: 128 }),
   "small-stride-2": basic({ widths: [32, 64, 128, 256], blocks: 1, stemStride: 2, batch: 128 }),
+  "small-3": basic({ widths: [32, 64, 256], blocks: 1, stemStride: 2, batch: 128 }),
   resnet50: {
     architecture: namedArchitecture("resnet50", 224),
     side: 224,
