@@ -18,18 +18,19 @@ export function lengthenLoops(outputs: Readonly<Record<string, Tensor>>): Record
   });
 }
 
-/** Dimensions in three parts: sizes of those before `first`, of those up to `last`, and of the rest. */
+/** A shape around the dimensions that the smaller operand has: the size before them, they, and the size after them. */
 interface Parts {
   readonly before: number;
   readonly middle: Shape;
   readonly after: number;
 }
 
-/** [before, …middle, after] with 1, …middle, 1: the smaller operand is repeated `after` times, then one loop does. */
+/** Repeats each number of the smaller operand `after` times, so that one loop runs over the middle and what is after it. */
 function elementWise(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
   const { shape } = node.outputs[0]!;
   const [large, small] = sameShape(inputs[0]!.shape, shape) ? inputs : [...inputs].reverse();
   if (sizeOf(small!.shape) === 1 && shape.at(-1) === 1) {
+    // A scalar beside trailing dimensions of 1 is taken one number at a time.
     const flat = inputs.map((x) => reshape(x, x === large ? [sizeOf(shape)] : []));
     return reshape(apply(node.op, flat, { shape: [sizeOf(shape)] }), shape);
   }
