@@ -25,12 +25,13 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[], { recompute = fa
   const gradientOf = new Map<Tensor, Tensor>([[loss, filled([], 1)]]);
   for (const node of order.reverse()) {
     const outputs = node.outputs.map((output) => gradientOf.get(output));
-    if (!active.has(node) || outputs.every((g) => !g) || node.parents.every((p) => !active.has(p.node))) continue;
+    const isWanted = node.parents.map((parent) => active.has(parent.node));
+    if (outputs.every((g) => !g) || !isWanted.includes(true)) continue;
     if (!node.gradient) throw new Error(`gradients: ${node.op} has no gradient rule`);
-    const flowing = node.gradient(outputs);
+    const flowing = node.gradient(outputs, isWanted);
     node.parents.forEach((parent, i) => {
       const gradient = flowing[i];
-      if (!gradient || !active.has(parent.node)) return;
+      if (!gradient || !isWanted[i]) return;
       if (!sameShape(gradient.shape, parent.shape)) {
         throw new Error(`gradients: the rule of ${node.op} gave [${gradient.shape}] for an input of [${parent.shape}]`);
       }

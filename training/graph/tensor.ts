@@ -22,9 +22,13 @@ export interface Tensor {
 
 /**
  * Gradients of a node's outputs → gradient of each of its {@link Node.parents}, as new nodes. Undefined stands for no
- * gradient: of an output that nothing uses, or to a parent that gets none.
+ * gradient: of an output that nothing uses, or to a parent that gets none. `isWanted` says of each parent whether its
+ * gradient is used.
  */
-export type GradientRule = (gradients: ReadonlyArray<Tensor | undefined>) => Array<Tensor | undefined>;
+export type GradientRule = (
+  gradients: ReadonlyArray<Tensor | undefined>,
+  isWanted: readonly boolean[],
+) => Array<Tensor | undefined>;
 
 /** One way to compute something from its operands. */
 export type Form = (...operands: readonly Tensor[]) => Tensor;

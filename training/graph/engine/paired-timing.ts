@@ -1,30 +1,40 @@
 // Which of several candidates is fastest on a machine that does other things too. They run in rounds, and only times of
 // the same round are compared: what slows one mostly slows its neighbours too, and medians leave out the rest.
 
-/** A difference that does not matter, as a part of the shorter time. */
+/** The least difference that matters, as a part of the shorter time. */
 export const MARGIN = 0.02;
 
 /** How likely each bound of {@link medianBounds} is wrong. */
 const ERROR = 0.01;
 
-/** Rounds that it takes until something can be clear: fewer might all err to the same side. */
+/** Rounds until something can be clear: fewer might all err to the same side. */
 export const LEAST_ROUNDS = Math.ceil(-Math.log2(ERROR));
 
 /** Rounds after which medians decide what is not clear. */
 const MOST_ROUNDS = 25;
 
+/** One that takes more than {@link HOPELESS} times as long as the fastest in each of these first rounds runs no more. */
+const FIRST_ROUNDS = 3;
+const HOPELESS = 2;
+
+/** When a race ends. */
+export interface RaceOptions {
+  /** At most. @default 25 */
+  readonly rounds?: number;
+  /** A difference that does not matter, as a part of the shorter time. @default {@link MARGIN} */
+  readonly margin?: number;
+}
+
 /** A candidate that no other is clearly faster than. */
 export interface Finalist<T> {
   readonly candidate: T;
-  /** Median of its times. */
-  readonly milliseconds: number;
   /** Its time as a multiple of the fastest one's: the median over the rounds. */
   readonly ratio: number;
 }
 
 /**
- * Runs candidates in rounds. One that is clearly slower than the fastest, by more than {@link MARGIN}, runs no more.
- * Ends when one is left, when all that are left are clearly within the margin, or after `rounds`.
+ * Runs candidates in rounds. One that is clearly slower than the fastest, by more than the margin, runs no more. Ends
+ * when one is left, when all that are left are clearly within the margin, or after `rounds`.
  *
  * @param time Runs a candidate and returns the milliseconds that it took.
  * @returns Those that are left, in the order of `candidates`.
@@ -32,7 +42,7 @@ export interface Finalist<T> {
 export async function race<T>(
   candidates: readonly T[],
   time: (candidate: T) => Promise<number>,
-  rounds = MOST_ROUNDS,
+  { rounds = MOST_ROUNDS, margin = MARGIN }: RaceOptions = {},
 ): Promise<Finalist<T>[]> {
   for (const candidate of candidates) await time(candidate); // a first run also allocates its memory
   let left = candidates.map((candidate) => ({ candidate, times: [] as number[], ratios: [] as number[] }));
@@ -42,14 +52,16 @@ export async function race<T>(
       times.push(await time(candidate));
     }
     for (const [i, ratios] of ratiosToFastest(left.map(({ times }) => times)).entries()) left[i]!.ratios = ratios;
-    left = left.filter(({ ratios }) => medianBounds(ratios)[0] <= 1 + MARGIN);
-    if (left.length <= 1 || left.every(({ ratios }) => medianBounds(ratios)[1] <= 1 + MARGIN)) break;
+    left = left.filter(({ ratios }) => !isSlower(ratios, margin));
+    if (left.length <= 1 || left.every(({ ratios }) => medianBounds(ratios)[1] <= 1 + margin)) break;
   }
-  return left.map(({ candidate, times, ratios }) => ({
-    candidate,
-    milliseconds: median(times),
-    ratio: median(ratios),
-  }));
+  return left.map(({ candidate, ratios }) => ({ candidate, ratio: median(ratios) }));
+}
+
+/** Whether ratios to the fastest's times show that something is slower, by more than the margin. */
+function isSlower(ratios: readonly number[], margin: number): boolean {
+  if (ratios.length >= FIRST_ROUNDS && Math.min(...ratios) > Math.max(HOPELESS, 1 + margin)) return true;
+  return medianBounds(ratios)[0] > 1 + margin;
 }
 
 /** Times of several candidates by round → ratios, round by round, to the times of the one that is mostly fastest. */

@@ -7,21 +7,9 @@ import { z } from "zod";
 import { defaultCacheFolder } from "../../../core/cache-folder.ts";
 import { replaceFile } from "../../../core/files.ts";
 import { env } from "../../../core/onnxruntime.ts";
-import {
-  type CompiledGraph,
-  type CompileOptions,
-  compile,
-  type Form,
-  type FormChooser,
-  firstForm,
-  input,
-  printGraph,
-  reduceSum,
-  sizeOf,
-  type Tensor,
-} from "../index.ts";
-import { intermediateBytes } from "../intermediate-bytes.ts";
-import { type Finalist, LEAST_ROUNDS, MARGIN, race } from "./paired-timing.ts";
+import { type CompileOptions, type FormChooser, firstForm, printGraph } from "../index.ts";
+import { leanest, placeholders, type Question, raceForms, workOf } from "./form-race.ts";
+import { LEAST_ROUNDS, MARGIN } from "./paired-timing.ts";
 
 /** A record of {@link Choices}. */
 export const choicesSchema = z.record(z.string(), z.string());
@@ -37,21 +25,14 @@ export interface TuneOptions extends CompileOptions {
   readonly onTiming?: (shapes: number) => void;
 }
 
-/** An operator or gradient with several forms, as a graph asks for it. */
-interface Question {
-  readonly operands: readonly Tensor[];
-  readonly forms: Readonly<Record<string, Form>>;
-  /** How often the graph asks for it. */
-  uses: number;
-}
-
-const answerSchema = z.object({ form: z.string(), milliseconds: z.number(), graphs: z.string() });
-
-/** What the file says of a question: the form, how long it takes, and which graphs were compared. */
-type Answer = Readonly<z.infer<typeof answerSchema>>;
+/** What the file says of a question: the form, and which graphs were compared. */
+const answerSchema = z.object({ form: z.string(), graphs: z.string() });
 
 /** Machine → key of a question → answer. */
 const fileSchema = z.record(z.string(), z.record(z.string(), answerSchema));
+
+/** The part of all questions' work that it does not matter to lose at one of them. */
+const SHARE = 0.001;
 
 /** How long the answers of the file are checked. The last check that is begun in this time is ended. */
 const CHECK_MILLISECONDS = 300;
@@ -72,16 +53,17 @@ export async function fastestForms(
   const all = await readAnswers(file);
   const machine = machineName(options);
   const answers = { ...all[machine] };
+  const margins = marginsOf(questions);
   const known = [...questions].filter(([key, question]) => answers[key]?.graphs === graphsOf(question));
-  const stale = await isStale(
-    known.map(([key, question]) => [question, answers[key]!]),
-    options,
-  );
+  const forms = known.map(([key, question]) => [question, answers[key]!.form] as const);
+  const stale = await isStale(forms, margins, options);
   const open = new Map(questions);
   if (!stale) for (const [key] of known) open.delete(key);
   if (open.size > 0) {
     onTiming?.(open.size);
-    for (const [key, question] of open) answers[key] = await answer(question, options);
+    for (const [key, question] of open) {
+      answers[key] = { form: await fastest(question, margins, options), graphs: graphsOf(question) };
+    }
     const content = `${JSON.stringify({ ...all, [machine]: answers }, null, 2)}\n`;
     await replaceFile(file, content).catch(() => {}); // a cache: without it the next run times again
   }
@@ -121,11 +103,20 @@ export function tuningFile(): string {
   return join(defaultCacheFolder(), "tuning.json");
 }
 
-async function answer(question: Question, options: CompileOptions): Promise<Answer> {
-  const best = leanest(await raceForms(question, options));
-  const graphs = graphsOf(question);
-  if (!best) return { form: Object.keys(question.forms)[0]!, milliseconds: 0, graphs }; // none runs on this provider
-  return { form: best.candidate.name, milliseconds: Number(best.milliseconds.toFixed(3)), graphs };
+/** The fastest form of a question; where none runs on this provider, the first. */
+async function fastest(question: Question, margins: Margins, options: CompileOptions): Promise<string> {
+  const margin = margins.get(question)!;
+  const best = leanest(await raceForms(question, options, { margin }), margin);
+  return best?.candidate.name ?? Object.keys(question.forms)[0]!;
+}
+
+/** The difference that does not matter in each question, as a part of its time: more where a graph does less of it. */
+type Margins = ReadonlyMap<Question, number>;
+
+function marginsOf(questions: ReadonlyMap<string, Question>): Margins {
+  const all = [...questions.values()].reduce((sum, question) => sum + workOf(question), 0);
+  const of = (question: Question) => Math.max(MARGIN, (SHARE * all) / workOf(question));
+  return new Map([...questions.values()].map((question) => [question, of(question)]));
 }
 
 /** A digest of the forms: what another version computes otherwise is timed again. */
@@ -135,59 +126,19 @@ function graphsOf({ operands, forms }: Question): string {
   return digest.digest("hex").slice(0, 16);
 }
 
-/** Inputs that stand for operands, so that a form can be looked at alone. */
-const placeholders = (operands: readonly Tensor[]) =>
-  operands.map(({ shape, dtype }, i) => input(`operand${i}`, shape, dtype));
-
-/** Of those that are as fast as the fastest, within the margin, the one that needs the least memory, or the first. */
-export function leanest<T extends { readonly bytes: number }>(
-  finalists: ReadonlyArray<Finalist<T>>,
-): Finalist<T> | undefined {
-  const tied = finalists.filter(({ ratio }) => ratio <= 1 + MARGIN);
-  return tied.sort((a, b) => a.candidate.bytes - b.candidate.bytes)[0];
-}
-
-/** Whether another form is clearly faster than a known one. The costliest in the graph are looked at first. */
-async function isStale(known: ReadonlyArray<[Question, Answer]>, options: CompileOptions): Promise<boolean> {
-  const cost = ([{ uses }, { milliseconds }]: [Question, Answer]) => uses * milliseconds;
+/** Whether another form is clearly faster than one of these. Those that a graph works at most are looked at first. */
+async function isStale(
+  known: ReadonlyArray<readonly [Question, form: string]>,
+  margins: Margins,
+  options: CompileOptions,
+): Promise<boolean> {
   const began = performance.now();
-  for (const [question, { form }] of known.toSorted((a, b) => cost(b) - cost(a))) {
+  for (const [question, form] of known.toSorted(([a], [b]) => workOf(b) - workOf(a))) {
     if (performance.now() - began > CHECK_MILLISECONDS) break;
-    const finalists = await raceForms(question, options, LEAST_ROUNDS);
+    const finalists = await raceForms(question, options, { rounds: LEAST_ROUNDS, margin: margins.get(question)! });
     if (!finalists.some(({ candidate }) => candidate.name === form)) return true;
   }
   return false;
-}
-
-/** A form of a question, ready to be timed. */
-interface Candidate {
-  readonly name: string;
-  readonly bytes: number;
-  readonly graph: CompiledGraph;
-}
-
-/** Those forms that no other is clearly faster than, in their order. */
-async function raceForms(
-  { operands, forms }: Question,
-  options: CompileOptions,
-  rounds?: number,
-): Promise<Finalist<Candidate>[]> {
-  const feeds = Object.fromEntries(operands.map(({ shape }, i) => [`operand${i}`, noise(sizeOf(shape))]));
-  const candidates: Candidate[] = [];
-  for (const [name, form] of Object.entries(forms)) {
-    // The sum keeps the output small: an output's fresh pages would be timed too.
-    const sum = reduceSum(form(...placeholders(operands)));
-    const graph = await compile({ sum }, options).catch(() => undefined); // not on this provider
-    if (graph) candidates.push({ name, bytes: intermediateBytes(sum), graph });
-  }
-  const time = async ({ graph }: Candidate) => {
-    const began = performance.now();
-    await graph.run(feeds);
-    return performance.now() - began;
-  };
-  const finalists = await race(candidates, time, rounds);
-  for (const { graph } of candidates) await graph.release();
-  return finalists;
 }
 
 /** What a choice depends on besides its signature. */
@@ -207,9 +158,4 @@ async function readAnswers(file: string): Promise<z.infer<typeof fileSchema>> {
   } catch {
     return {}; // not there yet, or not ours
   }
-}
-
-/** Arbitrary values in −1..1: kernels might skip zeros. */
-function noise(size: number): Float32Array {
-  return Float32Array.from({ length: size }, (_, i) => Math.sin(i));
 }

@@ -65,8 +65,14 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}, bia
     shape: outputShape,
     attributes: node.attributes,
     parents: operands,
-    gradient: ([g]) => [
-      choose(`conv2d input gradient ${signature}`, [weight, g!], inputGradientForms(x.shape, weight.shape, geometry)),
+    gradient: ([g], [ofInput]) => [
+      ofInput // not of pixels: its forms would be timed for nothing
+        ? choose(
+            `conv2d input gradient ${signature}`,
+            [weight, g!],
+            inputGradientForms(x.shape, weight.shape, geometry),
+          )
+        : undefined,
       choose(`conv2d weight gradient ${signature}`, [x, g!], weightGradientForms(x.shape, weight.shape, geometry)),
       bias && reduceSum(g!, [0, 2, 3]),
     ],

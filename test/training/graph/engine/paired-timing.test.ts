@@ -1,19 +1,25 @@
 import assert from "node:assert/strict";
 import { createRandom } from "../../../../training/data/random.ts";
-import { median, medianBounds, race, ratiosToFastest } from "../../../../training/graph/engine/paired-timing.ts";
+import {
+  median,
+  medianBounds,
+  type RaceOptions,
+  race,
+  ratiosToFastest,
+} from "../../../../training/graph/engine/paired-timing.ts";
 
 describe("paired timing", () => {
   /** Plays candidates that take `milliseconds`, times what `slowdown` says for each run; keeps who ran when. */
   function machine(milliseconds: Readonly<Record<string, number>>, slowdown: (run: number) => number = () => 1) {
     const runs: string[] = [];
     const time = async (name: string) => milliseconds[name]! * slowdown(runs.push(name));
-    return { runs, play: (rounds?: number) => race(Object.keys(milliseconds), time, rounds) };
+    return { runs, play: (rules?: RaceOptions) => race(Object.keys(milliseconds), time, rules) };
   }
   const names = (finalists: ReadonlyArray<{ candidate: string }>) => finalists.map(({ candidate }) => candidate);
 
   it("drops what is clearly slower after seven rounds, whose order rotates, and ends with one", async () => {
-    const { runs, play } = machine({ a: 30, b: 10, c: 12 });
-    assert.deepEqual(await play(), [{ candidate: "b", milliseconds: 10, ratio: 1 }]);
+    const { runs, play } = machine({ a: 20, b: 10, c: 12 });
+    assert.deepEqual(await play(), [{ candidate: "b", ratio: 1 }]);
     assert.equal(runs.join(""), `abc${"abcbcacab".repeat(2)}abc`);
   });
 
@@ -23,9 +29,22 @@ describe("paired timing", () => {
     assert.equal(runs.length, 3 * 8);
   });
 
+  it("ends as early with what differs by less than the margin that it is given", async () => {
+    const { runs, play } = machine({ a: 12, b: 10, c: 15 });
+    assert.deepEqual(names(await play({ margin: 0.3 })), ["a", "b"]);
+    assert.equal(runs.length, 3 * 8);
+  });
+
+  it("drops what takes more than twice as long in each of three rounds", async () => {
+    const { runs, play } = machine({ a: 30, b: 10, c: 12 });
+    assert.deepEqual(names(await play()), ["b"]);
+    assert.equal(runs.filter((name) => name === "a").length, 1 + 3);
+    assert.equal(runs.filter((name) => name === "c").length, 1 + 7);
+  });
+
   it("does not count first runs", async () => {
     const { play } = machine({ a: 10, b: 20 }, (run) => (run === 1 ? 100 : 1));
-    assert.deepEqual(await play(), [{ candidate: "a", milliseconds: 10, ratio: 1 }]);
+    assert.deepEqual(await play(), [{ candidate: "a", ratio: 1 }]);
   });
 
   it("chooses the same while the machine becomes three times slower", async () => {
@@ -49,12 +68,12 @@ describe("paired timing", () => {
     assert.equal(runs.length, 2 * 26);
     for (const { ratio } of finalists) assert.ok(Math.abs(ratio - 1) < 0.3, `${ratio}`);
     runs.length = 0;
-    await play(3);
+    await play({ rounds: 3 });
     assert.equal(runs.length, 2 * 4);
   });
 
-  it("runs a single candidate once, to say how long it takes, and has nothing to say of none", async () => {
-    assert.deepEqual(await machine({ a: 10 }).play(), [{ candidate: "a", milliseconds: 10, ratio: 1 }]);
+  it("runs a single candidate once, and has nothing to say of none", async () => {
+    assert.deepEqual(await machine({ a: 10 }).play(), [{ candidate: "a", ratio: 1 }]);
     assert.deepEqual(await machine({}).play(), []);
   });
 
