@@ -32,7 +32,11 @@ export function addExportOptions(command: Command): void {
     .addOption(new Option("--embedding <kind>", "what is searched with").choices(KINDS).default(kind))
     .option("--dimensions <number>", `of a whitened embedding, at most (default: ${dimensions})`, positive)
     .option("--strength <0..1>", `of the whitening: 0 only turns, 1 is full (default: ${strength})`, Number)
-    .option("--layout <0..1>", "how much it counts where in the image things are (default: 0.4)", Number)
+    .option(
+      "--layout <0..1>",
+      "how much it counts where in the image things are (default: 0.4, or 0.8 for images that are laid out alike)",
+      Number,
+    )
     .option("--mirrored", "average each image with its mirror image: a little better, in twice the time")
     .option("--size <pixels>", "side of the images that the encoder takes (default: that of the views)", positive)
     .addOption(new Option("--precision <kind>", "of the weights in the file").choices(PRECISIONS).default("float32"))

@@ -24,6 +24,8 @@ export type ReadTensor = (name: string) => Float32Array;
 export interface ExportedEncoder {
   readonly onnx: Uint8Array;
   readonly dimensions: number;
+  /** Its embedding in words, for the card. */
+  readonly description: string;
   /** Largest difference to the encoder of the training graph on the check images. */
   readonly difference: number;
 }
@@ -43,7 +45,10 @@ export async function exportEncoder(
   config: ExportedConfig,
   read: ReadTensor,
   check: Float32Array,
-  { embedding, precision = "float32" }: { embedding?: Embedding; precision?: WeightPrecision } = {},
+  {
+    embedding = { kind: "features" },
+    precision = "float32",
+  }: { embedding?: Embedding; precision?: WeightPrecision } = {},
 ): Promise<ExportedEncoder> {
   const S = config.imageSize;
   const folded = denseEncoder(input("pixels", [1, 3, S, S]), foldedScope(read), config, embedding);
@@ -68,7 +73,14 @@ export async function exportEncoder(
       `Expected the exported encoder to agree with the trained one to ${tolerance} but they differ by ${difference}. Nothing was exported; train on, or start again with a smaller learning rate.`,
     );
   }
-  return { onnx, dimensions, difference };
+  return { onnx, dimensions, description: inWords(embedding, dimensions), difference };
+}
+
+function inWords(embedding: Embedding, dimensions: number): string {
+  if (embedding.kind === "projection") return "projection";
+  if (embedding.kind === "features") return "pooled features";
+  const layout = embedding.layout ? `, layout ${embedding.layout}` : "";
+  return `pooled features whitened to ${dimensions} dimensions${layout}`;
 }
 
 /** Embeddings of the encoder in the training graph, with running statistics. */
@@ -76,7 +88,7 @@ async function evaluate(
   config: ExportedConfig,
   read: ReadTensor,
   pixels: Float32Array,
-  embedding: Embedding | undefined,
+  embedding: Embedding,
 ): Promise<Float32Array> {
   const S = config.imageSize;
   const x = input("pixels", [pixels.length / (3 * S * S), 3, S, S]);

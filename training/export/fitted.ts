@@ -9,6 +9,7 @@ import { compileEmbedding, embeddedView, viewedSample } from "../evaluate/viewed
 import { type Embedding, encoderTensors, type FeatureOptions } from "../network/encoder.ts";
 import { isHead } from "../network/heads.ts";
 import { type ExportedEncoder, exportEncoder, type ReadTensor, type WeightPrecision } from "./encoder.ts";
+import { layoutFor } from "./layout.ts";
 import { fitWhitening, type WhiteningOptions } from "./whitening.ts";
 
 /** An embedding to search with. Whitening is fitted to the collection. */
@@ -38,8 +39,8 @@ export interface FitOptions {
 const FITTED_IMAGES = 8192;
 /** Most features that are whitened together: 8,192 images of so many take 134 MB. */
 const MOST_FEATURES = 4096;
-/** How much the layout counts: see docs/decisions/0012-layout.md. */
-const LAYOUT = 0.4;
+/** Images that are looked at for how alike they are laid out. */
+const COMPARED_IMAGES = 1024;
 /** Images of the collection that the exported encoder is checked on. */
 const CHECKED_IMAGES = 8;
 
@@ -67,7 +68,9 @@ export async function fitEncoder(
   return { ...exported, scores };
 
   async function whitened(choice: WhiteningOptions & FeatureOptions): Promise<Embedding> {
-    const { dimensions, strength, stages, layout, mirrored = false } = { ...richestFeatures(config), ...choice };
+    const richest = richestFeatures(config);
+    const fitting = richest.hasLayout ? await layoutFor(dataset, sample.indices(COMPARED_IMAGES)) : 0;
+    const { dimensions, strength, stages = richest.stages, layout = fitting, mirrored = false } = choice;
     const which = { stages, layout, mirrored };
     const plain: Embedding = { kind: "features", ...which };
     const options = { threads, embedding: plain, normalisation: input };
@@ -84,10 +87,10 @@ export async function fitEncoder(
 /**
  * Two stages find more than one, and layout adds to them; each is left out where the features were too many to whiten.
  */
-function richestFeatures({ architecture: { widths } }: TrainingConfig): { stages: number; layout: number } {
+function richestFeatures({ architecture: { widths } }: TrainingConfig): { stages: number; hasLayout: boolean } {
   const [last, before] = [widths.at(-1)!, widths.at(-2) ?? 0];
   const stages = before + last <= MOST_FEATURES ? Math.min(2, widths.length) : 1;
-  return { stages, layout: before + 5 * last <= MOST_FEATURES ? LAYOUT : 0 };
+  return { stages, hasLayout: before + 5 * last <= MOST_FEATURES };
 }
 
 /** The first stored images, cropped or tiled to the encoder's size: any real pixels do for the check. */
@@ -106,10 +109,4 @@ async function checkImages(dataset: Dataset, { storedSize, imageSize }: Training
     }
   }
   return cut;
-}
-
-/** An embedding in words, for the card. */
-export function inWords(choice: EmbeddingChoice, dimensions: number): string {
-  if (choice.kind === "projection") return "projection";
-  return choice.kind === "features" ? "pooled features" : `pooled features whitened to ${dimensions} dimensions`;
 }

@@ -16,7 +16,7 @@ import type { Epoch, StepMetrics } from "../run/log.ts";
 import { encodeWeights } from "../run/warm-start.ts";
 import { encoderInput } from "../views/preprocessing.ts";
 import type { WeightPrecision } from "./encoder.ts";
-import { DEFAULT_EMBEDDING, type EmbeddingChoice, fitEncoder, inWords } from "./fitted.ts";
+import { DEFAULT_EMBEDDING, type EmbeddingChoice, fitEncoder } from "./fitted.ts";
 
 /** What is exported. */
 export interface ExportOptions {
@@ -72,7 +72,7 @@ export async function publish(options: PublishOptions): Promise<Model> {
     threads,
     ...(options.precision && { precision: options.precision }),
   });
-  const { onnx, dimensions, difference, scores } = fitted;
+  const { onnx, dimensions, difference, scores, description } = fitted;
   const now = new Date().toISOString();
   const card: ModelCard = {
     format: "moco-search-model",
@@ -82,7 +82,7 @@ export async function publish(options: PublishOptions): Promise<Model> {
     sha256: sha256(onnx),
     input: cardInput,
     dimensions,
-    architecture: `${describeArchitecture(config.architecture)}, ${inWords(choice, dimensions)}`,
+    architecture: `${describeArchitecture(config.architecture)}, ${description}`,
     parameters: parameterCount(tensors),
     training: {
       data: options.images.map((path) => basename(path)).join(", "),

@@ -8,7 +8,7 @@ import { writeModel } from "../../core/model-folder.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import { openDataset } from "../data/dataset.ts";
 import { type ExportedEncoder, exportEncoder } from "../export/encoder.ts";
-import { DEFAULT_EMBEDDING, fitEncoder, inWords } from "../export/fitted.ts";
+import { DEFAULT_EMBEDDING, fitEncoder } from "../export/fitted.ts";
 import { type ExportOptions, parameterCount } from "../export/publish.ts";
 import { type Architecture, describeArchitecture } from "../network/backbone.ts";
 import { encoderTensors } from "../network/encoder.ts";
@@ -67,7 +67,7 @@ export async function importEncoder(path: string, options: ImportOptions): Promi
     throw refusal("it has no projection head that is known. Use --embedding whitened or features");
   }
   const exported = await exportOf();
-  const { onnx, dimensions } = exported;
+  const { onnx, dimensions, description } = exported;
   const source = sourceOf(path, file, network, config);
   const now = new Date().toISOString();
   const card: ModelCard = {
@@ -78,7 +78,7 @@ export async function importEncoder(path: string, options: ImportOptions): Promi
     sha256: sha256(onnx),
     input,
     dimensions,
-    architecture: `${describeArchitecture(config.architecture)}, ${inWords(embedding, dimensions)}`,
+    architecture: `${describeArchitecture(config.architecture)}, ${description}`,
     parameters: parameterCount(encoderTensors(config)),
     source,
     ...(exported.scores && { scores: exported.scores }),

@@ -33,7 +33,7 @@ export interface FeatureOptions {
    * How much the layout of an image counts: what the quarters of the last stage's map differ from its mean by, times
    * this, side by side with the pooled features. A pooled feature alone does not say where in the image it was.
    *
-   * @default 0; 0.4 for whitened features where there are few
+   * @default 0; for whitened features where there are few 0.4, or 0.8 where the images of a collection are laid out alike
    */
   readonly layout?: number;
 }
