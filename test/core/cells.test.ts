@@ -20,7 +20,7 @@ describe("the cells of an encoder's session", () => {
     await session.close();
     const D = session.card.dimensions;
     const count = cells.width * cells.height;
-    assert.deepEqual([cells.width, cells.height, cells.vectors.length], [8, 8, 2 * count * D]);
+    assert.deepEqual([cells.width, cells.height, cells.vectors.length], [7, 7, 2 * count * D]);
     for (let n = 0; n < 2; n++) {
       const sum = new Float32Array(D);
       for (let i = 0; i < count * D; i++) sum[i % D]! += cells.vectors[n * count * D + i]! / count;
