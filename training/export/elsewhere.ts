@@ -1,9 +1,9 @@
 // An encoder's weights for PyTorch: safetensors by torchvision's or timm's names, and the lines of Python that build
 // the network there and load them strictly.
 import { readFile, stat } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { replaceFile } from "../../core/files.ts";
-import { WEIGHTS_FILE } from "../../core/model-folder.ts";
+import { readModel, WEIGHTS_FILE } from "../../core/model-folder.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import { encodeSafetensors, type StoredTensor } from "../data/safetensors.ts";
 import { STATED, stateNetwork } from "../import/stated.ts";
@@ -63,7 +63,9 @@ async function encoderOf(folder: string): Promise<{ config: TrainingConfig; read
   const path = join(folder, WEIGHTS_FILE);
   if (await stat(path).catch(() => undefined)) {
     const { config, weights } = decodeWeights(await readFile(path), path);
-    return { config, read: (name) => weights.get(name)! };
+    const { card } = await readModel(dirname(resolve(folder)), basename(resolve(folder)));
+    // It may have been exported for images of another size than those it was trained on.
+    return { config: { ...config, imageSize: card.input.width }, read: (name) => weights.get(name)! };
   }
   const { config, tensors } = await loadCheckpoint(join(folder, CHECKPOINT_FILE));
   return { config, read: (name) => tensors.get(`q.${name}`)! };
