@@ -69,8 +69,9 @@ export async function fitEncoder(
 
   async function whitened(choice: WhiteningOptions & FeatureOptions): Promise<Embedding> {
     const richest = richestFeatures(config);
-    const fitting = richest.hasLayout ? await layoutFor(dataset, sample.indices(COMPARED_IMAGES)) : 0;
-    const { dimensions, strength, stages = richest.stages, layout = fitting, mirrored = false } = choice;
+    const { dimensions, strength, stages = richest.stages, mirrored = false } = choice;
+    const fitting = () => (richest.hasLayout ? layoutFor(dataset, sample.indices(COMPARED_IMAGES)) : 0);
+    const layout = choice.layout ?? (await fitting());
     const which = { stages, layout, mirrored };
     const plain: Embedding = { kind: "features", ...which };
     const options = { threads, embedding: plain, normalisation: input };
