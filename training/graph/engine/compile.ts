@@ -4,6 +4,7 @@ import { conv2d } from "../ops/conv.ts";
 import { type DType, input, type Node, type Shape, type Tensor, type TensorData, topologicalOrder } from "../tensor.ts";
 import { fitsBlocks } from "./blocked-conv.ts";
 import { blockLayout } from "./blocked-layout.ts";
+import { createDropper } from "./drop-copies.ts";
 import { fuseTransposes } from "./fused-products.ts";
 import { lengthenLoops } from "./inner-loops.ts";
 import { serialize } from "./serialize.ts";
@@ -66,6 +67,7 @@ export async function compile(
     logSeverityLevel: 3,
     ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
   });
+  const drop = createDropper();
   return {
     async run(feeds, into = {}) {
       const ortFeeds: Record<string, OrtTensor> = {};
@@ -74,13 +76,9 @@ export async function compile(
       for (const [name, tensor] of Object.entries(outputs))
         fetches[name] = into[name] ? wrap(name, into[name], tensor) : null;
       const results = await session.run(ortFeeds, fetches);
-      const values: Record<string, TensorData> = {};
-      for (const name of Object.keys(outputs)) {
-        const data = results[name]!.data as TensorData;
-        values[name] = into[name] ?? data;
-        if (values[name]!.buffer !== data.buffer) discard(data);
-      }
-      return values;
+      const values = Object.keys(outputs).map((name) => [name, results[name]!.data as TensorData] as const);
+      drop(values.flatMap(([name, { buffer }]) => (into[name] && into[name].buffer !== buffer ? [buffer] : [])));
+      return Object.fromEntries(values.map(([name, data]) => [name, into[name] ?? data]));
     },
     async release() {
       if (profile) session.endProfiling();
@@ -88,13 +86,6 @@ export async function compile(
     },
   };
 }
-
-/** Frees an array at once, without the garbage collector: posting to a closed port detaches the buffer. */
-function discard({ buffer }: TensorData): void {
-  closedPort.postMessage(null, [buffer as ArrayBuffer]);
-}
-const closedPort = new MessageChannel().port1;
-closedPort.close();
 
 /** The same graph in the forms that onnxruntime's CPU kernels are fast for. */
 async function lower(outputs: Readonly<Record<string, Tensor>>, blocked?: (conv: Node) => boolean) {
