@@ -16,6 +16,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "train an encoder on your images, without labels",
     load: () => import("./commands/train.ts"),
   },
+  fit: {
+    summary: "fit a model to your images in seconds, without training",
+    load: () => import("./commands/fit.ts"),
+  },
   evaluate: {
     summary: "measure a model on labelled images",
     load: () => import("./commands/evaluate.ts"),

@@ -64,6 +64,13 @@ const sourceSchema = z.object({
   published: z.string().optional(),
 });
 
+/** The images that the embedding of an earlier model was made anew from, and that model. */
+const fittedSchema = z.object({
+  data: z.string(),
+  images: z.int().nonnegative(),
+  from: z.object({ name: modelNameSchema, version: z.string() }),
+});
+
 /** Measures of the model on labelled images by their names, such as `knn` and `recallAt1`; each 0..1. */
 const keptEvaluationSchema = z.object({
   /** Such as "CIFAR-10 test". */
@@ -104,6 +111,8 @@ export const modelCardSchema = z.object({
     .optional(),
   /** Only of imported encoders. */
   source: sourceSchema.optional(),
+  /** Only where the embedding was fitted to images without training. */
+  fitted: fittedSchema.optional(),
   scores: scoreStatisticsSchema.optional(),
   /** At most one for each set of images. */
   evaluations: z.array(keptEvaluationSchema).optional(),

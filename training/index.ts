@@ -27,6 +27,7 @@ export {
 export { type ExportRunOptions, exportRun } from "./export/again.ts";
 export { type ExportedWeights, type ExportWeightsOptions, exportWeights } from "./export/elsewhere.ts";
 export { type ExportedEncoder, exportEncoder, PRECISIONS, type WeightPrecision } from "./export/encoder.ts";
+export { type FitModelOptions, fitModel } from "./export/fit-model.ts";
 export { DEFAULT_EMBEDDING, type EmbeddingChoice } from "./export/fitted.ts";
 export type { ExportOptions } from "./export/publish.ts";
 export { LIBRARIES, type Library } from "./export/python.ts";

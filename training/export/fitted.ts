@@ -3,7 +3,7 @@
 import type { EncoderInput, ScoreStatistics } from "../../core/model-card.ts";
 import { normalisePixels } from "../../core/pixel-tensor.ts";
 import type { TrainingConfig } from "../config/schema.ts";
-import type { Dataset } from "../data/dataset.ts";
+import { type Dataset, openDataset } from "../data/dataset.ts";
 import { scoreStatistics } from "../evaluate/scores.ts";
 import { compileEmbedding, embeddedView, viewedSample } from "../evaluate/viewed-sample.ts";
 import { type Embedding, encoderTensors, type FeatureOptions } from "../network/encoder.ts";
@@ -32,7 +32,7 @@ export interface FitOptions {
   readonly input: EncoderInput;
   readonly threads: number;
   /** @default "float32" */
-  readonly precision?: WeightPrecision;
+  readonly precision?: WeightPrecision | undefined;
 }
 
 /** Most images that a whitening is fitted to. */
@@ -92,6 +92,39 @@ function richestFeatures({ architecture: { widths } }: TrainingConfig): { stages
   const [last, before] = [widths.at(-1)!, widths.at(-2) ?? 0];
   const stages = before + last <= MOST_FEATURES ? Math.min(2, widths.length) : 1;
   return { stages, hasLayout: before + 5 * last <= MOST_FEATURES };
+}
+
+/** Images that {@link fitEncoderTo} opens. */
+export interface ImagesToFit {
+  /** Folders, archives or files of images. */
+  readonly images: readonly string[];
+  /** Folder for decoded images. @default the user's cache folder */
+  readonly cacheFolder?: string;
+  readonly onReading?: (done: number, total: number | undefined) => void;
+}
+
+/**
+ * As {@link fitEncoder}, on images that are opened for it; `count` of them.
+ *
+ * @throws AppError `invalid_dataset`, also where there are fewer than 16.
+ */
+export async function fitEncoderTo(
+  { images, cacheFolder, onReading = () => {} }: ImagesToFit,
+  config: TrainingConfig,
+  read: ReadTensor,
+  options: FitOptions,
+): Promise<ExportedEncoder & { readonly scores: ScoreStatistics; readonly count: number }> {
+  const shape = { width: config.storedSize, height: config.storedSize, fit: "fill" } as const;
+  const dataset = await openDataset(images, shape, {
+    ...(cacheFolder && { cacheFolder }),
+    atLeast: 16,
+    onProgress: ({ done, total }) => onReading(done, total),
+  });
+  try {
+    return { ...(await fitEncoder(config, read, dataset, options)), count: dataset.count };
+  } finally {
+    await dataset.close();
+  }
 }
 
 /** The first stored images, cropped or tiled to the encoder's size: any real pixels do for the check. */

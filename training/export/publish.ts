@@ -56,13 +56,7 @@ export interface PublishOptions extends ExportOptions {
  */
 export async function publish(options: PublishOptions): Promise<Model> {
   const { name, dataset, metrics, state, threads, embedding: choice = DEFAULT_EMBEDDING } = options;
-  const config = { ...options.config, imageSize: options.size ?? options.config.imageSize };
-  if (config.architecture.block === "vit" && config.imageSize !== options.config.imageSize) {
-    throw new AppError(
-      "invalid_configuration",
-      `Expected the ${options.config.imageSize} pixels that the transformer's positions were learned for, not ${config.imageSize}. Leave the size out.`,
-    );
-  }
+  const config = atSize(options.config, options.size);
   const tensors = encoderTensors(config);
   const read = (tensor: string) => state.get(`q.${tensor}`)!;
   const cardInput = encoderInput(config.imageSize, config.normalisation);
@@ -103,6 +97,21 @@ export async function publish(options: PublishOptions): Promise<Model> {
   const trained = new Map(tensors.map(({ name, shape }) => [name, { shape, data: read(name) }]));
   const weights = encodeWeights(options.config, trained);
   return writeModel(options.modelsFolder, card, { onnx, weights }, { replace: options.replace ?? false });
+}
+
+/**
+ * A configuration for images of another size.
+ *
+ * @throws AppError `invalid_configuration` for a transformer.
+ */
+export function atSize(config: TrainingConfig, imageSize = config.imageSize): TrainingConfig {
+  if (config.architecture.block === "vit" && imageSize !== config.imageSize) {
+    throw new AppError(
+      "invalid_configuration",
+      `Expected the ${config.imageSize} pixels that the transformer's positions were learned for, not ${imageSize}. Leave the size out.`,
+    );
+  }
+  return { ...config, imageSize };
 }
 
 function curvePoint({ epoch, imagesSeen, loss, knn }: Epoch): CurvePoint {

@@ -6,9 +6,8 @@ import type { Model } from "../../core/model.ts";
 import type { ModelCard, ModelSource } from "../../core/model-card.ts";
 import { writeModel } from "../../core/model-folder.ts";
 import type { TrainingConfig } from "../config/schema.ts";
-import { openDataset } from "../data/dataset.ts";
 import { type ExportedEncoder, exportEncoder } from "../export/encoder.ts";
-import { DEFAULT_EMBEDDING, fitEncoder } from "../export/fitted.ts";
+import { DEFAULT_EMBEDDING, fitEncoderTo } from "../export/fitted.ts";
 import { type ExportOptions, parameterCount } from "../export/publish.ts";
 import { type Architecture, describeArchitecture } from "../network/backbone.ts";
 import { encoderTensors } from "../network/encoder.ts";
@@ -96,13 +95,8 @@ export async function importEncoder(path: string, options: ImportOptions): Promi
   async function exportOf(): Promise<ExportedEncoder & Pick<ModelCard, "scores">> {
     const { images, threads = 0, precision, cacheFolder } = options;
     if (images) {
-      const shape = { width: config.storedSize, height: config.storedSize, fit: "fill" } as const;
-      const dataset = await openDataset(images, shape, { atLeast: 16, ...(cacheFolder && { cacheFolder }) });
-      try {
-        return await fitEncoder(config, read, dataset, { embedding, input, threads, ...(precision && { precision }) });
-      } finally {
-        await dataset.close();
-      }
+      const to = { images, ...(cacheFolder && { cacheFolder }) };
+      return fitEncoderTo(to, config, read, { embedding, input, threads, precision });
     }
     if (embedding.kind === "whitened") {
       throw new AppError(

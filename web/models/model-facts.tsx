@@ -29,7 +29,7 @@ export function Recipe({ recipe }: { readonly recipe: unknown }) {
 }
 
 function factsOf(card: Card): Array<[string, string]> {
-  const { training, source, scores, evaluations = [], input } = card;
+  const { training, source, fitted, scores, evaluations = [], input } = card;
   const facts: Array<[string, string | undefined]> = [
     [
       "Imported from",
@@ -42,6 +42,10 @@ function factsOf(card: Card): Array<[string, string]> {
       "Begun from",
       training?.begunFrom &&
         `${training.begunFrom.name}, ${training.begunFrom.imagesSeen.toLocaleString()} images seen in ${formatDuration(training.begunFrom.seconds)}`,
+    ],
+    [
+      "Fitted to",
+      fitted && `${count(fitted.images, "image")} of “${fitted.data}”, without training, from ${fitted.from.name}`,
     ],
     ...evaluations.map(({ images, measures }): [string, string] => [
       images,
