@@ -85,8 +85,11 @@ await rm(folder, { recursive: true });
 
 const all = [...tunings.quiet, ...tunings.load].map(({ forms }) => forms);
 const names = [...new Set(all.map((forms) => JSON.stringify(forms)))];
-const times = await stepTimes(names.map((name) => JSON.parse(name)));
-const ratios = ratiosToFastest(times);
+const sets: Choices[] = names.map((name) => JSON.parse(name));
+// One set once more: what its two steps differ by is what memory and chance make of a difference.
+const times = await stepTimes([...sets, sets[0]!]);
+const twin = median(times.at(-1)!.map((time, round) => time / times[0]![round]!));
+const ratios = ratiosToFastest(times.slice(0, -1));
 const rounded = (value: number) => Number(value.toFixed(3));
 const setOf = ({ forms }: Tuning) => names.indexOf(JSON.stringify(forms));
 
@@ -122,6 +125,7 @@ const report = {
   })),
   quiet: summary(tunings.quiet),
   load: summary(tunings.load),
+  sameSetTwice: rounded(twin),
   disagreements: disagreements(),
 };
 console.log(options.json ? JSON.stringify(report, null, 2) : report);
