@@ -78,8 +78,9 @@ describe("the gate, without being told of a golden set", () => {
     for (const file of files) post = post.attach("image", file, "a.png");
     await post.field("metadata", JSON.stringify(metadata)).expect(201);
   };
+  /** So many that ten neighbours drawn at random overlap by far less than the gate's bound. */
   const uploadUnlabelled = async () => {
-    const files = await Promise.all(Array.from({ length: 60 }, (_, seed) => png(seed)));
+    const files = await Promise.all(Array.from({ length: 120 }, (_, seed) => png(seed)));
     await upload(
       files,
       files.map(() => ({})),
