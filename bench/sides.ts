@@ -73,7 +73,10 @@ function summary(rounds: readonly Round[], operations: number, peaks: readonly n
     spread: spread(rates, 1),
     gflops: middle(gflops, 1),
     ...(peaks.length > 0 && { percentOfPeak: middle(percents, 1), percents: spread(percents, 1) }),
-    rssMb: Math.max(...rounds.map(({ rssMb }) => rssMb)),
+    rssMb: middle(
+      rounds.map(({ rssMb }) => rssMb),
+      0,
+    ), // a round may tune again
     ...(loss !== undefined && { loss }),
     ...(readingSeconds !== undefined && { readingSeconds: rounded(readingSeconds, 1) }),
     ...(version && { version }),

@@ -85,7 +85,7 @@ async function ourRound(name: string): Promise<Round> {
 
 async function gemmPeak(): Promise<number> {
   const { threads, provider } = options;
-  const script = join(packageRoot(), "bench/gemm-peak.ts");
+  const script = join(packageRoot(), "build/bench/gemm-peak.js");
   return answerOf(process.execPath, [...process.execArgv, script, ...flagsOf({ threads, provider })]);
 }
 
