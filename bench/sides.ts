@@ -63,20 +63,19 @@ export async function compare(
   };
 }
 
+/** Medians of a side, of memory too: a round may tune again, which takes more. */
 function summary(rounds: readonly Round[], operations: number, peaks: readonly number[]) {
   const rates = rounds.map(({ imagesPerSecond }) => imagesPerSecond);
   const gflops = rates.map((rate) => (rate * operations) / 1e9);
   const percents = peaks.map((peak, i) => (100 * gflops[i]!) / peak);
+  const memory = rounds.map(({ rssMb }) => rssMb);
   const { loss, readingSeconds, version } = rounds[0]!;
   return {
     median: middle(rates, 1),
     spread: spread(rates, 1),
     gflops: middle(gflops, 1),
     ...(peaks.length > 0 && { percentOfPeak: middle(percents, 1), percents: spread(percents, 1) }),
-    rssMb: middle(
-      rounds.map(({ rssMb }) => rssMb),
-      0,
-    ), // a round may tune again
+    rssMb: middle(memory, 0),
     ...(loss !== undefined && { loss }),
     ...(readingSeconds !== undefined && { readingSeconds: rounded(readingSeconds, 1) }),
     ...(version && { version }),

@@ -2,13 +2,14 @@
 //
 //   moco-search export runs/photos --name photos-small --embedding whitened --dimensions 64
 //   moco-search export runs/photos --to torchvision
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { AppError } from "../../core/errors.ts";
 import { MODELS_FOLDER } from "../../core/model-folder.ts";
 import { exportRun, exportWeights, LIBRARIES, type Library } from "../../training/index.ts";
 import { positive } from "../numbers.ts";
 import { addExportOptions, type ExportFlags, exportOptionsOf } from "../train/export-options.ts";
+import { wrote } from "../train/wrote.ts";
 
 interface Flags extends ExportFlags {
   readonly name?: string;
@@ -49,11 +50,7 @@ command.action(async (runFolder: string, flags: Flags) => {
     ...(images && { images }),
     ...(threads && { threads }),
   });
-  if (flags.json) console.log(JSON.stringify(card));
-  else {
-    const { width, height } = card.input;
-    console.log(`Wrote ${join(models, card.name)}: ${card.dimensions} dimensions, ${width}×${height} pixels.`);
-  }
+  console.log(flags.json ? JSON.stringify(card) : wrote(models, card));
 });
 
 /** What an export for PyTorch goes by; the other options are about a model. */

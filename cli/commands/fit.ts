@@ -1,13 +1,14 @@
-// moco-search fit: makes the embedding of a model anew for a collection, in seconds and without training.
+// moco-search fit: makes the embedding of a model anew for a collection, in under a minute and without training.
 //
 //   moco-search fit default photos/ --name photos
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { Command } from "commander";
 import { MODELS_FOLDER, readModel } from "../../core/model-folder.ts";
 import { fitModel, readWeights } from "../../training/index.ts";
 import { positive } from "../numbers.ts";
 import { showProgress } from "../progress.ts";
 import { addExportOptions, type ExportFlags, exportOptionsOf } from "../train/export-options.ts";
+import { wrote } from "../train/wrote.ts";
 
 interface Flags extends ExportFlags {
   readonly name: string;
@@ -20,7 +21,7 @@ interface Flags extends ExportFlags {
 /** `moco-search fit`. */
 export const command = new Command("fit")
   .description(
-    "Fits a model to your images without training, in seconds: its network stays as it is, what is searched with is made anew from up to 8,192 of them, and so are its thresholds. Writes models/<name>/.",
+    "Fits a model to your images in under a minute, without training. Its network stays as it is; its embedding and thresholds are made anew from up to 8,192 of them. Writes models/<name>/.",
   )
   .argument("<model>", "name of a model, such as default")
   .argument("<images...>", "folders, archives or files of images")
@@ -41,9 +42,5 @@ command.action(async (model: string, images: string[], flags: Flags) => {
     ...(threads && { threads }),
     onReading: reading.update,
   }).finally(reading.stop);
-  if (json) console.log(JSON.stringify(card));
-  else {
-    const { width, height } = card.input;
-    console.log(`Wrote ${join(models, name)}: ${card.dimensions} dimensions, ${width}×${height} pixels.`);
-  }
+  console.log(json ? JSON.stringify(card) : wrote(models, card));
 });

@@ -14,6 +14,7 @@ import { trainingDisplay } from "../train/display.ts";
 import { addExportOptions, type ExportFlags, exportOptionsOf } from "../train/export-options.ts";
 import { addTrainingOptions, budgetOf, engineOf, settingsFrom, type TrainingFlags } from "../train/options.ts";
 import { stopOnInterrupt } from "../train/stop.ts";
+import { wrote } from "../train/wrote.ts";
 
 interface Flags extends TrainingFlags, ExportFlags {
   readonly name?: string;
@@ -86,9 +87,7 @@ command.action(async (images: string[], flags: Flags & Record<string, unknown>) 
   const { card } = result.model;
   if (flags.json) console.log(JSON.stringify({ model: card, metrics: result.metrics, run: runFolder }));
   else {
-    console.log(
-      `Wrote ${join(flags.models, card.name)}: ${card.dimensions} dimensions, ${card.input.width}×${card.input.height} pixels.`,
-    );
+    console.log(wrote(flags.models, card));
     const models = flags.models === MODELS_FOLDER ? "" : ` --models ${flags.models}`;
     console.log(`Serve it:                          moco-search serve --model ${card.name}${models}`);
     console.log(`Or move a running server to it:    moco-search activate ${card.name}`);
