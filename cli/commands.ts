@@ -17,7 +17,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: () => import("./commands/train.ts"),
   },
   fit: {
-    summary: "fit a model to your images in seconds, without training",
+    summary: "fit a model to your images in under a minute, without training",
     load: () => import("./commands/fit.ts"),
   },
   evaluate: {

@@ -23,8 +23,8 @@ export interface FitModelOptions extends ExportOptions, ImagesToFit {
 }
 
 /**
- * Writes `models/<name>/`: a model's network, whitened on other images, with their typical similarities in its card.
- * Takes seconds, and often finds better among such images than the model as it was: see docs/training.md.
+ * Writes `models/<name>/`: a model's network, whitened on these images, with their typical similarities in its card.
+ * It finds the nearest of such images better than the model as it was: see docs/results.md.
  *
  * @throws AppError `invalid_dataset`, `invalid_configuration`, `invalid_model`, `model_exists`.
  */

@@ -1,10 +1,10 @@
-// onnxruntime-node copies every output into a fresh array, also one that was computed into an array of ours. The copies of
-// a step's state are freed at once, and so that the next step finds their memory again.
+// onnxruntime-node copies every output into a fresh array, also one that was computed into an array of ours. These
+// copies are freed at once, and in such a way that the next step finds their memory again.
 
 const closedPort = new MessageChannel().port1;
 closedPort.close();
 
-/** Steps after which a block is kept: the C library takes large blocks from its heap from the second step on. */
+/** A block is kept in each of the first steps. From the second on, glibc has the copies in its heap. */
 const STEPS = 2;
 /** Size of such a block. It is never written, so it takes no memory. */
 const BLOCK_BYTES = 4 * 2 ** 20;
