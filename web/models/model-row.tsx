@@ -71,13 +71,18 @@ export function ModelRow({ model, list }: { readonly model: ModelView; readonly 
 }
 
 /** What one compares models by: how well it finds, how far apart it keeps what differs, and what it cost. */
-function headlines({ evaluations, training, scores }: Card): Array<[term: string, value: string, about: string]> {
+function headlines({
+  evaluations,
+  training,
+  fitted,
+  scores,
+}: Card): Array<[term: string, value: string, about: string]> {
   const tested = evaluations?.find(({ measures }) => measures.knn !== undefined);
-  const watched = training?.curve?.findLast(({ knn }) => knn !== undefined)?.knn;
+  const watched = fitted ? undefined : training?.curve?.findLast(({ knn }) => knn !== undefined)?.knn;
   const quality: [string, string] = tested
     ? [percent(tested.measures.knn!), `Nearest neighbours on ${tested.images}`]
     : watched === undefined
-      ? ["–", "Not measured: the images had no labels"]
+      ? ["–", fitted ? "Not measured since it was fitted" : "Not measured: the images had no labels"]
       : [percent(watched), "Nearest neighbours on a sample of the training images"];
   const apart =
     scores && (scores.positive.mean - scores.random.mean) / Math.hypot(scores.positive.std, scores.random.std);
