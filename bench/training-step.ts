@@ -125,7 +125,7 @@ export async function compileCase(
     for (const net of ["q", "k"]) state.set(`${net}.${spec.name}`, initialValues(spec, createRandom(2)));
   }
   const { loss, keys } = step.outputs;
-  const graph = await compileStateful({ loss, keys }, step.next, state, { ...engineOf(options), ...profile });
+  const graph = await compileStateful({ loss, keys }, step, state, { ...engineOf(options), ...profile });
   const view = Float32Array.from({ length: what.batch * 3 * what.side ** 2 }, () => random.uniform(-2, 2));
   const feeds = {
     xq: view,

@@ -43,12 +43,12 @@ export async function compileSupervised(
 ): Promise<SupervisedStep> {
   const B = config.batch;
   const build = (chooser?: FormChooser) => supervisedGraph(config, C, chooser);
-  const { outputs, next, specs } = build(chosenForms(await fastestForms(build, { file, threads })));
+  const { outputs, next, gradients, specs } = build(chosenForms(await fastestForms(build, { file, threads })));
   const random = randomStream(config.seed, "initialValues");
   const initial = new Map<string, Float32Array>();
   for (const [name, { shape }] of next) initial.set(name, new Float32Array(sizeOf(shape)));
   for (const spec of specs) initial.set(`q.${spec.name}`, initialValues(spec, random));
-  const graph = await compileStateful(outputs, next, initial, { threads });
+  const graph = await compileStateful(outputs, { next, gradients }, initial, { threads });
   let step = 0;
   return {
     async run(feeds, { labels, rate }) {
@@ -87,6 +87,6 @@ function supervisedGraph(config: TrainingConfig, C: number, chooser?: FormChoose
   const logits = classify(scope);
   const loss = crossEntropy(logits, input("oneHot", [B, C]));
   const accuracy = reduceMean(equal(cast(argMax(logits, 1), "float32"), input("classes", [B])));
-  const { next } = learn(loss, theta, optimizerOf(config));
-  return { outputs: { loss, accuracy }, next: new Map([...next, ...named("q", scope.updated)]), specs };
+  const { next, gradients } = learn(loss, theta, optimizerOf(config));
+  return { outputs: { loss, accuracy }, next: new Map([...next, ...named("q", scope.updated)]), gradients, specs };
 }

@@ -37,7 +37,7 @@ async function trainingSteps(device: Device): Promise<{ losses: number[]; weight
     for (const net of ["q", "k"]) state.set(`${net}.${spec.name}`, values.slice());
   }
   const { loss, keys } = step.outputs;
-  const graph = await compileStateful({ loss, keys }, step.next, state, { providers: providersOf(device) });
+  const graph = await compileStateful({ loss, keys }, step, state, { providers: providersOf(device) });
   const queue = negativeQueue(noiseKeys(K, DIM, random), DIM);
   const noise = () => Float32Array.from({ length: B * 3 * S * S }, () => random.normal());
   const order = BigInt64Array.from([3, 0, 7, 4, 1, 6, 2, 5], BigInt);

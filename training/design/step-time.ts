@@ -27,7 +27,7 @@ export async function timedStep(
   const step = trainingStep(config, chosenForms(forms));
   const { loss, keys } = step.outputs;
   const state = newRunState(step, config, config.queue);
-  const graph = await compileStateful({ loss, keys }, step.next, state.tensors, engine);
+  const graph = await compileStateful({ loss, keys }, step, state.tensors, engine);
   const feeds = feedsOf([loss, keys, ...step.next.values()], new Set(step.next.keys()), config, state.keys);
   return {
     async run() {

@@ -64,12 +64,13 @@ export async function trainLinear(
   const logits = linear(input("x", [B, D]), theta.weight, theta.bias); // [B, C]
   const loss = crossEntropy(logits, input("oneHot", [B, C]));
   const found = gradients(loss, Object.values(theta));
+  const gradientOf = new Map(Object.keys(theta).map((name, i) => [name, found[i]!]));
   const optimizer = sgd({ momentum: 0.9, weightDecay: 0 });
   const schedule = { learningRate: input("learningRate", []), step: input("step", []) };
   const next = new Map(
-    Object.entries(theta).flatMap(([name, parameter], i) => {
+    Object.entries(theta).flatMap(([name, parameter]) => {
       const velocity = input(`velocity.${name}`, parameter.shape);
-      const updated = optimizer.update(parameter, found[i]!, { velocity }, schedule);
+      const updated = optimizer.update(parameter, gradientOf.get(name)!, { velocity }, schedule);
       return [[name, updated.parameter] as const, [`velocity.${name}`, updated.state.velocity!] as const];
     }),
   );
@@ -80,7 +81,7 @@ export async function trainLinear(
     ["velocity.weight", new Float32Array(C * D)],
     ["velocity.bias", new Float32Array(C)],
   ]);
-  const graph = await compileStateful({ loss }, next, initial, { threads });
+  const graph = await compileStateful({ loss }, { next, gradients: gradientOf }, initial, { threads });
   try {
     const sampler = createSampler(N, { batchSize: B, seed });
     const steps = epochs * sampler.batchesPerEpoch;

@@ -47,7 +47,7 @@ export async function createLearner(f: Encoder, item: Shape, options: LearnerOpt
   const { tensors, keys } = newRunState(step, { seed, ...config }, K);
   const queue = negativeQueue(keys, dim);
   const { loss, accuracy, keys: newKeys } = step.outputs;
-  const graph = await compileStateful({ loss, accuracy, keys: newKeys }, step.next, tensors, engine);
+  const graph = await compileStateful({ loss, accuracy, keys: newKeys }, step, tensors, engine);
   const releases = [() => graph.release()];
   let steps = 0;
   return {

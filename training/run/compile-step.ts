@@ -62,7 +62,7 @@ export async function compileStep(config: TrainingConfig, options: CompileStepOp
       ? warmRunState(step, config, rows, init.weights)
       : newRunState(step, config, rows);
   const { loss, accuracy, keys } = step.outputs;
-  const graph = await compileStateful({ loss, accuracy, keys }, step.next, state.tensors, engine);
+  const graph = await compileStateful({ loss, accuracy, keys }, step, state.tensors, engine);
   const dictionary = createDictionary(config, state.keys, { pointer: resumed?.progress.queuePointer, teacher });
   return {
     graph,

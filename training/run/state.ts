@@ -39,7 +39,7 @@ export function warmRunState(
 ): RunState {
   const state = newRunState(step, config, rows);
   for (const { name, shape } of inherited(step.tensors, weights)) {
-    begin(state.tensors, name, take(weights, name, shape));
+    begin(state.tensors, name, take(weights, name, shape).slice()); // a step overwrites it
   }
   return state;
 }

@@ -61,7 +61,7 @@ export async function fineTune(
   const sampler = createSampler(scenes.length, { batchSize: B, seed });
   const build = (chooser?: FormChooser) => fineTuningStep(segmenter, start.config, options, chooser);
   const step = build(chosenForms(await fastestForms(build, { file, threads })));
-  const graph = await compileStateful({ loss: step.loss }, step.next, initialState(step, start, seed), { threads });
+  const graph = await compileStateful({ loss: step.loss }, step, initialState(step, start, seed), { threads });
   try {
     const began = performance.now();
     const losses: number[] = [];

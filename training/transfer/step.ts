@@ -37,6 +37,8 @@ export interface FineTuningStep {
   readonly loss: Tensor;
   /** State by name (`q.…`, `velocity.…`) → its value after the step. */
   readonly next: ReadonlyMap<string, Tensor>;
+  /** Gradient of the loss by parameter name. */
+  readonly gradients: ReadonlyMap<string, Tensor>;
   /** The network's tensors, in the order of its layers. */
   readonly specs: readonly TensorSpec[];
 }
@@ -57,8 +59,8 @@ export function fineTuningStep(
   const theta = thetaInputs(specs, "q");
   const scope = thetaScope(theta, { bnGroups: 1, chooser });
   const loss = segmentationLoss(x, labels, scope, segmenter);
-  const { next } = learn(loss, theta, sgd({ momentum: 0.9, weightDecay: 1e-4 }));
-  return { loss, next: new Map([...next, ...named("q", scope.updated)]), specs };
+  const { next, gradients } = learn(loss, theta, sgd({ momentum: 0.9, weightDecay: 1e-4 }));
+  return { loss, next: new Map([...next, ...named("q", scope.updated)]), gradients, specs };
 }
 
 /** Bytes [N, H, W, 3] → what the encoder takes, [N, 3, H, W]. */

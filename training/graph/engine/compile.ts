@@ -4,7 +4,7 @@ import { conv2d } from "../ops/conv.ts";
 import { type DType, input, type Node, type Shape, type Tensor, type TensorData, topologicalOrder } from "../tensor.ts";
 import { fitsBlocks } from "./blocked-conv.ts";
 import { blockLayout } from "./blocked-layout.ts";
-import { createDropper } from "./drop-copies.ts";
+import { drop } from "./drop.ts";
 import { fuseTransposes } from "./fused-products.ts";
 import { lengthenLoops } from "./inner-loops.ts";
 import { serialize } from "./serialize.ts";
@@ -67,7 +67,6 @@ export async function compile(
     logSeverityLevel: 3,
     ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
   });
-  const drop = createDropper();
   return {
     async run(feeds, into = {}) {
       const ortFeeds: Record<string, OrtTensor> = {};

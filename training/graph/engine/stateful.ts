@@ -1,61 +1,39 @@
-// State that a graph updates at every step without allocating: most of it is overwritten in place; parameters that the
-// backward pass still reads have two buffers, which swap roles.
-import { type CompileOptions, compile, isView, type Node, type Tensor, topologicalOrder } from "../index.ts";
-import type { CompiledGraph, StatefulGraph } from "./compile.ts";
+// State that a step updates: most of it in place, by loops before and after the graph; what the graph computes of it
+// comes out as new arrays.
+import type { CompileOptions, Tensor } from "../index.ts";
+import { compile, type StatefulGraph } from "./compile.ts";
+import { drop } from "./drop.ts";
 import { compileResident } from "./resident.ts";
+import { isGradient, nextName, type StateUpdate, splitStep } from "./split-step.ts";
 
 /**
- * Compiles a graph that maps state to next state.
+ * Compiles a step that maps state to next state.
  *
  * @param outputs What a step returns.
- * @param next State by input name → its value after the step.
- * @param initial State before the first step. Its arrays are overwritten later.
+ * @param initial State before the first step, by name. Its arrays are overwritten later.
  */
 export async function compileStateful(
   outputs: Readonly<Record<string, Tensor>>,
-  next: ReadonlyMap<string, Tensor>,
+  update: StateUpdate,
   initial: ReadonlyMap<string, Float32Array>,
   options: CompileOptions = {},
 ): Promise<StatefulGraph> {
-  if (options.providers?.[0] === "webgpu") return compileResident(outputs, next, initial, options);
-  const nextName = (name: string) => `next.${name}`;
-  const ports = Object.fromEntries([...next].map(([name, tensor]) => [nextName(name), tensor]));
-  const graph: CompiledGraph = await compile({ ...outputs, ...ports }, options);
-  const overwritten = overwritable(outputs, next);
-  let current = new Map<string, Float32Array>([...next.keys()].map((name) => [name, initial.get(name)!]));
-  let spare = new Map<string, Float32Array>(
-    [...current].map(([name, values]) => [name, overwritten.has(name) ? values : new Float32Array(values.length)]),
-  );
+  if (options.providers?.[0] === "webgpu") return compileResident(outputs, update.next, initial, options);
+  const { before, graph, after } = splitStep(outputs, update);
+  const compiled = await compile(graph, options);
+  const state = new Map([...update.next.keys()].map((name) => [name, initial.get(name)!]));
   return {
-    state: async () => current,
+    state: async () => state,
     async step(feeds) {
-      const into = Object.fromEntries([...spare].map(([name, values]) => [nextName(name), values]));
-      const results = await graph.run({ ...feeds, ...Object.fromEntries(current) }, into);
-      [current, spare] = [spare, current];
-      return Object.fromEntries(Object.keys(outputs).map((name) => [name, results[name] as Float32Array]));
+      const given = { ...feeds, ...Object.fromEntries(state) };
+      for (const loop of before) loop.run(given);
+      const results = (await compiled.run(given)) as Record<string, Float32Array>;
+      const both = { ...given, ...results };
+      for (const loop of after) loop.run(both);
+      drop(Object.keys(results).flatMap((name) => (isGradient(name) ? [results[name]!.buffer] : [])));
+      for (const name of state.keys()) state.set(name, results[nextName(name)] ?? state.get(name)!);
+      return Object.fromEntries(Object.keys(outputs).map((name) => [name, results[name]!]));
     },
-    release: () => graph.release(),
+    release: () => compiled.release(),
   };
-}
-
-/** Whether who reads a node's result may read its input: of a view, or of what onnxruntime fuses into a product. */
-const readsThrough = (node: Node): boolean => isView(node) || node.op === "Transpose";
-
-/** Names of the state that may be overwritten in place: all that reads it is computed before its next value. */
-function overwritable(
-  outputs: Readonly<Record<string, Tensor>>,
-  next: ReadonlyMap<string, Tensor>,
-): ReadonlySet<string> {
-  const readers = new Map<string, Node[]>();
-  for (const node of topologicalOrder([...Object.values(outputs), ...next.values()])) {
-    for (let { node: source } of node.inputs) {
-      while (readsThrough(source)) source = source.inputs[0]!.node;
-      if (source.op === "Input") readers.set(source.name!, [...(readers.get(source.name!) ?? []), node]);
-    }
-  }
-  const names = [...next].filter(([name, tensor]) => {
-    const earlier = new Set(topologicalOrder(tensor.node.inputs));
-    return (readers.get(name) ?? []).every((reader) => earlier.has(reader));
-  });
-  return new Set(names.map(([name]) => name));
 }

@@ -38,7 +38,7 @@ export async function replay(
       if (initial.has(`${net}.${name}`)) initial.set(`${net}.${name}`, of(`q.${name}`).slice());
   }
   const gradientPorts = Object.fromEntries([...step.gradients].map(([name, tensor]) => [`grad.${name}`, tensor]));
-  const graph = await compileStateful({ ...step.outputs, ...gradientPorts }, step.next, initial, options);
+  const graph = await compileStateful({ ...step.outputs, ...gradientPorts }, step, initial, options);
 
   const { compare, report } = createComparison();
   const largestGradient = Math.max(...[...step.gradients.keys()].map((name) => largestOf(of(`grad.${name}`))));
