@@ -14,11 +14,14 @@ export async function sync(path: string): Promise<void> {
   }
 }
 
+/** What a file is to hold: also parts, one after another, which are not put together in memory first. */
+export type Content = Uint8Array | string | readonly Uint8Array[];
+
 /** Writes `content` and returns once it is on disk. */
-export async function writeDurably(path: string, content: Uint8Array | string): Promise<void> {
+export async function writeDurably(path: string, content: Content): Promise<void> {
   const handle = await open(path, "w");
   try {
-    await handle.writeFile(content);
+    await handle.writeFile(content as Uint8Array); // its types do not know iterables of parts, which it takes
     await handle.sync();
   } finally {
     await handle.close();
@@ -29,7 +32,7 @@ export async function writeDurably(path: string, content: Uint8Array | string): 
  * Replaces the file at `path` atomically and durably: a temporary file beside it, fsync, rename, fsync of the folder.
  * The folder is made where it is missing. On failure the temporary file is removed and the old file stays.
  */
-export async function replaceFile(path: string, content: Uint8Array | string): Promise<void> {
+export async function replaceFile(path: string, content: Content): Promise<void> {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true });
   const temporary = temporaryName(path);

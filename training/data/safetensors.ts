@@ -19,7 +19,10 @@ export interface TensorFile {
 const KINDS = { F32: Float32Array, F16: Uint16Array, I64: BigInt64Array, U8: Uint8Array } as const;
 
 /** Encodes tensors; equal content gives equal bytes. */
-export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array {
+export const encodeSafetensors = (content: TensorFile): Uint8Array => Buffer.concat(safetensorsParts(content));
+
+/** The parts of such a file: its header, then each tensor's own bytes, not copied. */
+export function safetensorsParts({ tensors, metadata }: TensorFile): Uint8Array[] {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let end = 0;
   for (const [name, { shape, data }] of tensors) {
@@ -29,16 +32,10 @@ export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array
   }
   let json = JSON.stringify(header);
   json += " ".repeat((8 - (Buffer.byteLength(json) % 8)) % 8);
-  const start = 8 + Buffer.byteLength(json);
-  const file = new Uint8Array(start + end);
-  new DataView(file.buffer).setBigUint64(0, BigInt(start - 8), true);
-  file.set(Buffer.from(json), 8);
-  let at = start;
-  for (const { data } of tensors.values()) {
-    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
-  }
-  return file;
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(Buffer.byteLength(json)));
+  const bytes = [...tensors.values()].map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return [length, Buffer.from(json), ...bytes];
 }
 
 const size = z.int().nonnegative();

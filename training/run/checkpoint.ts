@@ -6,7 +6,7 @@ import { AppError } from "../../core/errors.ts";
 import { replaceFile } from "../../core/files.ts";
 import { type ParentModel, parentModelSchema } from "../../core/model-card.ts";
 import { readStoredConfig, type TrainingConfig } from "../config/schema.ts";
-import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../data/safetensors.ts";
+import { decodeSafetensors, type StoredTensor, safetensorsParts } from "../data/safetensors.ts";
 import { type Choices, choicesSchema } from "../graph/engine/tune.ts";
 import { type Collection, collectionSchema } from "./collection.ts";
 
@@ -55,7 +55,7 @@ export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Prom
     forms: JSON.stringify(forms),
     ...(parent && { begunFrom: JSON.stringify(parent) }), // the format's key, as in the card
   };
-  await replaceFile(path, encodeSafetensors({ tensors, metadata }));
+  await replaceFile(path, safetensorsParts({ tensors, metadata }));
 }
 
 /**
