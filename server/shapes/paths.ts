@@ -11,7 +11,7 @@ export interface Colours {
 }
 
 /** What a change of colour costs: this times the sum of the changes of red, green and blue. */
-const COLOUR = 0.3;
+const COLOUR = 0.9;
 /** What a change of similarity costs: this times it. */
 const SIMILARITY = 0.2;
 /** What the way itself costs: this for the length of the longer side. */
