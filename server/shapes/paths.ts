@@ -77,7 +77,8 @@ export function pathsFrom(starts: readonly number[], colours: Colours, similar: 
   const step = LENGTH / Math.max(width, height);
   const costs = new Float32Array(width * height).fill(Number.POSITIVE_INFINITY);
   const buckets: number[][] = Array.from({ length: Math.ceil(FARTHEST / step) + 1 }, () => []);
-  const reach = (pixel: number, cost: number) => {
+  const reach = (pixel: number, exact: number) => {
+    const cost = Math.fround(exact); // as it is kept, or a way as long would count as shorter, and each twice as often
     if (cost >= costs[pixel]! || cost > FARTHEST) return;
     costs[pixel] = cost;
     buckets[Math.floor(cost / step)]!.push(pixel);
