@@ -78,7 +78,7 @@ export function pathsFrom(starts: readonly number[], colours: Colours, similar: 
   const costs = new Float32Array(width * height).fill(Number.POSITIVE_INFINITY);
   const buckets: number[][] = Array.from({ length: Math.ceil(FARTHEST / step) + 1 }, () => []);
   const reach = (pixel: number, exact: number) => {
-    const cost = Math.fround(exact); // as it is kept, or a way as long would count as shorter, and each twice as often
+    const cost = Math.fround(exact); // as it is kept, so that ways of one length compare equal
     if (cost >= costs[pixel]! || cost > FARTHEST) return;
     costs[pixel] = cost;
     buckets[Math.floor(cost / step)]!.push(pixel);

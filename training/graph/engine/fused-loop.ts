@@ -1,4 +1,4 @@
-// What is computed value by value, as one loop over arrays. An update of the state so reads and writes each number
+// What is computed value by value, as one loop over arrays. So an update of the state reads and writes each number
 // once; a graph writes every intermediate result to memory, and onnxruntime-node copies what comes out of it.
 import { type Shape, sameShape, sizeOf, type Tensor } from "../tensor.ts";
 import type { Values } from "./compile.ts";

@@ -1,5 +1,5 @@
-// A step in three parts: what is done to its state before the graph runs, the graph, and what is done after it. State
-// that is updated value by value is so overwritten where it lies, and does not come out of the graph.
+// A step in three parts: what is done to its state before the graph runs, the graph, and what is done after it. So
+// state that is updated value by value is overwritten where it lies, and does not come out of the graph.
 import { rewriteNamed, withInputs } from "../rewrite.ts";
 import { input, type Tensor, topologicalOrder } from "../tensor.ts";
 import { type FusedLoop, fuseLoop } from "./fused-loop.ts";
@@ -23,7 +23,7 @@ export interface SplitStep {
 const GRADIENT = "gradient.";
 const NEXT = "next.";
 
-/** Outputs of the graph by whose they are: of the step itself, or state and gradients, by name. */
+/** The output of the graph that is the next value of a state. */
 export const nextName = (name: string): string => NEXT + name;
 
 /** Whether an output of the graph is a gradient for the loops. */
