@@ -5,9 +5,10 @@
 //
 //   npm run bench:learning -- cifar/train cifar/held --seeds 1 2
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
+import type { TrainingConfig } from "../training/config/schema.ts";
 import { tuningFile } from "../training/graph/engine/tune.ts";
 import { CHECKPOINT_FILE, loadCheckpoint } from "../training/run/checkpoint.ts";
 import { METRICS_FILE, readRunLog } from "../training/run/log.ts";
@@ -82,8 +83,7 @@ async function trained(variant: string, seed: number, runFolder: string): Promis
   const config = variantConfig(VARIANTS[variant]!, seed);
   const before = await loadCheckpoint(join(runFolder, CHECKPOINT_FILE)).catch(() => undefined);
   if (before && before.progress.step === before.progress.totalSteps) return;
-  const [baseline, own] = await bestRates([variantConfig({}, seed), config]);
-  const steps = Math.round((BASELINE_RATE * SECONDS * (own! / baseline!)) / config.batch);
+  const steps = (await stepsOfAnotherSeed(variant)) ?? (await affordableSteps(config, seed));
   await train({
     images: [parts.train],
     recipe: "moco-cifar",
@@ -100,6 +100,19 @@ async function trained(variant: string, seed: number, runFolder: string): Promis
       if (event.kind === "epoch") console.error(`${variant}-${seed}: ${event.epoch.verdict.message}`);
     },
   });
+}
+
+/** What another seed of a variant was given: a second timing would differ by noise. */
+async function stepsOfAnotherSeed(variant: string): Promise<number | undefined> {
+  const files = await readdir(flags.results);
+  const other = files.find((file) => file.replace(/-\d+\.json$/, "") === variant);
+  return other ? (JSON.parse(await readFile(join(flags.results, other), "utf8")) as Result).steps : undefined;
+}
+
+/** Steps that a configuration does in the minutes of a run, timed in turn with the baseline. */
+async function affordableSteps(config: TrainingConfig, seed: number): Promise<number> {
+  const [baseline, own] = await bestRates([variantConfig({}, seed), config]);
+  return Math.round((BASELINE_RATE * SECONDS * (own! / baseline!)) / config.batch);
 }
 
 /** Measures a run that is finished. */

@@ -38,7 +38,11 @@ export async function compare(
   const peaks: number[] = [];
   for (let round = 0; round < count; round++) {
     if (peak) peaks.push(await peak());
-    for (const [side, play] of players) rounds.get(side)!.push(await play());
+    for (const [side, play] of players) {
+      const played = await play();
+      rounds.get(side)!.push(played);
+      console.error(`round ${round + 1} of ${count}, ${side}: ${rounded(played.imagesPerSecond, 1)} images/s`);
+    }
   }
   const sides = Object.fromEntries([...rounds].map(([side, all]) => [side, summary(all, operations, peaks)]));
   const measured = { ...(peak && { peak: { gflops: middle(peaks, 1), spread: spread(peaks, 1) } }), sides };

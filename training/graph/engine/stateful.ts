@@ -18,7 +18,7 @@ export async function compileStateful(
   initial: ReadonlyMap<string, Float32Array>,
   options: CompileOptions = {},
 ): Promise<StatefulGraph> {
-  if (options.providers?.[0] === "webgpu") return compileResident(outputs, update.next, initial, options);
+  if (options.providers?.[0] === "webgpu") return compileResident(outputs, update, initial, options);
   const { before, graph, after } = splitStep(outputs, update);
   const compiled = await compile(graph, options);
   const state = new Map([...update.next.keys()].map((name) => [name, initial.get(name)!]));

@@ -1,5 +1,5 @@
 // Operators that move values without changing them.
-import { apply, type GradientRule, integers, type Shape, scalar, sizeOf, type Tensor } from "../tensor.ts";
+import { apply, type GradientRule, integers, makeNode, type Shape, scalar, sizeOf, type Tensor } from "../tensor.ts";
 
 /** The same values in another shape. One size may be −1: it follows from the others. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
@@ -52,6 +52,24 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
     attributes: { axis },
     gradient: ([g]) => tensors.map((_, i) => slice(g!, axis, starts[i]!, starts[i]! + sizes[i]!)),
   });
+}
+
+/** Outputs of one node: with its input no more than the eight buffers that an operator has on every WebGPU device. */
+const MOST_PARTS = 7;
+
+/** Consecutive parts of these sizes along one axis, by few operators. It has no gradient rule. */
+export function split(x: Tensor, axis: number, sizes: readonly number[]): Tensor[] {
+  if (sizes.length === 1) return [x];
+  let together = 1;
+  while (together * MOST_PARTS < sizes.length) together *= MOST_PARTS;
+  const parts: number[][] = [];
+  for (let i = 0; i < sizes.length; i += together) parts.push(sizes.slice(i, i + together));
+  const lengths = parts.map((part) => part.reduce((a, b) => a + b, 0));
+  const outputs = makeNode(
+    { op: "Split", inputs: [x, integers(lengths)], attributes: { axis }, parents: [] },
+    lengths.map((length) => ({ shape: x.shape.map((v, i) => (i === axis ? length : v)), dtype: x.dtype })),
+  );
+  return outputs.flatMap((output, i) => split(output, axis, parts[i]!));
 }
 
 /** Every `step`-th value of `start`..`end` (exclusive) along one axis. It has no gradient rule where `step` > 1. */
