@@ -11,9 +11,8 @@ import { packageRoot } from "../core/paths.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { knn } from "../training/evaluate/knn.ts";
 import type { LabelledEmbeddings } from "../training/evaluate/similarities.ts";
-import { fitWhitening } from "../training/export/whitening.ts";
+import { fitWhitening, whiten } from "../training/export/whitening.ts";
 import { tuningFile } from "../training/graph/engine/tune.ts";
-import { compile, constant, input, l2Normalise, matmul, sub } from "../training/graph/index.ts";
 import { namedArchitecture } from "../training/network/backbone.ts";
 import { train } from "../training/train.ts";
 import { EMBEDDINGS, measureRun } from "./learning/measure.ts";
@@ -96,18 +95,13 @@ const lightly =
 
 type Part = "train" | "held";
 
-/** Whitens features as our own are, fitted to these. */
+/** Whitens features as our own are here, fitted to these. */
 async function whitening({ embeddings, labels }: LabelledEmbeddings) {
-  const F = embeddings.length / labels.length;
-  const { dimensions, strength } = whitened.embedding;
-  const { mean, matrix, dimensions: D } = await fitWhitening(embeddings, F, { dimensions, strength }, 1);
-  return async ({ embeddings, labels }: LabelledEmbeddings): Promise<LabelledEmbeddings> => {
-    const centred = sub(input("x", [labels.length, F]), constant(mean, [1, F]));
-    const graph = await compile({ y: l2Normalise(matmul(centred, constant(matrix, [F, D]))) }, { threads: 1 });
-    const { y } = await graph.run({ x: embeddings });
-    await graph.release();
-    return { embeddings: y as Float32Array, labels };
-  };
+  const fitted = await fitWhitening(embeddings, embeddings.length / labels.length, whitened.embedding, { threads: 1 });
+  return async ({ embeddings, labels }: LabelledEmbeddings): Promise<LabelledEmbeddings> => ({
+    embeddings: await whiten(embeddings, fitted, 1),
+    labels,
+  });
 }
 
 const results: Result[] = [];

@@ -10,10 +10,15 @@ import type { ExportOptions } from "../../training/export/publish.ts";
 
 /**
  * Embeddings that a run is measured with: whitened features of two stages or of the last, plain ones, the projection.
+ * Whitened as they were before what should not matter was evened out: so runs compare with earlier ones.
  */
 export const EMBEDDINGS = {
-  "two stages": { embedding: { kind: "whitened", dimensions: 128, strength: 0.5, stages: 2, layout: 0 } },
-  "one stage": { embedding: { kind: "whitened", dimensions: 128, strength: 0.5, stages: 1, layout: 0 } },
+  "two stages": {
+    embedding: { kind: "whitened", dimensions: 128, strength: 0.5, matched: false, stages: 2, layout: 0 },
+  },
+  "one stage": {
+    embedding: { kind: "whitened", dimensions: 128, strength: 0.5, matched: false, stages: 1, layout: 0 },
+  },
   features: { embedding: { kind: "features" } },
   projection: { embedding: { kind: "projection" } },
 } as const satisfies Record<string, ExportOptions>;

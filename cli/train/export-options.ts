@@ -31,7 +31,11 @@ export function addExportOptions(command: Command): void {
     .optionsGroup("Export:")
     .addOption(new Option("--embedding <kind>", "what is searched with").choices(KINDS).default(kind))
     .option("--dimensions <number>", `of a whitened embedding, at most (default: ${dimensions})`, positive)
-    .option("--strength <0..1>", `of the whitening: 0 only turns, 1 is full (default: ${strength})`, Number)
+    .option(
+      "--strength <0..1>",
+      `of the whitening: 0 leaves what is left as it is, 1 whitens fully (default: ${strength})`,
+      Number,
+    )
     .option(
       "--layout <0..1>",
       "how much it counts where in the image things are (default: 0.4, or 0.8 for images that are laid out alike)",

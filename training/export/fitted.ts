@@ -8,21 +8,28 @@ import { scoreStatistics } from "../evaluate/scores.ts";
 import { compileEmbedding, embeddedView, viewedSample } from "../evaluate/viewed-sample.ts";
 import { type Embedding, encoderTensors, type FeatureOptions } from "../network/encoder.ts";
 import { isHead } from "../network/heads.ts";
+import type { ViewRecipe, ViewSpec } from "../views/recipe.ts";
 import { type ExportedEncoder, exportEncoder, type ReadTensor, type WeightPrecision } from "./encoder.ts";
 import { layoutFor } from "./layout.ts";
+import { matchingCovariance } from "./matching.ts";
 import { fitWhitening, type WhiteningOptions } from "./whitening.ts";
 
 /** An embedding to search with. Whitening is fitted to the collection. */
 export type EmbeddingChoice =
   | ({ readonly kind: "features" } & FeatureOptions)
   | { readonly kind: "projection" }
-  | ({ readonly kind: "whitened" } & WhiteningOptions & FeatureOptions);
+  | ({
+      readonly kind: "whitened";
+      /** Evens out what should not matter: see matching.ts. @default true */
+      readonly matched?: boolean;
+    } & WhiteningOptions &
+      FeatureOptions);
 
 /** Retrieves better than plain features, with a smaller index: see docs/results.md. */
 export const DEFAULT_EMBEDDING = {
   kind: "whitened",
   dimensions: 256,
-  strength: 0.5,
+  strength: 0,
 } as const satisfies EmbeddingChoice;
 
 /** Options of {@link fitEncoder}. */
@@ -37,6 +44,8 @@ export interface FitOptions {
 
 /** Most images that a whitening is fitted to. */
 const FITTED_IMAGES = 8192;
+/** How often a view is drawn of an image at most, to see what should not matter. */
+const MOST_VIEWINGS = 8;
 /** Most features that are whitened together: 8,192 images of so many take 134 MB. */
 const MOST_FEATURES = 4096;
 /** Images that are looked at for how alike they are laid out. */
@@ -59,7 +68,7 @@ export async function fitEncoder(
   const sample = viewedSample(dataset, config);
   const wanted = encoderTensors(config).filter(({ name }) => choice.kind === "projection" || !isHead(name));
   const feeds = Object.fromEntries(wanted.map(({ name }) => [`q.${name}`, read(name)]));
-  const embedding = choice.kind === "whitened" ? await whitened(choice) : choice;
+  const embedding = choice.kind === "whitened" ? await fitted(choice) : choice;
   const graph = await compileEmbedding(config, sample.batch, { threads, embedding, normalisation: input });
   const scores = await scoreStatistics(sample, graph, config, feeds);
   await graph.release();
@@ -67,22 +76,44 @@ export async function fitEncoder(
   const exported = await exportEncoder(config, read, check, { embedding, ...(precision && { precision }) });
   return { ...exported, scores };
 
-  async function whitened(choice: WhiteningOptions & FeatureOptions): Promise<Embedding> {
+  async function fitted(choice: Extract<EmbeddingChoice, { kind: "whitened" }>): Promise<Embedding> {
     const richest = richestFeatures(config);
-    const { dimensions, strength, stages = richest.stages, mirrored = false } = choice;
+    const { stages = richest.stages, mirrored = false, matched = true } = choice;
     const fitting = () => (richest.hasLayout ? layoutFor(dataset, sample.indices(COMPARED_IMAGES)) : 0);
     const layout = choice.layout ?? (await fitting());
     const which = { stages, layout, mirrored };
     const plain: Embedding = { kind: "features", ...which };
     const options = { threads, embedding: plain, normalisation: input };
     const graph = await compileEmbedding(config, sample.batch, options);
+    const features = async (indices: Uint32Array, recipe: ViewSpec["recipe"]) =>
+      (await sample.run(graph, indices, embeddedView(config, recipe), feeds))("embedding");
     const indices = sample.indices(FITTED_IMAGES);
-    const embedded = (await sample.run(graph, indices, embeddedView(config), feeds))("embedding");
+    const whole = await features(indices, "whole");
+    const views = matched ? await features(repeated(indices), shownAgain(config.views)) : undefined;
     await graph.release();
-    const F = embedded.length / indices.length;
-    const whitening = await fitWhitening(embedded, F, { dimensions, strength }, threads);
+    const F = whole.length / indices.length;
+    const matching = views && (await matchingCovariance(whole, views, F, threads));
+    const whitening = await fitWhitening(whole, F, choice, { matching, threads });
     return { kind: "whitened", ...which, whitening };
   }
+}
+
+/** Views that differ as two pictures of a thing do. Those of a training are made harder than that. */
+function shownAgain({ cropScale: [least, most], jitter, ...views }: ViewRecipe): ViewRecipe {
+  const { brightness, contrast, saturation, hue } = jitter;
+  const milder = { brightness: brightness / 2, contrast: contrast / 2, saturation: saturation / 2, hue: hue / 2 };
+  return {
+    ...views,
+    grey: 0,
+    cropScale: [Math.min(most, Math.max(least, 0.4)), most],
+    jitter: { ...jitter, ...milder },
+  };
+}
+
+/** Images at these places, several times where they are few: each time another view is drawn. */
+function repeated(indices: Uint32Array): Uint32Array {
+  const times = Math.max(1, Math.min(MOST_VIEWINGS, Math.floor(FITTED_IMAGES / indices.length)));
+  return Uint32Array.from({ length: times * indices.length }, (_, i) => indices[i % indices.length]!);
 }
 
 /**
