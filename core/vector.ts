@@ -31,6 +31,17 @@ export function mean(values: ArrayLike<number>): number {
   return sum / values.length;
 }
 
+/** Arrays end to end, as one. */
+export function concatenated(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
 /** A search result: index of a row and its score, such as the inner product with the query. */
 export interface Neighbour {
   readonly index: number;

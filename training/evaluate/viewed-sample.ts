@@ -1,5 +1,6 @@
 // A sample of the collection and views of it that stay the same for the whole run: only the encoder changes from one
 // measurement to the next.
+import { concatenated } from "../../core/vector.ts";
 import type { TrainingConfig } from "../config/schema.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { randomStream } from "../data/streams.ts";
@@ -53,7 +54,7 @@ export function viewedSample(dataset: Dataset, config: TrainingConfig): ViewedSa
           outputs[name] = [...(outputs[name] ?? []), values as Float32Array];
         }
       }
-      return (name) => joined(outputs[name]!);
+      return (name) => concatenated(outputs[name]!);
     },
   };
 }
@@ -90,14 +91,4 @@ export function compileEmbedding(
   const { view } = sampledViews(config, batch, embeddedView(config), options.normalisation);
   const embedding = embeddingEncoder(view, runningEncoders().q, config, options.embedding);
   return compile({ embedding }, options);
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -1,5 +1,5 @@
 // The triangular factor of a covariance, inverted: features multiplied by it vary alike in all directions. Loops of our
-// own, since those of ml-matrix take a minute for 2,000 features.
+// own: ml-matrix's take 12 seconds for 1,000 features and eight times as long for 2,000.
 
 /** Rows or columns that are computed together. */
 const PANEL = 32;
@@ -41,9 +41,8 @@ export function inverseCholesky(matrix: Float32Array, F: number): Float32Array {
 
 /** 0..F−1 in groups: each row of a matrix is fetched from memory once for a group. */
 function panels(F: number): number[][] {
-  const groups: number[][] = [];
-  for (let i = 0; i < F; i++) (i % PANEL === 0 ? groups[groups.push([]) - 1]! : groups.at(-1)!).push(i);
-  return groups;
+  const firsts = Array.from({ length: Math.ceil(F / PANEL) }, (_, group) => group * PANEL);
+  return firsts.map((first) => Array.from({ length: Math.min(PANEL, F - first) }, (_, i) => first + i));
 }
 
 /** The dot product of the values at `from`..`to`, in four sums: one alone would wait for every addition. */

@@ -2,6 +2,7 @@
 // Whitening that evens these out ("learned whitening": Mikolajczyk and Matas, "Improving descriptors for fast tree
 // matching by optimal linear projection", ICCV 2007; Radenović et al., arXiv 1604.02426) takes pairs that are known to
 // match; here nobody has to know any.
+import { largest } from "../../core/vector.ts";
 import { compareAll } from "../evaluate/similarities.ts";
 import { compile, gemm, input } from "../graph/index.ts";
 import { fitWhitening, type WhiteningOptions, whiten } from "./whitening.ts";
@@ -10,8 +11,7 @@ import { fitWhitening, type WhiteningOptions, whiten } from "./whitening.ts";
 const NEIGHBOURS = 10;
 /** Images for each neighbour: of a small collection fewer are alike. */
 const IMAGES_FOR_NEIGHBOUR = 50;
-
-/** How much they count beside views: where few are of one kind they mislead. */
+/** How much neighbours count beside views: where few of them are of one kind they mislead. */
 const NEIGHBOURS_SHARE = 0.5;
 /** What images are compared by to find those that are alike. */
 const FIRST_WHITENING: WhiteningOptions = { dimensions: 256, strength: 0.5 };
@@ -69,23 +69,11 @@ async function mutualNeighbours(embeddings: Float32Array, N: number, k: number):
   const nearest: Array<ReadonlySet<number>> = [];
   const rows = { embeddings, labels: Array<string>(N).fill("") };
   await compareAll(rows, rows, (query, similarities) => {
-    nearest[query] = new Set(largest(similarities, k));
+    nearest[query] = new Set(largest(similarities, k).map(({ index }) => index));
   });
   return nearest.flatMap((others, i) =>
     [...others].filter((j) => i < j && nearest[j]!.has(i)).map((j): [number, number] => [i, j]),
   );
-}
-
-/** Where the k largest values are, in no order. */
-function largest(values: Float32Array, k: number): number[] {
-  const found: number[] = [];
-  for (const [i, value] of values.entries()) {
-    if (found.length === k && value <= values[found[k - 1]!]!) continue;
-    const at = found.findIndex((other) => value > values[other]!);
-    found.splice(at < 0 ? found.length : at, 0, i);
-    found.length = Math.min(found.length, k);
-  }
-  return found;
 }
 
 /** aᵀ b [F, F] of a and b [N, F], divided by its trace; zeros stay zeros. */

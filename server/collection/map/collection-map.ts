@@ -3,6 +3,7 @@ import { on } from "node:events";
 import { setImmediate } from "node:timers/promises";
 import { siblingModule } from "../../../core/paths.ts";
 import { startWorker } from "../../../core/processes.ts";
+import { concatenated } from "../../../core/vector.ts";
 import { type AnsweredBy, answeredBy } from "../../domain/generation.ts";
 import type { Image } from "../../domain/image.ts";
 import type { Generation } from "../../generation/generation.ts";
@@ -168,14 +169,4 @@ function startLayout(workerData: LayoutWorkerData) {
     },
     end: () => worker.terminate(),
   };
-}
-
-function concatenated(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -1,5 +1,6 @@
 // State of many tensors in a few flat ones. A GPU is told of each operator by itself, which takes longer than a small
 // operator runs; so what is done alike to hundreds of tensors is done to all of them at once, end to end.
+import { concatenated } from "../../../core/vector.ts";
 import { concat, reshape, split } from "../ops/shape.ts";
 import { rewrite, withInputs } from "../rewrite.ts";
 import { input, makeNode, sameShape, sizeOf, type Tensor } from "../tensor.ts";
@@ -61,7 +62,7 @@ export function flattenState(
     ]),
     pack(state) {
       const flat = [...contents].map(
-        ([name, parts]) => [name, endToEnd(parts.map((part) => state.get(part)!))] as const,
+        ([name, parts]) => [name, concatenated(parts.map((part) => state.get(part)!))] as const,
       );
       return new Map([...apart.map(([name]) => [name, state.get(name)!] as const), ...flat]);
     },
@@ -78,16 +79,6 @@ export function flattenState(
       return new Map([...next.keys()].map((name) => [name, values.get(name)!]));
     },
   };
-}
-
-function endToEnd(arrays: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
-  let start = 0;
-  for (const values of arrays) {
-    all.set(values, start);
-    start += values.length;
-  }
-  return all;
 }
 
 /** Rows that move alike, end to end. */

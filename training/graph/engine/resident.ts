@@ -1,4 +1,4 @@
-// State that stays on a GPU from step to step, flat. To copy its hundreds of tensors to the processor and back takes many
+// State that stays on a GPU from step to step, as a few flat tensors. To copy it to the processor and back takes many
 // times as long as the step, so it is copied only where somebody asks for it.
 import { InferenceSession, Tensor as OrtTensor } from "../../../core/onnxruntime.ts";
 import type { CompileOptions, Tensor, Values } from "../index.ts";
