@@ -89,8 +89,8 @@ export function createApp({
     });
   }
   app.use(checkAccess(safety.access, safety.apiKeys));
+  app.use(searchRoutes(collection, limits)); // the first, as routers are tried in their order
   app.use(healthRoutes(notReadyReason));
-  app.use(searchRoutes(collection, limits));
   app.use(segmentRoutes(collection, limits));
   app.use(embeddingRoutes(collection, limits));
   app.use(duplicateRoutes(collection));
@@ -125,7 +125,10 @@ export function createApp({
   return app;
 }
 
-/** Security headers for browsers. TLS, and so HSTS, is the reverse proxy's business. */
+/**
+ * Security headers for browsers. TLS, and so HSTS, is the reverse proxy's business; headers that only browsers and
+ * plug-ins of long ago look at are left out, as every answer would carry them.
+ */
 const secureHeaders = helmet({
   contentSecurityPolicy: {
     useDefaults: false,
@@ -138,6 +141,10 @@ const secureHeaders = helmet({
     },
   },
   strictTransportSecurity: false,
+  xDownloadOptions: false,
+  xPermittedCrossDomainPolicies: false,
+  xPoweredBy: false, // `express` is told not to send it
+  xXssProtection: false,
 });
 
 function limitRate(limit: number): RequestHandler {

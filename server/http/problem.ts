@@ -64,8 +64,6 @@ function asAppError(error: unknown): AppError {
   if (error instanceof multer.MulterError) return fromMulter(error);
   const status = error instanceof Error && "status" in error ? error.status : undefined;
   const message = error instanceof Error ? error.message : "";
-  if (status === 413) return new AppError("payload_too_large", `The body is too large: ${message}.`);
-  if (status === 415) return new AppError("unsupported_media_type", `The body cannot be read: ${message}.`);
   if (typeof status === "number" && status >= 400 && status < 500) {
     return new AppError("invalid_request", `The request cannot be read: ${message}.`);
   }

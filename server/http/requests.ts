@@ -193,10 +193,31 @@ export const imageSearchSchema = z.strictObject({
   negative: jsonText(exampleIds).default([]),
 });
 
+/** Numbers of a vector at most: more than any encoder gives. */
+const MAX_DIMENSIONS = 65_536;
+
+/**
+ * As `z.array(z.number())`, which takes a search a twentieth of its time: it makes an object for each number that it
+ * looks at.
+ */
+const vectorSchema = z
+  .custom<number[]>((value) => Array.isArray(value) && value.length <= MAX_DIMENSIONS && value.every(Number.isFinite), {
+    error: ({ input }) =>
+      `expected a list of at most ${MAX_DIMENSIONS} finite numbers but received ${shownVector(input)}`,
+  })
+  .meta({ override: { maxItems: MAX_DIMENSIONS, type: "array", items: { type: "number" } } });
+
+function shownVector(given: unknown): string {
+  if (!Array.isArray(given)) return JSON.stringify(given);
+  if (given.length > MAX_DIMENSIONS) return `${given.length} values`;
+  const place = given.findIndex((value) => !Number.isFinite(value));
+  return `${JSON.stringify(given[place])} at ${place}`;
+}
+
 export const jsonSearchSchema = z
   .strictObject({
     id: imageId.optional(),
-    vector: z.array(z.number()).max(65536).optional(),
+    vector: vectorSchema.optional(),
     /** On a thing in the image `id` whose shape is searched with: a point or a list. */
     point: insidePoints.optional(),
     /** Beside that thing; with `point`. */

@@ -1,10 +1,7 @@
 // What clients send, checked by zod schemas.
-import express, { type RequestHandler } from "express";
 import { z } from "zod";
 import { AppError, type ErrorCode } from "../../core/errors.ts";
 import { excessOf } from "../domain/json-limits.ts";
-import { closeAfterAnswer } from "./problem.ts";
-import type { UploadSpace } from "./upload-space.ts";
 
 /** Most problems that an answer names, and most characters of each. */
 const MAX_PROBLEMS = 5;
@@ -30,50 +27,7 @@ export function parse<T>(
   throw new AppError(codeOf(shown[0]?.path[0]), `${problems.join("; ")}.`);
 }
 
-/** Bytes of a JSON body. */
-const MAX_JSON_BYTES = 2 * 1024 * 1024;
-
 const shorten = (text: string) => (text.length > MAX_PROBLEM_LENGTH ? `${text.slice(0, MAX_PROBLEM_LENGTH)}…` : text);
-
-/**
- * Reads a JSON body of at most 2 MB into `request.body`. Refuses other content types, and too many values or levels.
- */
-export function readJson(space: UploadSpace, ...types: string[]): RequestHandler[] {
-  const accepted = ["application/json", ...types];
-  return [
-    (request, _response, next) => {
-      if (request.is(accepted)) return next();
-      const type = request.get("content-type") ?? "none";
-      throw new AppError(
-        "unsupported_media_type",
-        `Expected ${accepted.join(" or ")} but the content type is ${type}.`,
-      );
-    },
-    (request, response, next) => {
-      const body = space.hold();
-      response.once("close", body.release);
-      let received = 0;
-      request.on("data", (chunk: Buffer) => {
-        received += chunk.length;
-        try {
-          if (received <= MAX_JSON_BYTES) body.set(received);
-        } catch (error) {
-          request.pause();
-          closeAfterAnswer(request, response);
-          next(error);
-        }
-      });
-      next();
-    },
-    // A compressed body would hold more than its Content-Length says.
-    express.json({ limit: MAX_JSON_BYTES, type: accepted, inflate: false }),
-    (request, _response, next) => {
-      const excess = excessOf(request.body);
-      if (excess) throw new AppError("invalid_request", `The JSON is refused: ${excess}.`);
-      next();
-    },
-  ];
-}
 
 /** JSON in a text, such as a query parameter or a field of a form, that fits `schema`. */
 export function jsonText<T>(schema: z.ZodType<T, T>) {

@@ -107,7 +107,7 @@ export interface Images {
   /** Every image as filters see it, with its number and that of its content, oldest first. */
   each(): AsyncIterable<ReadonlyArray<FilteredImage & { readonly number: number; readonly content: number }>>;
   /** Images with these contents, by content, the oldest first. A content without images is left out. */
-  withContents(contents: Iterable<number>): Promise<Map<number, StoredImage[]>>;
+  withContents(contents: Iterable<number>): Promise<ReadonlyMap<number, readonly StoredImage[]>>;
   /** How many images fit the filter; all of them without one. */
   count(filter?: Filter): Promise<number>;
   /** What was sent under this key at this place in the last 24 hours, and the image that it became. */

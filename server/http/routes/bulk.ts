@@ -4,12 +4,13 @@ import pMap from "p-map";
 import { AppError, hasCode } from "../../../core/errors.ts";
 import type { Collection } from "../../collection/collection.ts";
 import type { Metadata } from "../../domain/image.ts";
+import { readJson } from "../json-body.ts";
 import { mergePatch } from "../merge-patch.ts";
 import type { UploadLimits } from "../multipart.ts";
 import { onlyMethods } from "../problem.ts";
 import { archiveSchema, bulkDeleteSchema, bulkPatchSchema, metadataSchema } from "../requests.ts";
 import { sendStream } from "../send-stream.ts";
-import { parse, readJson } from "../validate.ts";
+import { parse } from "../validate.ts";
 
 /** Images changed or deleted at a time. */
 const AT_ONCE = 8;
@@ -17,7 +18,7 @@ const AT_ONCE = 8;
 /** `PATCH /v1/images`, `POST /v1/images/delete` and `POST /v1/images/archive`. Other methods of `/v1/images` are left to the routes after these. */
 export function bulkRoutes(collection: Collection, limits: UploadLimits): Router {
   const router = Router();
-  router.route("/v1/images").patch(...readJson(limits.space), async (request, response) => {
+  router.route("/v1/images").patch(readJson(limits.space), async (request, response) => {
     const { ids, metadata } = parse(bulkPatchSchema, request.body);
     const { done, missing } = await withEach(ids, (id) => {
       const change = (before: Metadata) => parseOf(id, mergePatch(before, metadata));
@@ -27,7 +28,7 @@ export function bulkRoutes(collection: Collection, limits: UploadLimits): Router
   });
   router
     .route("/v1/images/delete")
-    .post(...readJson(limits.space), async (request, response) => {
+    .post(readJson(limits.space), async (request, response) => {
       const { ids } = parse(bulkDeleteSchema, request.body);
       const { done, missing } = await withEach(ids, collection.remove);
       response.json({ deleted: done, missing });
@@ -35,7 +36,7 @@ export function bulkRoutes(collection: Collection, limits: UploadLimits): Router
     .all(onlyMethods("POST"));
   router
     .route("/v1/images/archive")
-    .post(...readJson(limits.space), async (request, response) => {
+    .post(readJson(limits.space), async (request, response) => {
       const { ids } = parse(archiveSchema, request.body);
       const archive = await collection.archive(ids);
       await sendStream(response.attachment("images.zip"), archive);

@@ -4,6 +4,7 @@ import { MEDIA_TYPES, sniffImageType } from "../../../core/image-type.ts";
 import type { Collection } from "../../collection/collection.ts";
 import type { Image, Metadata } from "../../domain/image.ts";
 import { logOf } from "../../log.ts";
+import { readJson } from "../json-body.ts";
 import { mergePatch } from "../merge-patch.ts";
 import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.ts";
 import { onlyMethods, type Problem, sendProblem, toProblem } from "../problem.ts";
@@ -17,7 +18,7 @@ import {
   uploadHeadersSchema,
 } from "../requests.ts";
 import { sendStream } from "../send-stream.ts";
-import { parse, readJson, writeCursor } from "../validate.ts";
+import { parse, writeCursor } from "../validate.ts";
 
 /** A file of an upload that was not stored: its place among the files, from 0, its name, and why. */
 interface RefusedFile extends Problem {
@@ -71,7 +72,7 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
 
   router
     .route("/v1/images/known")
-    .post(...readJson(limits.space), async (request, response) => {
+    .post(readJson(limits.space), async (request, response) => {
       const { sha256 } = parse(knownQuerySchema, request.body);
       response.json({ known: await collection.known(sha256) });
     })
@@ -82,7 +83,7 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
     .get(async (request, response) => {
       response.json(await collection.get(request.params.id));
     })
-    .patch(...readJson(limits.space, "application/merge-patch+json"), async (request, response) => {
+    .patch(readJson(limits.space, "application/merge-patch+json"), async (request, response) => {
       const { metadata } = parse(patchSchema, request.body);
       const change = (before: Metadata) => parse(metadataSchema, mergePatch(before, metadata));
       response.json(await collection.changeMetadata(request.params.id!, change));

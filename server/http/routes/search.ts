@@ -2,10 +2,11 @@ import { type RequestHandler, Router } from "express";
 import { AppError } from "../../../core/errors.ts";
 import type { Collection } from "../../collection/collection.ts";
 import type { Query, SearchOptions } from "../../collection/search.ts";
+import { readJson } from "../json-body.ts";
 import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.ts";
 import { onlyMethods } from "../problem.ts";
 import { imageSearchSchema, jsonSearchSchema } from "../requests.ts";
-import { parse, readJson, writeCursor } from "../validate.ts";
+import { parse, writeCursor } from "../validate.ts";
 import { shapeOf } from "./shape.ts";
 
 /** What a request asks for beside the query. */
@@ -49,7 +50,7 @@ export function searchRoutes(collection: Collection, limits: UploadLimits): Rout
     .route("/v1/search")
     .post(
       (request, _response, next) => next(request.is("application/json") ? undefined : "route"),
-      ...readJson(limits.space),
+      readJson(limits.space),
       byIdOrVector,
     );
   for (const path of ["/v1/search", "/v1/search/image"]) {

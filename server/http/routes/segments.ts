@@ -3,10 +3,11 @@ import { AppError } from "../../../core/errors.ts";
 import { encodeMask } from "../../../core/mask.ts";
 import type { Collection } from "../../collection/collection.ts";
 import type { Clicks, Pictured } from "../../domain/shape.ts";
+import { readJson } from "../json-body.ts";
 import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.ts";
 import { onlyMethods } from "../problem.ts";
 import { imageSegmentSchema, jsonSegmentSchema } from "../requests.ts";
-import { parse, readJson } from "../validate.ts";
+import { parse } from "../validate.ts";
 import { clicksOf } from "./shape.ts";
 
 /**
@@ -38,7 +39,7 @@ export function segmentRoutes(collection: Collection, limits: UploadLimits): Rou
     .route("/v1/segments")
     .post(
       (request, _response, next) => next(request.is("application/json") ? undefined : "route"),
-      ...readJson(limits.space),
+      readJson(limits.space),
       ofStored,
     );
   for (const path of ["/v1/segments", "/v1/segments/image"]) {

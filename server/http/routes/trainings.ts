@@ -1,10 +1,11 @@
 import { Router } from "express";
 import { hasStopped } from "../../domain/training-state.ts";
 import type { Trainings } from "../../trainings/trainings.ts";
+import { readJson } from "../json-body.ts";
 import { onlyMethods } from "../problem.ts";
 import { trainingStartSchema } from "../requests.ts";
 import type { UploadSpace } from "../upload-space.ts";
-import { parse, readJson } from "../validate.ts";
+import { parse } from "../validate.ts";
 import { sendEvents } from "./events.ts";
 
 /** Milliseconds between two looks at a training that is followed: it changes with every step. */
@@ -21,7 +22,7 @@ export function trainingRoutes(trainings: Trainings, space: UploadSpace, stoppin
     .get(async (_request, response) => {
       response.json(await trainings.list());
     })
-    .post(...readJson(space), async (request, response) => {
+    .post(readJson(space), async (request, response) => {
       const training = await trainings.start(parse(trainingStartSchema, request.body));
       response.status(202).location(`/v1/trainings/${training.name}`).json({ training });
     })

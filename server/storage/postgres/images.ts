@@ -2,7 +2,7 @@
 import { AppError } from "../../../core/errors.ts";
 import type { ImageType } from "../../../core/image-type.ts";
 import type { Content } from "../../domain/content.ts";
-import type { Image, Metadata, NewImage, UploadKey } from "../../domain/image.ts";
+import type { Image, Metadata, NewImage, StoredImage, UploadKey } from "../../domain/image.ts";
 import { newId } from "../../domain/new-id.ts";
 import type { Images } from "../ports.ts";
 import type { Commit, CommitNotes } from "./commit.ts";
@@ -128,7 +128,7 @@ export function createImages({ query, transaction }: Database, commit: Commit): 
          WHERE i.content = ANY($1::bigint[]) ORDER BY i.content, i.number`,
         [[...contents]],
       );
-      const images: Awaited<ReturnType<Images["withContents"]>> = new Map();
+      const images = new Map<number, StoredImage[]>();
       for (const { content, ...row } of rows) {
         const image = parsed(row);
         const others = images.get(content);

@@ -9,6 +9,7 @@ import type { CommitQueue } from "./commit-queue.ts";
 import type { SqliteDatabase } from "./database.ts";
 import type { EmbeddingRows } from "./embeddings.ts";
 import type { GenerationRows } from "./generations.ts";
+import { createImagesOfContents } from "./images-of-contents.ts";
 import { pages } from "./pages.ts";
 
 interface ImageRow {
@@ -23,20 +24,6 @@ interface ImageRow {
   created_at: string;
 }
 
-/** The content and {@link COLUMNS}. */
-type RawRow = [
-  content: number,
-  number: number,
-  id: string,
-  sha256: string,
-  type: ImageType,
-  width: number,
-  height: number,
-  bytes: number,
-  metadata: string,
-  createdAt: string,
-];
-
 type FilteredRow = [
   number: number,
   content: number,
@@ -48,10 +35,8 @@ type FilteredRow = [
   createdAt: string,
 ];
 
-const COLUMNS = "i.number, i.id, c.sha256, c.type, c.width, c.height, c.bytes, i.metadata, i.created_at";
-
 const SELECT_IMAGE = `
-  SELECT ${COLUMNS},
+  SELECT i.number, i.id, c.sha256, c.type, c.width, c.height, c.bytes, i.metadata, i.created_at,
     (SELECT o.id FROM images o WHERE o.content = i.content ORDER BY o.number LIMIT 1) AS oldest
   FROM images i JOIN contents c ON c.number = i.content`;
 
@@ -88,19 +73,14 @@ export function createImages(
   const oldest = database.prepare<[number, number], WithOldest>(
     `${SELECT_IMAGE} WHERE i.number > ? ORDER BY i.number LIMIT ?`,
   );
-  // The two that read most take lists instead of objects: half the time.
-  const ofContents = database
-    .prepare<[string], RawRow>(
-      `SELECT i.content, ${COLUMNS} FROM images i JOIN contents c ON c.number = i.content
-       WHERE i.content IN (SELECT value FROM json_each(?)) ORDER BY i.content, i.number`,
-    )
-    .raw();
+  // Rows as lists instead of objects take half the time.
   const eachAfter = database
     .prepare<[number, number], FilteredRow>(
       `SELECT i.number, i.content, c.type, c.width, c.height, c.bytes, i.metadata, i.created_at
        FROM images i JOIN contents c ON c.number = i.content WHERE i.number > ? ORDER BY i.number LIMIT ?`,
     )
     .raw();
+  const ofContents = createImagesOfContents(database);
   const count = database.prepare<[], number>("SELECT count(*) FROM images").pluck();
   const contentNumber = database.prepare<[string], number>("SELECT number FROM contents WHERE sha256 = ?").pluck();
   const insertContent = database.prepare(
@@ -109,7 +89,9 @@ export function createImages(
   const insertImage = database.prepare<[string, number, string, string]>(
     "INSERT INTO images (id, content, metadata, created_at) VALUES (?, ?, ?, ?)",
   );
-  const setMetadata = database.prepare<[string, string]>("UPDATE images SET metadata = ? WHERE id = ?");
+  const setMetadata = database
+    .prepare<[string, string], number>("UPDATE images SET metadata = ? WHERE id = ? RETURNING content")
+    .pluck();
   const contentOfImage = database.prepare<[string], Content>(
     "SELECT c.number, c.sha256, c.bytes FROM images i JOIN contents c ON c.number = i.content WHERE i.id = ?",
   );
@@ -129,6 +111,7 @@ export function createImages(
     const number = contentNumber.get(content.sha256) ?? Number(insertContent.run(content).lastInsertRowid);
     const id = newId();
     insertImage.run(id, number, JSON.stringify(metadata), new Date().toISOString());
+    ofContents.forget(number);
     return { image: asImage(one.get(id)!), content: number };
   };
   const remember = ({ key, position, content }: UploadKey, image: Image): void => {
@@ -150,17 +133,7 @@ export function createImages(
       }
     },
     each,
-    async withContents(contents) {
-      const images: Awaited<ReturnType<Images["withContents"]>> = new Map();
-      for (const row of ofContents.all(JSON.stringify([...contents]))) {
-        const [content, , id, sha256, type, width, height, bytes, metadata, createdAt] = row;
-        const image = { id, sha256, type, width, height, bytes, metadata: JSON.parse(metadata) as Metadata, createdAt };
-        const others = images.get(content);
-        if (others) others.push(image);
-        else images.set(content, [image]);
-      }
-      return images;
-    },
+    withContents: async (contents) => ofContents.get(contents),
     async count(filter) {
       if (!filter) return count.get()!;
       let fitting = 0;
@@ -194,7 +167,7 @@ export function createImages(
       const { value } = await commit(() => {
         const row = one.get(id);
         if (!row) return undefined;
-        setMetadata.run(JSON.stringify(change(JSON.parse(row.metadata))), id);
+        ofContents.forget(setMetadata.get(JSON.stringify(change(JSON.parse(row.metadata))), id)!);
         return asImage(one.get(id)!);
       });
       return value;
@@ -204,6 +177,7 @@ export function createImages(
         const content = contentOfImage.get(id);
         if (!content) return undefined;
         deleteImage.run(id);
+        ofContents.forget(content.number);
         if (isUsed.get(content.number)) return {};
         deleteEmbeddings.run(content.number);
         deleteContent.run(content.number);

@@ -137,6 +137,23 @@ export function describeCatalogue(openEmpty: OpenEmpty): void {
         );
       });
 
+      it("are found by content as they are now, however often they were read before", async () => {
+        const read = async (content: number) => [
+          ...((await catalogue.images.withContents([content])).get(content) ?? []),
+        ];
+        const one = await add(newImage(1));
+        assert.deepEqual(await read(one.content), [one.image]);
+        await catalogue.images.changeMetadata(one.image.id, () => ({ n: 2 }));
+        assert.deepEqual(await read(one.content), [{ ...one.image, metadata: { n: 2 } }]);
+        const { image: same } = await add(newImage(1, { same: true }));
+        const ids = async () => (await read(one.content)).map(({ id }) => id);
+        assert.deepEqual(await ids(), [one.image.id, same.id]);
+        await catalogue.images.remove(one.image.id);
+        assert.deepEqual(await ids(), [same.id]);
+        await catalogue.images.remove(same.id);
+        assert.deepEqual(await ids(), []);
+      });
+
       it("change their metadata as a whole or not at all", async () => {
         const { image } = await add(newImage(1));
         const changed = await catalogue.images.changeMetadata(image.id, (before) => ({ ...before, more: [1] }));
