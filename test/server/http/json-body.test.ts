@@ -9,7 +9,7 @@ describe("a JSON body", () => {
   });
   after(() => server.close());
 
-  const json = '{"sha256":["' + "0".repeat(64) + '"]}';
+  const json = `{"sha256":["${"0".repeat(64)}"]}`;
   const send = (body: string | Buffer, type = "application/json", encoding?: string) => {
     const post = server.http.post("/v1/images/known").set("Content-Type", type);
     if (encoding) post.set("Content-Encoding", encoding);
