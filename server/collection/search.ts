@@ -2,7 +2,7 @@
 import type { ImageInfo, Region } from "../../core/decode.ts";
 import { AppError } from "../../core/errors.ts";
 import { sha256 } from "../../core/hash.ts";
-import { norm, normalised } from "../../core/vector.ts";
+import { norm } from "../../core/vector.ts";
 import type { Decoder } from "../decoding/decoder.ts";
 import { createPreparer } from "../decoding/preparer.ts";
 import type { Filter } from "../domain/filter.ts";
@@ -141,10 +141,11 @@ function checkVector(values: readonly number[], dimensions: number): Float32Arra
   if (values.length !== dimensions) {
     throw new AppError("invalid_vector", `Expected a vector of ${dimensions} numbers but received ${values.length}.`);
   }
-  const vector = Float32Array.from(values);
+  const vector = new Float32Array(values);
   const length = norm(vector);
   if (!(length > 0 && Number.isFinite(length))) {
     throw new AppError("invalid_vector", "Expected a vector of finite numbers that are not all 0.");
   }
-  return normalised(vector);
+  for (let i = 0; i < vector.length; i++) vector[i]! /= length;
+  return vector;
 }

@@ -49,7 +49,11 @@ function* containers(json: unknown): Generator<{ container: object; children: re
     const { container, depth } = next;
     const children: readonly unknown[] = Array.isArray(container) ? container : Object.values(container);
     yield { container, children, depth };
-    for (const child of children) if (isNested(child)) waiting.push({ container: child, depth: depth + 1 });
+    // By index: an iterator makes an object for each of a vector's numbers.
+    for (let i = 0; i < children.length; i++) {
+      const child = children[i];
+      if (isNested(child)) waiting.push({ container: child, depth: depth + 1 });
+    }
   }
 }
 

@@ -1,20 +1,19 @@
 // The HTTP interface, put together. It never listens: `start` does, and tests hand it to supertest.
 import express, { type Express, type RequestHandler } from "express";
 import { rateLimit } from "express-rate-limit";
-import helmet from "helmet";
 import type { Logger } from "pino";
 import { AppError } from "../../core/errors.ts";
 import type { Collection } from "../collection/collection.ts";
 import type { MapReader } from "../collection/map/collection-map.ts";
 import type { Access } from "../domain/api-key.ts";
 import type { ServerRecord } from "../domain/server.ts";
-import { logRequests } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { ModelCatalogue } from "../models/catalogue.ts";
 import type { Swaps } from "../swap/swaps.ts";
 import type { Trainings } from "../trainings/trainings.ts";
 import { checkAccess, type KeyRoles } from "./access.ts";
 import type { UploadLimits } from "./multipart.ts";
+import { observeRequests } from "./observe.ts";
 import { openApiDocument } from "./openapi.ts";
 import { notFoundHandler, onlyMethods, problemHandler } from "./problem.ts";
 import { bulkRoutes } from "./routes/bulk.ts";
@@ -29,6 +28,7 @@ import { searchRoutes } from "./routes/search.ts";
 import { segmentRoutes } from "./routes/segments.ts";
 import { trainingRoutes } from "./routes/trainings.ts";
 import { webRoutes } from "./routes/web.ts";
+import { secureHeaders } from "./secure-headers.ts";
 
 /** What the HTTP interface is made for. */
 export interface AppDeps {
@@ -77,8 +77,7 @@ export function createApp({
   app.set("trust proxy", safety.trustProxies);
   app.disable("x-powered-by");
   app.disable("etag");
-  app.use(logRequests(logger));
-  app.use(measure(metrics));
+  app.use(observeRequests(logger, metrics));
   app.use(secureHeaders);
   if (safety.rateLimit > 0) app.use(limitRate(safety.rateLimit));
   if (cutOffReason) {
@@ -89,17 +88,17 @@ export function createApp({
     });
   }
   app.use(checkAccess(safety.access, safety.apiKeys));
-  app.use(searchRoutes(collection, limits)); // the first, as routers are tried in their order
-  app.use(healthRoutes(notReadyReason));
-  app.use(segmentRoutes(collection, limits));
-  app.use(embeddingRoutes(collection, limits));
-  app.use(duplicateRoutes(collection));
-  app.use(facetRoutes(collection));
-  app.use(bulkRoutes(collection, limits));
-  app.use(imageRoutes(collection, limits));
-  app.use(modelRoutes(models, swaps, stopping));
-  app.use(trainingRoutes(trainings, limits.space, stopping));
-  app.use(mapRoutes(map));
+  searchRoutes(app, collection, limits); // the first, as routes are tried in their order
+  healthRoutes(app, notReadyReason);
+  segmentRoutes(app, collection, limits);
+  embeddingRoutes(app, collection, limits);
+  duplicateRoutes(app, collection);
+  facetRoutes(app, collection);
+  bulkRoutes(app, collection, limits);
+  imageRoutes(app, collection, limits);
+  modelRoutes(app, models, swaps, stopping);
+  trainingRoutes(app, trainings, limits.space, stopping);
+  mapRoutes(app, map);
   app
     .route("/v1/servers")
     .get(async (_request, response) => {
@@ -119,33 +118,11 @@ export function createApp({
       response.type(metrics.contentType).send(await metrics.text());
     })
     .all(onlyMethods("GET"));
-  app.use(webRoutes());
+  webRoutes(app);
   app.use(notFoundHandler);
   app.use(problemHandler);
   return app;
 }
-
-/**
- * Security headers for browsers. TLS, and so HSTS, is the reverse proxy's business; headers that only browsers and
- * plug-ins of long ago look at are left out, as every answer would carry them.
- */
-const secureHeaders = helmet({
-  contentSecurityPolicy: {
-    useDefaults: false,
-    directives: {
-      defaultSrc: ["'self'"],
-      imgSrc: ["'self'", "data:", "blob:"],
-      objectSrc: ["'none'"],
-      baseUri: ["'none'"],
-      frameAncestors: ["'none'"],
-    },
-  },
-  strictTransportSecurity: false,
-  xDownloadOptions: false,
-  xPermittedCrossDomainPolicies: false,
-  xPoweredBy: false, // `express` is told not to send it
-  xXssProtection: false,
-});
 
 function limitRate(limit: number): RequestHandler {
   return rateLimit({
@@ -158,17 +135,4 @@ function limitRate(limit: number): RequestHandler {
       next(new AppError("rate_limited", `Expected at most ${limit} requests a minute. Slow down.`));
     },
   });
-}
-
-/** Counts and times requests by route, not by path: clients must not be able to add labels. */
-function measure(metrics: Metrics): RequestHandler {
-  return (request, response, next) => {
-    const began = performance.now();
-    response.on("finish", () => {
-      const route: unknown = request.route?.path;
-      const seconds = (performance.now() - began) / 1000;
-      metrics.request(request.method, typeof route === "string" ? route : "none", response.statusCode, seconds);
-    });
-    next();
-  };
 }

@@ -43,7 +43,7 @@ export function createConnections({ readSeconds, maxUnreadBytes }: ConnectionLim
       const connection = open.get(socket);
       if (!connection) return; // closed already
       const start = () => {
-        response.once("close", () => {
+        response.on("close", () => {
           connection.unanswered--;
           if (!socket.destroyed) connection.waiting.shift()?.();
         });

@@ -43,7 +43,7 @@ function checkType({ headers }: Request, accepted: readonly string[]): void {
 /** The bytes of a body, which count as held until the answer is sent. Never settles where the client goes away. */
 function receive(request: Request, response: Response, space: UploadSpace): Promise<Buffer> {
   const held = space.hold();
-  response.once("close", held.release);
+  response.on("close", held.release);
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let received = 0;

@@ -1,5 +1,5 @@
 // Many images at once. Each is changed or deleted for itself, so that a request that was interrupted is sent again.
-import { Router } from "express";
+import type { Express } from "express";
 import pMap from "p-map";
 import { AppError, hasCode } from "../../../core/errors.ts";
 import type { Collection } from "../../collection/collection.ts";
@@ -16,9 +16,8 @@ import { parse } from "../validate.ts";
 const AT_ONCE = 8;
 
 /** `PATCH /v1/images`, `POST /v1/images/delete` and `POST /v1/images/archive`. Other methods of `/v1/images` are left to the routes after these. */
-export function bulkRoutes(collection: Collection, limits: UploadLimits): Router {
-  const router = Router();
-  router.route("/v1/images").patch(readJson(limits.space), async (request, response) => {
+export function bulkRoutes(app: Express, collection: Collection, limits: UploadLimits): void {
+  app.route("/v1/images").patch(readJson(limits.space), async (request, response) => {
     const { ids, metadata } = parse(bulkPatchSchema, request.body);
     const { done, missing } = await withEach(ids, (id) => {
       const change = (before: Metadata) => parseOf(id, mergePatch(before, metadata));
@@ -26,7 +25,7 @@ export function bulkRoutes(collection: Collection, limits: UploadLimits): Router
     });
     response.json({ changed: done, missing });
   });
-  router
+  app
     .route("/v1/images/delete")
     .post(readJson(limits.space), async (request, response) => {
       const { ids } = parse(bulkDeleteSchema, request.body);
@@ -34,7 +33,7 @@ export function bulkRoutes(collection: Collection, limits: UploadLimits): Router
       response.json({ deleted: done, missing });
     })
     .all(onlyMethods("POST"));
-  router
+  app
     .route("/v1/images/archive")
     .post(readJson(limits.space), async (request, response) => {
       const { ids } = parse(archiveSchema, request.body);
@@ -42,7 +41,6 @@ export function bulkRoutes(collection: Collection, limits: UploadLimits): Router
       await sendStream(response.attachment("images.zip"), archive);
     })
     .all(onlyMethods("POST"));
-  return router;
 }
 
 /** Does something with each image, a few at a time: with how many it was done, and which are not there. */

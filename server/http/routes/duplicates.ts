@@ -1,13 +1,12 @@
-import { Router } from "express";
+import type { Express } from "express";
 import type { Collection } from "../../collection/collection.ts";
 import { onlyMethods } from "../problem.ts";
 import { duplicatesQuerySchema } from "../requests.ts";
 import { parse } from "../validate.ts";
 
 /** `GET /v1/duplicates`: groups of images that are nearly, or exactly, the same. */
-export function duplicateRoutes(collection: Collection): Router {
-  const router = Router();
-  router
+export function duplicateRoutes(app: Express, collection: Collection): void {
+  app
     .route("/v1/duplicates")
     .get(async (request, response) => {
       const { threshold, limit } = parse(duplicatesQuerySchema, request.query);
@@ -15,5 +14,4 @@ export function duplicateRoutes(collection: Collection): Router {
       response.json({ ...answer, total: groups.length, groups: groups.slice(0, limit) });
     })
     .all(onlyMethods("GET"));
-  return router;
 }

@@ -1,17 +1,15 @@
-import { Router } from "express";
+import type { Express } from "express";
 import type { Collection } from "../../collection/collection.ts";
 import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.ts";
 import { onlyMethods } from "../problem.ts";
 
 /** `POST /v1/embeddings`: embeds the images of a multipart body, all or none; nothing is stored. */
-export function embeddingRoutes(collection: Collection, limits: UploadLimits): Router {
-  const router = Router();
-  router
+export function embeddingRoutes(app: Express, collection: Collection, limits: UploadLimits): void {
+  app
     .route("/v1/embeddings")
     .post(readMultipart(limits), async (request, response) => {
       const { embeddings, ...rest } = await collection.embed(uploadedImages(request));
       response.json({ ...rest, embeddings: embeddings.map((embedding) => Array.from(embedding)) });
     })
     .all(onlyMethods("POST"));
-  return router;
 }

@@ -1,4 +1,4 @@
-import { Router } from "express";
+import type { Express } from "express";
 import { AppError } from "../../../core/errors.ts";
 import { onlyMethods } from "../problem.ts";
 
@@ -6,15 +6,14 @@ import { onlyMethods } from "../problem.ts";
 export type NotReadyReason = () => string | undefined;
 
 /** `/livez`: the process answers. `/readyz`: it can search and embed; 503 with the reason until then. */
-export function healthRoutes(notReadyReason: NotReadyReason): Router {
-  const router = Router();
-  router
+export function healthRoutes(app: Express, notReadyReason: NotReadyReason): void {
+  app
     .route("/livez")
     .get((_request, response) => {
       response.json({ status: "ok" });
     })
     .all(onlyMethods("GET"));
-  router
+  app
     .route("/readyz")
     .get((_request, response) => {
       const reason = notReadyReason();
@@ -22,5 +21,4 @@ export function healthRoutes(notReadyReason: NotReadyReason): Router {
       response.json({ status: "ok" });
     })
     .all(onlyMethods("GET"));
-  return router;
 }

@@ -1,4 +1,4 @@
-import { Router } from "express";
+import type { Express } from "express";
 import { AppError } from "../../../core/errors.ts";
 import { MEDIA_TYPES, sniffImageType } from "../../../core/image-type.ts";
 import type { Collection } from "../../collection/collection.ts";
@@ -32,10 +32,8 @@ interface RefusedFile extends Problem {
  * An upload of several files stores every file that it can: 201 with the stored `images`, and `errors` for the others.
  * Where none could be stored the first file's problem is the answer.
  */
-export function imageRoutes(collection: Collection, limits: UploadLimits): Router {
-  const router = Router();
-
-  router
+export function imageRoutes(app: Express, collection: Collection, limits: UploadLimits): void {
+  app
     .route("/v1/images")
     .post(readMultipart(limits), async (request, response) => {
       const files = uploadedImages(request);
@@ -70,7 +68,7 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
     })
     .all(onlyMethods("GET", "PATCH", "POST"));
 
-  router
+  app
     .route("/v1/images/known")
     .post(readJson(limits.space), async (request, response) => {
       const { sha256 } = parse(knownQuerySchema, request.body);
@@ -78,7 +76,7 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
     })
     .all(onlyMethods("POST"));
 
-  router
+  app
     .route("/v1/images/:id")
     .get(async (request, response) => {
       response.json(await collection.get(request.params.id));
@@ -94,7 +92,7 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
     })
     .all(onlyMethods("GET", "PATCH", "DELETE"));
 
-  router
+  app
     .route("/v1/images/:id/content")
     .get(async (request, response) => {
       const { size } = parse(contentQuerySchema, request.query);
@@ -121,8 +119,6 @@ export function imageRoutes(collection: Collection, limits: UploadLimits): Route
       response.end();
     })
     .all(onlyMethods("GET"));
-
-  return router;
 }
 
 /** One metadata object for each of `count` files: the same for all, or one of a list of as many. */

@@ -1,14 +1,13 @@
 import { Readable } from "node:stream";
 import compression from "compression";
-import { Router } from "express";
+import type { Express } from "express";
 import type { CollectionMap, MapReader } from "../../collection/map/collection-map.ts";
 import { onlyMethods } from "../problem.ts";
 import { sendStream } from "../send-stream.ts";
 
 /** `GET /v1/map`: the collection laid out in two dimensions by its embeddings; `/v1/map/progress` while that takes. */
-export function mapRoutes(map: MapReader): Router {
-  const router = Router();
-  router
+export function mapRoutes(app: Express, map: MapReader): void {
+  app
     .route("/v1/map")
     .all(compression())
     .get(async (_request, response) => {
@@ -17,13 +16,12 @@ export function mapRoutes(map: MapReader): Router {
       await sendStream(response, Readable.from(asJson(found)));
     })
     .all(onlyMethods("GET"));
-  router
+  app
     .route("/v1/map/progress")
     .get((_request, response) => {
       response.json({ part: map.progress() });
     })
     .all(onlyMethods("GET"));
-  return router;
 }
 
 /** The map as JSON, some points at a time. */

@@ -1,4 +1,4 @@
-import { Router } from "express";
+import type { Express } from "express";
 import { hasEnded } from "../../domain/swap.ts";
 import type { ModelCatalogue } from "../../models/catalogue.ts";
 import type { Swaps } from "../../swap/swaps.ts";
@@ -11,69 +11,67 @@ import { sendEvents } from "./events.ts";
 const LOOK_MS = 100;
 
 /** `/v1/models` and `/v1/swaps`: what there is, what serves, and how it is replaced. `stopping` ends streams. */
-export function modelRoutes(models: ModelCatalogue, swaps: Swaps, stopping: AbortSignal): Router {
-  const router = Router();
-  router
+export function modelRoutes(app: Express, models: ModelCatalogue, swaps: Swaps, stopping: AbortSignal): void {
+  app
     .route("/v1/models")
     .get(async (_request, response) => {
       response.json(await models.list());
     })
     .all(onlyMethods("GET"));
-  router
+  app
     .route("/v1/models/:name")
     .get(async (request, response) => {
       response.json(await models.get(request.params.name));
     })
     .all(onlyMethods("GET"));
-  router
+  app
     .route("/v1/models/:name/activate")
     .post(async (request, response) => {
       const swap = await swaps.begin(request.params.name, parse(activateQuerySchema, request.query));
       response.status(202).location(`/v1/swaps/${swap.id}`).json({ swap });
     })
     .all(onlyMethods("POST"));
-  router
+  app
     .route("/v1/rollback")
     .post(async (_request, response) => {
       const swap = await swaps.rollback();
       response.status(202).location(`/v1/swaps/${swap.id}`).json({ swap });
     })
     .all(onlyMethods("POST"));
-  router
+  app
     .route("/v1/swaps")
     .get(async (request, response) => {
       response.json({ swaps: await swaps.list(parse(swapListQuerySchema, request.query).limit) });
     })
     .all(onlyMethods("GET"));
-  router
+  app
     .route("/v1/swaps/:id")
     .get(async (request, response) => {
       response.json(await swaps.get(request.params.id));
     })
     .all(onlyMethods("GET"));
-  router
+  app
     .route("/v1/swaps/:id/events")
     .get((request, response) =>
       sendEvents(response, () => swaps.get(request.params.id), { hasEnded, stopping, lookMs: LOOK_MS }),
     )
     .all(onlyMethods("GET"));
-  router
+  app
     .route("/v1/swaps/:id/cancel")
     .post(async (request, response) => {
       response.status(202).json({ swap: await swaps.cancel(request.params.id) });
     })
     .all(onlyMethods("POST"));
-  router
+  app
     .route("/v1/swaps/:id/approve")
     .post(async (request, response) => {
       response.status(202).json({ swap: await swaps.approve(request.params.id) });
     })
     .all(onlyMethods("POST"));
-  router
+  app
     .route("/v1/swaps/:id/discard")
     .post(async (request, response) => {
       response.status(202).json({ swap: await swaps.discard(request.params.id) });
     })
     .all(onlyMethods("POST"));
-  return router;
 }

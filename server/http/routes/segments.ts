@@ -1,4 +1,4 @@
-import { type RequestHandler, Router } from "express";
+import type { Express, RequestHandler } from "express";
 import { AppError } from "../../../core/errors.ts";
 import { encodeMask } from "../../../core/mask.ts";
 import type { Collection } from "../../collection/collection.ts";
@@ -14,7 +14,7 @@ import { clicksOf } from "./shape.ts";
  * `POST /v1/segments`: the shape of a thing that was clicked on, in a stored image (JSON) or an image file (multipart,
  * as `POST /v1/segments/image`). Nothing is stored.
  */
-export function segmentRoutes(collection: Collection, limits: UploadLimits): Router {
+export function segmentRoutes(app: Express, collection: Collection, limits: UploadLimits): void {
   const answer = async (pictured: Pictured, clicks: Clicks) => {
     const { mask, ...rest } = await collection.segment(pictured, clicks);
     return { ...rest, mask: (await encodeMask(mask)).toString("base64") };
@@ -34,8 +34,7 @@ export function segmentRoutes(collection: Collection, limits: UploadLimits): Rou
     response.json(await answer({ id }, clicksOf(point, outside)));
   };
 
-  const router = Router();
-  router
+  app
     .route("/v1/segments")
     .post(
       (request, _response, next) => next(request.is("application/json") ? undefined : "route"),
@@ -43,7 +42,6 @@ export function segmentRoutes(collection: Collection, limits: UploadLimits): Rou
       ofStored,
     );
   for (const path of ["/v1/segments", "/v1/segments/image"]) {
-    router.route(path).post(readMultipart(limits), ofImage).all(onlyMethods("POST"));
+    app.route(path).post(readMultipart(limits), ofImage).all(onlyMethods("POST"));
   }
-  return router;
 }

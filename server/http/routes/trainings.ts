@@ -1,4 +1,4 @@
-import { Router } from "express";
+import type { Express } from "express";
 import { hasStopped } from "../../domain/training-state.ts";
 import type { Trainings } from "../../trainings/trainings.ts";
 import { readJson } from "../json-body.ts";
@@ -15,9 +15,8 @@ const LOOK_MS = 1000;
 const FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox";
 
 /** `/v1/trainings`: trainings on the collection. `stopping` ends streams. */
-export function trainingRoutes(trainings: Trainings, space: UploadSpace, stopping: AbortSignal): Router {
-  const router = Router();
-  router
+export function trainingRoutes(app: Express, trainings: Trainings, space: UploadSpace, stopping: AbortSignal): void {
+  app
     .route("/v1/trainings")
     .get(async (_request, response) => {
       response.json(await trainings.list());
@@ -27,7 +26,7 @@ export function trainingRoutes(trainings: Trainings, space: UploadSpace, stoppin
       response.status(202).location(`/v1/trainings/${training.name}`).json({ training });
     })
     .all(onlyMethods("GET", "POST"));
-  router
+  app
     .route("/v1/trainings/:name")
     .get(async (request, response) => {
       response.json(await trainings.get(request.params.name));
@@ -37,7 +36,7 @@ export function trainingRoutes(trainings: Trainings, space: UploadSpace, stoppin
       response.status(204).end();
     })
     .all(onlyMethods("GET", "DELETE"));
-  router
+  app
     .route("/v1/trainings/:name/events")
     .get((request, response) =>
       sendEvents(response, () => trainings.get(request.params.name), {
@@ -45,7 +44,7 @@ export function trainingRoutes(trainings: Trainings, space: UploadSpace, stoppin
       }),
     )
     .all(onlyMethods("GET"));
-  router
+  app
     .route("/v1/trainings/:name/files/:file")
     .get(async (request, response) => {
       const { name, file } = request.params;
@@ -54,17 +53,16 @@ export function trainingRoutes(trainings: Trainings, space: UploadSpace, stoppin
       response.sendFile(file, { root, cacheControl: false, headers: { "Cache-Control": "private, no-cache" } });
     })
     .all(onlyMethods("GET"));
-  router
+  app
     .route("/v1/trainings/:name/stop")
     .post(async (request, response) => {
       response.status(202).json({ training: await trainings.stop(request.params.name) });
     })
     .all(onlyMethods("POST"));
-  router
+  app
     .route("/v1/trainings/:name/resume")
     .post(async (request, response) => {
       response.status(202).json({ training: await trainings.resume(request.params.name) });
     })
     .all(onlyMethods("POST"));
-  return router;
 }

@@ -1,15 +1,14 @@
 // The web page, as the build left it: dist/web.
 import { join } from "node:path";
 import compression from "compression";
-import express, { Router } from "express";
+import express, { type Express } from "express";
 import { packageRoot } from "../../../core/paths.ts";
 import { onlyMethods } from "../problem.ts";
 
 /** `GET /` and the page's files under `/web/`, compressed. */
-export function webRoutes(): Router {
+export function webRoutes(app: Express): void {
   const folder = join(packageRoot(), "dist", "web");
-  const router = Router();
-  router
+  app
     .route("/")
     .all(compression())
     .get((_request, response) => {
@@ -18,10 +17,9 @@ export function webRoutes(): Router {
     })
     .all(onlyMethods("GET"));
   // A file whose content changes gets another name.
-  router.use(
+  app.use(
     "/web",
     compression(),
     express.static(join(folder, "web"), { index: false, redirect: false, maxAge: "1y", immutable: true }),
   );
-  return router;
 }

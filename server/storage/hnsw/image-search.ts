@@ -47,8 +47,8 @@ function merged(some: FoundKeys, others: FoundKeys): FoundKeys {
   const scores = [...some.scores, ...others.scores];
   const order = Array.from(keys.keys()).sort((a, b) => scores[b]! - scores[a]!);
   return {
-    keys: Float64Array.from(order, (i) => keys[i]!),
-    scores: Float32Array.from(order, (i) => scores[i]!),
+    keys: order.map((i) => keys[i]!),
+    scores: order.map((i) => scores[i]!),
   };
 }
 

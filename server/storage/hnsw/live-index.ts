@@ -258,7 +258,7 @@ export function createLiveIndex({
     search: async (query, wanted) => searchImages(query, wanted, { index: getServing(), catalogue }),
     async nearest(query, k) {
       const { keys, scores } = await getServing().search(query, k);
-      return { contents: Array.from(keys), scores: Array.from(scores) };
+      return { contents: keys, scores };
     },
     async size(sequence) {
       const at = await waitFor(sequence);

@@ -30,6 +30,12 @@ export interface IndexThread {
 }
 
 /**
+ * Calls of one turn of the event loop go together, so many at most: a message costs about as much as a search, but were
+ * all of a burst in one, the server would wait for the last of its answers and the thread then for the next burst.
+ */
+const MOST_TOGETHER = 8;
+
+/**
  * Starts a thread with an empty index.
  *
  * @param died Called once when the thread ends without {@link IndexThread.close}.
@@ -70,6 +76,7 @@ export function startIndexThread(
   let unsent: IndexCall[] = [];
   let given: ArrayBuffer[] = [];
   const send = () => {
+    if (unsent.length === 0) return;
     worker.postMessage(unsent, given);
     unsent = [];
     given = [];
@@ -77,9 +84,10 @@ export function startIndexThread(
   const call = <T extends IndexAnswer>(request: IndexRequest, transfer: ArrayBuffer[] = []): Promise<T> => {
     if (state === "dead") return Promise.reject(unavailable());
     const { id, answer } = calls.open();
-    // The calls of one turn of the event loop go together.
-    if (unsent.push({ id, request }) === 1) setImmediate(send);
     given.push(...transfer);
+    const waiting = unsent.push({ id, request });
+    if (waiting === MOST_TOGETHER) send();
+    else if (waiting === 1) setImmediate(send);
     return answer as Promise<T>;
   };
 

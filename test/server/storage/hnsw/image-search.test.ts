@@ -6,10 +6,7 @@ import { createMemoryStorage } from "../../../../support/memory-storage/index.ts
 
 const QUERY = Float32Array.of(1, 0);
 const wanted = { limit: 4, minScore: -1, leftOut: new Set<string>() };
-const found = (keys: readonly number[], scores: readonly number[]) => ({
-  keys: Float64Array.from(keys),
-  scores: Float32Array.from(scores),
-});
+const found = (keys: readonly number[], scores: readonly number[]) => ({ keys, scores });
 
 describe("search for images", () => {
   let catalogue: Catalogue;
@@ -39,7 +36,7 @@ describe("search for images", () => {
     assert.deepEqual(
       matches.map(({ metadata, score }) => [metadata.place, score]),
       [
-        [0, Math.fround(0.9)],
+        [0, 0.9],
         [3, 0.75],
         [1, 0.5],
         [2, 0.25],
