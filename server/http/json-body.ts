@@ -3,7 +3,6 @@
 import type { Request, RequestHandler, Response } from "express";
 import { AppError } from "../../core/errors.ts";
 import { excessOf } from "../domain/json-limits.ts";
-import { closeAfterAnswer } from "./problem.ts";
 import type { UploadSpace } from "./upload-space.ts";
 
 /** Bytes of a JSON body. */
@@ -40,15 +39,20 @@ function checkType({ headers }: Request, accepted: readonly string[]): void {
   if (encoding.toLowerCase() !== "identity") refuse(`body is encoded with ${encoding}`);
 }
 
-/** The bytes of a body, which count as held until the answer is sent. Never settles where the client goes away. */
+/**
+ * The bytes of a body, which count as held until the answer is sent. The rest of a body that is refused is read and thrown
+ * away, so that the client can go on with its connection. Never settles where the client goes away.
+ */
 function receive(request: Request, response: Response, space: UploadSpace): Promise<Buffer> {
   const held = space.hold();
   response.on("close", held.release);
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    let chunks: Buffer[] = [];
     let received = 0;
+    let isRefused = false;
     request
       .on("data", (chunk: Buffer) => {
+        if (isRefused) return;
         chunks.push(chunk);
         received += chunk.length;
         try {
@@ -57,8 +61,8 @@ function receive(request: Request, response: Response, space: UploadSpace): Prom
           }
           held.set(received);
         } catch (error) {
-          request.pause();
-          closeAfterAnswer(request, response);
+          isRefused = true;
+          chunks = [];
           reject(error);
         }
       })

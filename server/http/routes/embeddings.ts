@@ -1,4 +1,5 @@
 import type { Express } from "express";
+import { numbersOf } from "../../../core/vector.ts";
 import type { Collection } from "../../collection/collection.ts";
 import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.ts";
 import { onlyMethods } from "../problem.ts";
@@ -9,7 +10,7 @@ export function embeddingRoutes(app: Express, collection: Collection, limits: Up
     .route("/v1/embeddings")
     .post(readMultipart(limits), async (request, response) => {
       const { embeddings, ...rest } = await collection.embed(uploadedImages(request));
-      response.json({ ...rest, embeddings: embeddings.map((embedding) => Array.from(embedding)) });
+      response.json({ ...rest, embeddings: embeddings.map(numbersOf) });
     })
     .all(onlyMethods("POST"));
 }

@@ -1,5 +1,6 @@
 // The approximate index: a hierarchical navigable small world graph (Malkov and Yashunin, 2016) over distinct vectors.
 import hnswlib from "hnswlib-node";
+import { numbersOf } from "../../../core/vector.ts";
 import type { IndexReport } from "../ports.ts";
 import { openGraphFile } from "./graph-file.ts";
 import type { KeyIndex, Match } from "./key-index.ts";
@@ -57,7 +58,7 @@ export function createHnswIndex(
     unclaimed.clear();
     const nodes = Math.min(k, live());
     if (nodes === 0) return [];
-    const { neighbors, distances } = graph.searchKnn(plain(query), nodes);
+    const { neighbors, distances } = graph.searchKnn(numbersOf(query), nodes);
     return matchesOf(
       table,
       neighbors.map((index, i) => ({ index, score: 1 - distances[i]! })),
@@ -75,7 +76,7 @@ export function createHnswIndex(
         return;
       }
       if (label >= graph.getMaxElements()) graph.resizeIndex(Math.max(1024, label * 2));
-      graph.addPoint(plain(vector), label);
+      graph.addPoint(numbersOf(vector), label);
     },
     remove(key) {
       const label = table.remove(key);
@@ -139,11 +140,4 @@ export function createHnswIndex(
     }
     return 1 - mean.reduce((sum, value) => sum + value * value, 0);
   }
-}
-
-/** A vector as the plain array that hnswlib takes. `Array.from` uses the iterator, which takes ten times as long. */
-function plain(values: Float32Array): number[] {
-  const array = new Array<number>(values.length);
-  for (let i = 0; i < values.length; i++) array[i] = values[i]!;
-  return array;
 }
