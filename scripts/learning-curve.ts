@@ -60,7 +60,11 @@ async function ours(run: string, files: readonly string[]): Promise<Point[]> {
     { name: "whitened by half, 128", views: 1 },
     { name: "whitened fully, 128", views: 1 },
     { name: "whitened fully, mirrored, 128", views: 2 },
-  ];
+    { name: "evened out, 128", views: 1 },
+    { name: "evened out, by a quarter, 128", views: 1 },
+    { name: "evened out, by half, 128", views: 1 },
+    { name: "evened out, by a quarter, mirrored, 128", views: 2 },
+  ].filter(({ name }) => test[name] !== undefined);
   return found.map(({ name, views }) => ({
     ...{ run, petaflop, coreMinutes: seconds / 60, embedding: name, views },
     knn: 100 * test[name]!,
@@ -105,6 +109,7 @@ const empSsl: Point = {
 
 const own = [
   ...(await ours("`auto`, an hour", ["cifar-60.json"])),
+  ...(await ours("`auto`, another hour", ["cifar-60-2.json"])),
   ...(await ours("wider, 40 epochs", ["cifar-wide.json"])),
   ...(await ours("wider, 40 and 20 epochs", ["cifar-wide.json", "cifar-wide-2.json"])),
 ];
