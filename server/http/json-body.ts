@@ -34,8 +34,8 @@ function checkType({ headers }: Request, accepted: readonly string[]): void {
   const { "content-type": type = "none", "content-encoding": encoding = "identity" } = headers;
   const [mediaType = "", ...parameters] = type.toLowerCase().split(";");
   if (!accepted.includes(mediaType.trim())) refuse(`content type is ${type}`);
-  const charset = parameters.map((parameter) => /^\s*charset="?([^"]*?)"?\s*$/.exec(parameter)?.[1]).find(Boolean);
-  if (charset && charset !== "utf-8" && charset !== "utf8") refuse(`charset is ${charset}, not UTF-8`);
+  const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith("charset="));
+  if (charset && !/^charset="?utf-?8"?$/.test(charset)) refuse(`${charset.replace("=", " is ")}, not UTF-8`);
   if (encoding.toLowerCase() !== "identity") refuse(`body is encoded with ${encoding}`);
 }
 

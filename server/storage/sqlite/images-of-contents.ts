@@ -1,4 +1,4 @@
-// The images of contents, which every search asks for. Those read last are kept: to read them takes a third of a
+// The images of contents, which every search asks for. Those read last are kept: to read them takes a fifth of a
 // search's time on the main thread. No other process changes the database while a server has its folder.
 import { LRUCache } from "lru-cache";
 import type { ImageType } from "../../../core/image-type.ts";
