@@ -31,7 +31,7 @@ export function mean(values: ArrayLike<number>): number {
   return sum / values.length;
 }
 
-/** A vector as a plain array, for JSON and for libraries. `Array.from` uses the iterator, which takes ten times as long. */
+/** A vector as a plain array, for JSON and for libraries. `Array.from` uses the iterator: ten times as long. */
 export function numbersOf(a: Float32Array): number[] {
   const numbers = new Array<number>(a.length);
   for (let i = 0; i < a.length; i++) numbers[i] = a[i]!;

@@ -1,5 +1,5 @@
-// JSON bodies. They are read here and not by `express.json`, since their bytes are counted while they come: two readers of
-// one body cost a search a tenth of its time.
+// JSON bodies. Their bytes are counted while they come, so they are read here and not by `express.json`: with two
+// readers of one body a search takes a tenth longer on the main thread.
 import type { Request, RequestHandler, Response } from "express";
 import { AppError } from "../../core/errors.ts";
 import { excessOf } from "../domain/json-limits.ts";
@@ -12,8 +12,8 @@ const MAX_JSON_BYTES = 2 * 1024 * 1024;
 const utf8 = new TextDecoder();
 
 /**
- * Reads a JSON body of at most 2 MB in UTF-8 into `request.body`; an empty body is an empty object. Refuses other content
- * types, compressed bodies (they would hold more than their length says), and too many values or levels.
+ * Reads a JSON body of at most 2 MB in UTF-8 into `request.body`; an empty body is an empty object. Refuses other
+ * content types, compressed bodies (they would hold more than their length says), and too many values or levels.
  *
  * @param types Content types that are taken beside `application/json`.
  */
@@ -40,8 +40,8 @@ function checkType({ headers }: Request, accepted: readonly string[]): void {
 }
 
 /**
- * The bytes of a body, which count as held until the answer is sent. The rest of a body that is refused is read and thrown
- * away, so that the client can go on with its connection. Never settles where the client goes away.
+ * The bytes of a body, which count as held until the answer is sent. The rest of a body that is refused is read and
+ * thrown away, so that the client can go on with its connection. Never settles where the client goes away.
  */
 function receive(request: Request, response: Response, space: UploadSpace): Promise<Buffer> {
   const held = space.hold();

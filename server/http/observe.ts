@@ -5,9 +5,9 @@ import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 
 /**
- * Counts and times answers by route, not by path: clients must not be able to add labels. Logs each answer: 5xx as errors,
- * 4xx as info, others while debugging. A request's log is made when there is a line to write, and there is none for most:
- * made for every request, as pino-http does, it takes a tenth of a search.
+ * Counts and times answers by route, not by path: clients must not be able to add labels. Logs each answer: 5xx as
+ * errors, 4xx as info, others while debugging. A request's log is made only when there is a line to write: made for
+ * every request, as pino-http does, it takes a tenth of a search.
  */
 export function observeRequests(logger: Logger, metrics: Metrics): RequestHandler {
   let requests = 0;

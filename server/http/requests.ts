@@ -196,10 +196,7 @@ export const imageSearchSchema = z.strictObject({
 /** Numbers of a vector at most: more than any encoder gives. */
 const MAX_DIMENSIONS = 65_536;
 
-/**
- * As `z.array(z.number())`, which takes a search a twentieth of its time: it makes an object for each number that it
- * looks at.
- */
+/** As `z.array(z.number())`, which makes an object for each number: a twentieth of a search. */
 const vectorSchema = z
   .custom<number[]>((value) => Array.isArray(value) && value.length <= MAX_DIMENSIONS && value.every(Number.isFinite), {
     error: ({ input }) =>

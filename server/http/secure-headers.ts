@@ -1,5 +1,5 @@
-// Security headers for browsers. TLS, and so HSTS, is the reverse proxy's business; headers that only browsers and plug-ins
-// of long ago look at are left out, as every answer would carry them.
+// Security headers for browsers. TLS, and so HSTS, is the reverse proxy's business. Headers that only browsers and
+// plug-ins of long ago look at are left out.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RequestHandler } from "express";
 import helmet from "helmet";
@@ -22,7 +22,7 @@ const setHeaders = helmet({
   xXssProtection: false,
 });
 
-// They are the same for every answer, and to make them takes longer than to send them.
+// They are the same for every answer, so they are made once.
 const HEADERS: Array<[name: string, value: string]> = [];
 setHeaders(
   {} as IncomingMessage,

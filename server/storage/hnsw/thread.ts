@@ -30,8 +30,9 @@ export interface IndexThread {
 }
 
 /**
- * Calls of one turn of the event loop go together, so many at most: a message costs about as much as a search, but were
- * all of a burst in one, the server would wait for the last of its answers and the thread then for the next burst.
+ * Most calls of one message. A message costs about as much as a search, so the calls of one turn of the event loop are
+ * sent together. Were all of a burst in one message, the server would have nothing to do until the last of them is
+ * answered, and the thread nothing until the next burst.
  */
 const MOST_TOGETHER = 8;
 

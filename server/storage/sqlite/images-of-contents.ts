@@ -9,13 +9,11 @@ import type { SqliteDatabase } from "./database.ts";
 const MAX_KEPT = 48 * 1024 ** 2;
 /** What an image takes without its metadata, bytes. */
 const IMAGE_BYTES = 800;
-/** What a character of metadata takes at most once it is parsed, bytes; lists of empty objects take more. */
+/** What a character of metadata takes once it is parsed, bytes. Only lists of empty objects take more. */
 const METADATA_BYTES = 8;
 
-type Row = [
-  content: number,
-  id: string,
-  sha256: string,
+/** What a row of an image ends with wherever it is read as a list. */
+export type SharedColumns = [
   type: ImageType,
   width: number,
   height: number,
@@ -23,6 +21,8 @@ type Row = [
   metadata: string,
   createdAt: string,
 ];
+
+type Row = [content: number, id: string, sha256: string, ...shared: SharedColumns];
 
 /** The images of one content, oldest first, and what they take in memory. */
 interface Kept {

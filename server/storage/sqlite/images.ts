@@ -9,7 +9,7 @@ import type { CommitQueue } from "./commit-queue.ts";
 import type { SqliteDatabase } from "./database.ts";
 import type { EmbeddingRows } from "./embeddings.ts";
 import type { GenerationRows } from "./generations.ts";
-import { createImagesOfContents } from "./images-of-contents.ts";
+import { createImagesOfContents, type SharedColumns } from "./images-of-contents.ts";
 import { pages } from "./pages.ts";
 
 interface ImageRow {
@@ -24,16 +24,7 @@ interface ImageRow {
   created_at: string;
 }
 
-type FilteredRow = [
-  number: number,
-  content: number,
-  type: ImageType,
-  width: number,
-  height: number,
-  bytes: number,
-  metadata: string,
-  createdAt: string,
-];
+type FilteredRow = [number: number, content: number, ...shared: SharedColumns];
 
 const SELECT_IMAGE = `
   SELECT i.number, i.id, c.sha256, c.type, c.width, c.height, c.bytes, i.metadata, i.created_at,
