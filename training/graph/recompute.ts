@@ -19,6 +19,9 @@ export function recomputeActivations(
   activations: ReadonlySet<Node>,
 ): Tensor[] {
   const forward = new Set(topologicalOrder([loss]));
+  const backward = topologicalOrder(gradients).filter((node) => !forward.has(node));
+  const read = new Set(backward.flatMap(({ inputs }) => inputs.map(viewed)));
+  const isDropped = (tensor: Tensor) => isCheap(tensor, read);
   const repeated = new Map<Tensor, Tensor>();
   const repeat = (tensor: Tensor): Tensor => {
     const known = repeated.get(tensor);
@@ -40,17 +43,18 @@ export function recomputeActivations(
 }
 
 /**
- * Whether a tensor is computed again. Not where its input is a costly result: that would have to be kept instead.
+ * Whether a tensor is computed again, where the backward pass reads `read`. Not where its input is a costly result that
+ * would have to be kept instead.
  */
-function isDropped({ node, shape }: Tensor): boolean {
-  if (isView(node)) return isDropped(node.inputs[0]!);
+function isCheap(tensor: Tensor, read: ReadonlySet<Tensor>): boolean {
+  const { node, shape } = viewed(tensor);
   if (!VALUE_BY_VALUE.has(node.op) || sizeOf(shape) < LEAST) return false;
-  return node.inputs.filter((input) => sizeOf(input.shape) === sizeOf(shape)).every(isValueByValue);
+  const images = node.inputs.filter((input) => sizeOf(input.shape) === sizeOf(shape)).map(viewed);
+  return images.every((image) => VALUE_BY_VALUE.has(image.node.op) || read.has(image));
 }
 
-function isValueByValue({ node }: Tensor): boolean {
-  return isView(node) ? isValueByValue(node.inputs[0]!) : VALUE_BY_VALUE.has(node.op);
-}
+/** What a tensor is a view of. */
+const viewed = (tensor: Tensor): Tensor => (isView(tensor.node) ? viewed(tensor.node.inputs[0]!) : tensor);
 
 /**
  * The same tensor as a node that onnxruntime does not merge with its equals: a Reshape to the same shape whose

@@ -46,12 +46,11 @@ describe("activations that are computed again", () => {
   it("give the same gradients, and onnxruntime does compute them twice", async () => {
     const [kept, again] = [await run(false), await run(true)];
     assert.deepEqual(again.outputs, kept.outputs);
-    assert.equal(kept.count("Relu"), 3);
-    assert.equal(again.count("Relu"), 6);
+    assert.equal(again.count("Relu") - kept.count("Relu"), 3);
     assert.equal(again.count("Conv"), kept.count("Conv"), "what is costly is kept");
   });
 
-  it("leave nothing that the backward pass takes from the forward pass but the results of convolutions, centred", () => {
+  it("leave nothing that the backward pass takes from the forward pass but the results of convolutions", () => {
     const outputs = block(true);
     const forward = new Set(g.topologicalOrder([outputs.loss!]));
     const large = (tensor: g.Tensor) => g.sizeOf(tensor.shape) >= 2 ** 16 && tensor.node.op !== "Input";
@@ -60,7 +59,7 @@ describe("activations that are computed again", () => {
       if (forward.has(node)) continue;
       for (const input of node.inputs) if (forward.has(input.node) && large(input)) taken.add(input.node.op);
     }
-    assert.deepEqual([...taken], ["Sub"]);
+    assert.deepEqual([...taken], ["Reshape"], "to the channels of groups");
   });
 
   it("leave images as they are, on which no gradient depends", () => {

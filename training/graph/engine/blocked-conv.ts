@@ -46,6 +46,21 @@ export function affine(x: Tensor, scale: Tensor, bias: Tensor, { and, relu = fal
   });
 }
 
+/** Mean of each image's pixels, channel by channel: of [N, C, H, W] in blocks [N, C, 1, 1], in any layout. */
+export const pixelMeans = (x: Tensor): Tensor =>
+  apply(`${DOMAIN}::GlobalAveragePool`, [x], { shape: [...x.shape.slice(0, 2), 1, 1] });
+
+/**
+ * Σ x · y over each image's pixels, channel by channel: of two [N, C, H, W] in blocks [1, N · C, 1, 1], in any layout. It is a
+ * depthwise convolution of one image with as many channels as the batch has in all, whose kernels are the other images.
+ */
+export function pixelProducts(x: Tensor, y: Tensor): Tensor {
+  const [n, c, h, w] = x.shape as [number, number, number, number];
+  const operands = [reshape(x, [1, n * c, h, w]), reshape(y, [n * c, 1, h, w])];
+  const whole = { group: n * c, kernel_shape: [h, w], strides: [1, 1], pads: [0, 0, 0, 0] };
+  return apply(`${DOMAIN}::Conv`, operands, { shape: [1, n * c, 1, 1], attributes: whole });
+}
+
 export const toBlocks = (x: Tensor): Tensor => apply(`${DOMAIN}::ReorderInput`, [x], { shape: x.shape });
 
 export const fromBlocks = (x: Tensor): Tensor =>

@@ -1,9 +1,19 @@
 // Convolutions in blocked layout, and what lies between them too: batch norm, residuals and ReLU stay in blocks.
-import { neg } from "../ops/elementwise.ts";
+import { mul, neg } from "../ops/elementwise.ts";
 import { reshape } from "../ops/shape.ts";
 import { rewriteNamed, withInputs } from "../rewrite.ts";
-import { apply, integers, type Node, type Shape, sameShape, sizeOf, type Tensor, topologicalOrder } from "../tensor.ts";
-import { BLOCK, blockedConv, fitsBlocks, fromBlocks, toBlocks } from "./blocked-conv.ts";
+import {
+  apply,
+  integers,
+  type Node,
+  type Shape,
+  sameShape,
+  scalar,
+  sizeOf,
+  type Tensor,
+  topologicalOrder,
+} from "../tensor.ts";
+import { BLOCK, blockedConv, fitsBlocks, fromBlocks, pixelMeans, pixelProducts, toBlocks } from "./blocked-conv.ts";
 import { computed, type ImageSum, imageSum, inShape, negative, scaled, shifted, together } from "./image-sum.ts";
 
 /** Operators that work value by value, in any layout. */
@@ -19,6 +29,7 @@ export function blockLayout(
   accepts: (conv: Node) => boolean = () => true,
 ): Record<string, Tensor> {
   const uses = usesOf(Object.values(outputs));
+  const normalised = summedUp(Object.values(outputs));
   const sums = new Map<Tensor, ImageSum>(); // of the images whose blocks are known
   const blocks = (image: Tensor): Tensor => {
     const sum = sums.get(image);
@@ -34,7 +45,7 @@ export function blockLayout(
     const known = sums.get(a);
     if (node.op === "Relu") return imageSum(computed(known!, { positive: true }));
     if (node.op === "Identity" || (node.op === "Reshape" && splitsBatch(a.shape, shape))) return known;
-    if (isTotal(node)) return total(node, blocks(a));
+    if (isTotal(node)) return total(node, blocks(a), uses.get(node.inputs[0]!)! === 1);
     const isImage = (x: Tensor) => sameShape(x.shape, shape);
     const sumOf = (image: Tensor) => sums.get(image) ?? imageSum(toBlocks(image));
     const channels = (x: Tensor) => reshape(x, [shape[1]!]);
@@ -54,7 +65,13 @@ export function blockLayout(
 
   return rewriteNamed(outputs, (node, inputs) => {
     const found = inBlocks(node, inputs);
-    if (!found) return withInputs(node, inputs);
+    if (!found) {
+      const kept = withInputs(node, inputs);
+      for (const [i, image] of kept.entries()) {
+        if (normalised.has(node.outputs[i]!)) sums.set(image, imageSum(toBlocks(image)));
+      }
+      return kept;
+    }
     if (!("terms" in found)) return [found];
     const [output] = node.outputs as [Tensor];
     const sum = uses.get(output)! > 1 ? imageSum(computed(found)) : found; // not computed twice
@@ -72,6 +89,14 @@ function usesOf(outputs: readonly Tensor[]): Map<Tensor, number> {
   return uses;
 }
 
+/** Images whose channels are summed up, as batch norm does: it takes fewer passes in blocks, which are worth a change. */
+function summedUp(outputs: readonly Tensor[]): ReadonlySet<Tensor> {
+  const images = topologicalOrder(outputs)
+    .filter(isTotal)
+    .map(({ inputs }) => inputs[0]!);
+  return new Set(images.filter(({ shape }) => shape[1]! % BLOCK === 0));
+}
+
 const isPerChannel = (factor: Shape, image: Shape): boolean => sameShape(factor, [1, image[1]!, 1, 1]);
 
 /** Whether a reshape deals a batch out to more or fewer channels, as groups of batch norm do: the same in blocks. */
@@ -86,13 +111,21 @@ function isTotal({ op, inputs }: Node): boolean {
   return inputs[0]!.shape.length === 4 && (inputs[1]!.node.data as BigInt64Array).join() === "0,2,3";
 }
 
-/** Sums over the batch first, which leaves one image; its layout is changed for little. */
-function total({ op, inputs, outputs, attributes }: Node, x: Tensor): Tensor {
+/** The total of each channel: first of each image, which there are kernels for in blocks, then of the batch. */
+function total({ op, outputs }: Node, x: Tensor, isOnlyUse: boolean): Tensor {
   const [n, c, h, w] = x.shape as [number, number, number, number];
-  const ofBatch = apply(op, [reshape(x, [n, c * h * w]), integers([0])], {
-    shape: [c * h * w],
-    attributes: { keepdims: 0 },
-  });
-  const image = fromBlocks(reshape(ofBatch, [1, c, h, w]));
-  return apply(op, [image, inputs[1]!], { shape: outputs[0]!.shape, attributes });
+  const factors = isOnlyUse ? factorsOf(x) : undefined;
+  const ofImages = factors ? pixelProducts(...factors) : pixelMeans(x);
+  const ofBatch = apply(op, [reshape(ofImages, [n, c]), integers([0])], { shape: [c], attributes: { keepdims: 0 } });
+  const pixels = (op === "ReduceMean" ? 1 : h * w) / (factors ? h * w : 1);
+  return reshape(pixels === 1 ? ofBatch : mul(ofBatch, scalar(pixels)), outputs[0]!.shape);
+}
+
+/** The images that `x` in blocks is the product of: their total does not need the product itself. */
+function factorsOf(x: Tensor): readonly [Tensor, Tensor] | undefined {
+  let { node } = x;
+  while (node.op === "Reshape") node = node.inputs[0]!.node;
+  const [a, b] = node.inputs as [Tensor, Tensor];
+  const isProduct = node.op === "Mul" && sameShape(a.shape, b.shape) && sameShape(a.shape.slice(2), x.shape.slice(2));
+  return isProduct ? [a, b] : undefined;
 }

@@ -7,6 +7,7 @@ import { blockLayout } from "./blocked-layout.ts";
 import { drop } from "./drop.ts";
 import { fuseTransposes } from "./fused-products.ts";
 import { lengthenLoops } from "./inner-loops.ts";
+import { mergeReshapes } from "./merge-reshapes.ts";
 import { serialize } from "./serialize.ts";
 
 /** Values by input or output name. */
@@ -87,9 +88,10 @@ export async function compile(
 }
 
 /** The same graph in the forms that onnxruntime's CPU kernels are fast for. */
-async function lower(outputs: Readonly<Record<string, Tensor>>, blocked?: (conv: Node) => boolean) {
-  const fits = topologicalOrder(Object.values(outputs)).some(fitsBlocks);
-  return fuseTransposes(lengthenLoops(fits && (await hasBlockedKernels()) ? blockLayout(outputs, blocked) : outputs));
+async function lower(outputs: Readonly<Record<string, Tensor>>, accepts: (conv: Node) => boolean = () => true) {
+  const fits = topologicalOrder(Object.values(outputs)).some((node) => fitsBlocks(node) && accepts(node));
+  const inLayout = fits && (await hasBlockedKernels()) ? blockLayout(outputs, accepts) : outputs;
+  return mergeReshapes(fuseTransposes(lengthenLoops(inLayout)));
 }
 
 /** The trial: one small convolution in both layouts. Takes a few milliseconds. */

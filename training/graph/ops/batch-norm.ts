@@ -1,7 +1,7 @@
 // Batch normalisation with the statistics of the batch.
 import { apply, scalar, type Tensor } from "../tensor.ts";
 import { expand, reduceSum } from "./broadcast.ts";
-import { add, div, mul, sqrt, sub } from "./elementwise.ts";
+import { add, div, mul, relu, sqrt, sub } from "./elementwise.ts";
 import { reduceMean } from "./mean.ts";
 import { reshape } from "./shape.ts";
 
@@ -38,39 +38,40 @@ export function batchNorm(
   }
   if (n % groups !== 0) throw new RangeError(`batchNorm: ${groups} groups do not divide a batch of ${n}`);
   // Channels of different groups become different channels: [N/G, G·C, H, W].
-  const split = (t: Tensor) => (groups === 1 ? t : reshape(t, [n / groups, groups * c, h, w]));
-  const perChannel = (t: Tensor) => {
-    const repeated = groups === 1 ? t : expand(reshape(t, [1, c]), [groups, c]);
-    return reshape(repeated, [1, groups * c, 1, 1]);
-  };
+  const isWhole = groups === 1;
+  const split = (t: Tensor) => (isWhole ? t : reshape(t, [n / groups, groups * c, h, w]));
+  const ofGroups = (t: Tensor) => (isWhole ? t : reshape(expand(reshape(t, [1, c]), [groups, c]), [groups * c]));
+  const overGroups = (t: Tensor) => (isWhole ? t : reduceSum(reshape(t, [groups, c]), [0]));
+  const toPixels = (t: Tensor) => reshape(t, [1, groups * c, 1, 1]);
   const axes = [0, 2, 3];
   const xs = split(x);
-  const mean = reduceMean(xs, axes, { keepDims: true });
-  const centred = sub(xs, mean);
-  const variance = reduceMean(mul(centred, centred), axes, { keepDims: true });
+  const mean = reduceMean(xs, axes);
+  // The difference of two means, as in Flax: x − mean need not be written for it. Rounding may take it below 0.
+  const variance = relu(sub(reduceMean(mul(xs, xs), axes), mul(mean, mean)));
   const deviation = sqrt(add(variance, scalar(epsilon)));
-  const scale = div(perChannel(weight), deviation);
-  const plain = add(mul(centred, scale), perChannel(bias));
+  const scale = div(ofGroups(weight), deviation);
+  const shift = sub(ofGroups(bias), mul(mean, scale));
+  const plain = add(mul(xs, toPixels(scale)), toPixels(shift));
   const count = (n / groups) * h * w;
 
   // One rule for all of it: the rules of its parts would emit three times as many nodes.
-  const y: Tensor = apply("Identity", [reshape(plain, x.shape)], {
+  const y: Tensor = apply("Identity", [isWhole ? plain : reshape(plain, x.shape)], {
     shape: x.shape,
     parents: [x, weight, bias],
     gradient: ([gradient]) => {
       const g = split(gradient!);
-      const sumG = reduceSum(g, axes, { keepDims: true });
-      const sumGX = div(reduceSum(mul(g, centred), axes, { keepDims: true }), deviation);
-      const offset = div(mul(sumGX, scalar(1 / count)), deviation);
-      const inner = sub(sub(g, mul(sumG, scalar(1 / count))), mul(centred, offset));
-      const overGroups = (t: Tensor) => reduceSum(reshape(t, [groups, c]), [0]);
-      return [reshape(mul(inner, scale), x.shape), overGroups(sumGX), overGroups(sumG)];
+      const sumG = reduceSum(g, axes);
+      const sumGX = div(sub(reduceSum(mul(g, xs), axes), mul(mean, sumG)), deviation);
+      const perValue = mul(scale, scalar(-1 / count));
+      const slope = mul(div(sumGX, deviation), perValue);
+      const rest = sub(mul(sumG, perValue), mul(mean, slope));
+      const inner = add(add(mul(g, toPixels(scale)), mul(xs, toPixels(slope))), toPixels(rest));
+      return [isWhole ? inner : reshape(inner, x.shape), overGroups(sumGX), overGroups(sumG)];
     },
   });
-  const average = (t: Tensor) => reduceMean(reshape(t, [groups, c]), [0]);
   return {
     y,
-    mean: average(mean),
-    variance: mul(average(variance), scalar(count / Math.max(count - 1, 1))),
+    mean: isWhole ? mean : mul(overGroups(mean), scalar(1 / groups)),
+    variance: mul(overGroups(variance), scalar(count / Math.max(count - 1, 1) / groups)),
   };
 }
