@@ -35,8 +35,17 @@ export type Form = (...operands: readonly Tensor[]) => Tensor;
 
 /** Chooses among several forms of the same result: which is fastest depends on the machine. */
 export interface FormChooser {
-  /** Builds the form chosen for `signature` (operator and shapes), or the first of `forms` where none is known. */
-  choose(signature: string, operands: readonly Tensor[], forms: Readonly<Record<string, Form>>): Tensor;
+  /**
+   * Builds the form chosen for `signature` (operator and shapes), or the first of `forms` where none is known.
+   *
+   * @param areImages Which of the operands, and as the last whether the result, are images between a network's layers.
+   */
+  choose(
+    signature: string,
+    operands: readonly Tensor[],
+    forms: Readonly<Record<string, Form>>,
+    areImages: readonly boolean[],
+  ): Tensor;
 }
 
 /** Chooses the first form: the fastest on most machines. */

@@ -1,22 +1,32 @@
 // The forms of one operator or gradient, run against each other on this machine.
 import {
+  batchNorm,
   type CompiledGraph,
   type CompileOptions,
   compile,
+  conv2d,
   type Form,
+  filled,
   input,
   multiplications,
   reduceSum,
+  relu,
   sizeOf,
   type Tensor,
 } from "../index.ts";
 import { intermediateBytes } from "../intermediate-bytes.ts";
+import { inputsOf } from "./compile.ts";
 import { type Finalist, MARGIN, type RaceOptions, race } from "./paired-timing.ts";
+
+/** As many channels as pixels have. */
+const FEW_CHANNELS = 3;
 
 /** An operator or gradient with several forms, as a graph asks for it. */
 export interface Question {
   readonly operands: readonly Tensor[];
   readonly forms: Readonly<Record<string, Form>>;
+  /** Which operands are images between a network's layers, and whether the result is one. */
+  readonly areImages: readonly boolean[];
   /** How often the graph asks for it. */
   uses: number;
 }
@@ -30,15 +40,16 @@ interface Candidate {
 
 /** Those forms that no other is clearly faster than, in their order. One that the provider does not run is left out. */
 export async function raceForms(
-  { operands, forms }: Question,
+  question: Question,
   options: CompileOptions,
   rules: RaceOptions,
 ): Promise<Finalist<Candidate>[]> {
-  const feeds = Object.fromEntries(operands.map(({ shape }, i) => [`operand${i}`, noise(sizeOf(shape))]));
   const candidates: Candidate[] = [];
-  for (const [name, form] of Object.entries(forms)) {
-    // The sum keeps the output small: an output's fresh pages would be timed too.
-    const sum = reduceSum(form(...placeholders(operands)));
+  let feeds = {};
+  for (const [name, form] of Object.entries(question.forms)) {
+    const sum = inNetwork(question, form);
+    const inputs = [...inputsOf({ sum })];
+    feeds = Object.fromEntries(inputs.map(([operand, { shape }]) => [operand, noise(sizeOf(shape))]));
     const graph = await compile({ sum }, options).catch(() => undefined);
     if (graph) candidates.push({ name, bytes: intermediateBytes(sum), graph });
   }
@@ -50,6 +61,28 @@ export async function raceForms(
   const finalists = await race(candidates, time, rules);
   for (const { graph } of candidates) await graph.release();
   return finalists;
+}
+
+/**
+ * A form as a network has it. Images come from a convolution and go to batch norm, since what a form costs depends on
+ * the layout that these leave them in and want. The sum keeps the output small: its fresh pages would be timed too.
+ */
+export function inNetwork({ operands, areImages }: Question, form: Form): Tensor {
+  const result = form(...placeholders(operands).map((x, i) => (areImages[i] ? fromConvolution(x) : x)));
+  return reduceSum(areImages.at(-1) ? reduceSum(normalised(result), [0, 2, 3]) : result);
+}
+
+/** An image of the shape of the input `x`, from a convolution that takes little time; pixels as they are. */
+function fromConvolution({ node, shape }: Tensor): Tensor {
+  const [n, c, h, w] = shape as [number, number, number, number];
+  if (c <= FEW_CHANNELS) return input(node.name!, shape);
+  const weight = filled([c, FEW_CHANNELS, 1, 1], 1);
+  return conv2d(input(node.name!, [n, FEW_CHANNELS, h, w]), weight);
+}
+
+function normalised(x: Tensor): Tensor {
+  const c = x.shape[1]!;
+  return relu(batchNorm(x, filled([c], 1), filled([c], 0)).y);
 }
 
 /** Of those that are as fast as the fastest, within the margin, the one that needs the least memory, or the first. */

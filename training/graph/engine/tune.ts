@@ -8,7 +8,7 @@ import { defaultCacheFolder } from "../../../core/cache-folder.ts";
 import { replaceFile } from "../../../core/files.ts";
 import { env } from "../../../core/onnxruntime.ts";
 import { type CompileOptions, type FormChooser, firstForm, printGraph } from "../index.ts";
-import { leanest, placeholders, type Question, raceForms, workOf } from "./form-race.ts";
+import { inNetwork, leanest, type Question, raceForms, workOf } from "./form-race.ts";
 import { LEAST_ROUNDS, MARGIN } from "./paired-timing.ts";
 
 /** A record of {@link Choices}. */
@@ -73,9 +73,9 @@ export async function fastestForms(
 /** A chooser that takes these forms. */
 export function chosenForms(choices: Choices): FormChooser {
   return {
-    choose(signature, operands, forms) {
+    choose(signature, operands, forms, areImages) {
       const form = forms[choices[keyOf(signature, forms)] ?? ""];
-      return form ? form(...operands) : firstForm.choose(signature, operands, forms);
+      return form ? form(...operands) : firstForm.choose(signature, operands, forms, areImages);
     },
   };
 }
@@ -84,12 +84,12 @@ export function chosenForms(choices: Choices): FormChooser {
 function questionsOf(build: (chooser: FormChooser) => unknown): Map<string, Question> {
   const questions = new Map<string, Question>();
   build({
-    choose(signature, operands, forms) {
+    choose(signature, operands, forms, areImages) {
       const key = keyOf(signature, forms);
-      const question = questions.get(key) ?? { operands, forms, uses: 0 };
+      const question = questions.get(key) ?? { operands, forms, areImages, uses: 0 };
       question.uses++;
       if (Object.keys(forms).length > 1) questions.set(key, question);
-      return firstForm.choose(signature, operands, forms);
+      return firstForm.choose(signature, operands, forms, areImages);
     },
   });
   return questions;
@@ -120,9 +120,9 @@ function marginsOf(questions: ReadonlyMap<string, Question>): Margins {
 }
 
 /** A digest of the forms: what another version computes otherwise is timed again. */
-function graphsOf({ operands, forms }: Question): string {
+function graphsOf(question: Question): string {
   const digest = createHash("sha256");
-  for (const form of Object.values(forms)) digest.update(printGraph({ y: form(...placeholders(operands)) }));
+  for (const form of Object.values(question.forms)) digest.update(printGraph({ y: inNetwork(question, form) }));
   return digest.digest("hex").slice(0, 16);
 }
 

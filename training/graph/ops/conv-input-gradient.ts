@@ -3,19 +3,20 @@ import { apply, type Form, integers, type Shape, type Tensor } from "../tensor.t
 import type { ConvGeometry } from "./conv-geometry.ts";
 import { convTranspose2d } from "./conv-transpose.ts";
 import { reshape, transpose } from "./shape.ts";
-import { winograd, winogradBeside } from "./winograd.ts";
+import { winogradBeside } from "./winograd.ts";
 
 /**
  * The gradient with respect to x of `xShape` [N, C, H, W], of the weight and g [N, O, h, w]. The first form is the
  * fastest on most machines.
+ *
+ * @param few Winograd's form.
  */
-export function inputGradientForms(xShape: Shape, wShape: Shape, conv: ConvGeometry): Record<string, Form> {
+export function inputGradientForms(xShape: Shape, wShape: Shape, conv: ConvGeometry, few?: Form): Record<string, Form> {
   const [, , height, width] = xShape as [number, number, number, number];
   const [, , kh, kw] = wShape as [number, number, number, number];
   const transposed: Form = (weight, g) => convTranspose2d(g!, weight!, { ...conv, height, width });
   if (conv.padding > Math.min(kh, kw) - 1) return { transposed };
   const flipped: Form = (weight, g) => flippedConv(xShape, weight!, g!, conv);
-  const few = winograd(xShape, wShape, conv)?.inputGradient;
   if (conv.stride === 1) return winogradBeside({ flipped }, few, wShape);
   return winogradBeside({ transposed }, few, wShape);
 }

@@ -4,14 +4,18 @@ import { reduceSum } from "./broadcast.ts";
 import type { ConvGeometry } from "./conv-geometry.ts";
 import { matmul, transposed } from "./matmul.ts";
 import { concat, pad, reshape, slice, transpose } from "./shape.ts";
-import { winograd, winogradBeside } from "./winograd.ts";
+import { winogradBeside } from "./winograd.ts";
 
-/** The gradient with respect to the weight of `wShape` [O, C/groups, kH, kW], of x of `xShape` [N, C, H, W] and g [N, O, h, w]. */
-export function weightGradientForms(xShape: Shape, wShape: Shape, conv: ConvGeometry): Record<string, Form> {
+/**
+ * The gradient with respect to the weight of `wShape` [O, C/groups, kH, kW], of x [N, C, H, W] and g [N, O, h, w].
+ *
+ * @param few Winograd's form.
+ */
+export function weightGradientForms(wShape: Shape, conv: ConvGeometry, few?: Form): Record<string, Form> {
   const convolution: Form = (x, g) => asConvolution(x!, wShape, g!, conv);
   const products: Form = (x, g) => asProducts(x!, wShape, g!, conv);
   if (conv.groups > 1) return { products, convolution };
-  return winogradBeside({ convolution, products }, winograd(xShape, wShape, conv)?.weightGradient, wShape);
+  return winogradBeside({ convolution, products }, few, wShape);
 }
 
 /**

@@ -56,9 +56,10 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}, bia
     });
   const few = winograd(x.shape, weight.shape, geometry);
   const operands = bias ? [x, weight, bias] : [x, weight];
+  const forms = winogradBeside({ operator }, few?.conv, weight.shape);
   const { node, shape: outputShape } =
-    chooser && !bias && few
-      ? chooser.choose(`conv2d ${signature}`, operands, winogradBeside({ operator }, few.conv, weight.shape))
+    chooser && !bias
+      ? chooser.choose(`conv2d ${signature}`, operands, forms, [true, false, true])
       : operator(...operands);
   const { choose } = chooser ?? firstForm;
   return apply(node.op, node.inputs, {
@@ -70,10 +71,16 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}, bia
         ? choose(
             `conv2d input gradient ${signature}`,
             [weight, g!],
-            inputGradientForms(x.shape, weight.shape, geometry),
+            inputGradientForms(x.shape, weight.shape, geometry, few?.inputGradient),
+            [false, true, true],
           )
         : undefined,
-      choose(`conv2d weight gradient ${signature}`, [x, g!], weightGradientForms(x.shape, weight.shape, geometry)),
+      choose(
+        `conv2d weight gradient ${signature}`,
+        [x, g!],
+        weightGradientForms(weight.shape, geometry, few?.weightGradient),
+        [true, true, false],
+      ),
       bias && reduceSum(g!, [0, 2, 3]),
     ],
   });

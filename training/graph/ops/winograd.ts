@@ -27,7 +27,7 @@ export interface Winograd {
   readonly weightGradient: Form;
 }
 
-/** The form for images of `xShape` and weights of `wShape`, or undefined where it cannot compute the convolution. */
+/** The forms for images of `xShape` and weights of `wShape`, or undefined where they cannot compute the convolution. */
 export function winograd(
   xShape: Shape,
   wShape: Shape,
@@ -38,10 +38,16 @@ export function winograd(
   );
   if (!rows || !columns || groups > 1) return undefined;
   const by = { rows, columns };
+  // Both gradients read g at its points: where both have this form, that is computed once.
+  let last: { readonly g: Tensor; readonly atPoints: Tensor } | undefined;
+  const spreadGradient = (g: Tensor) => {
+    if (last?.g !== g) last = { g, atPoints: spread(g, by, "output") };
+    return last.atPoints;
+  };
   return {
     conv: (x, weight) => collect(matmul(spread(x!, by, "input"), transposed(atPoints(weight!, by))), by, "output"),
-    inputGradient: (weight, g) => collect(matmul(spread(g!, by, "output"), atPoints(weight!, by)), by, "input"),
-    weightGradient: (x, g) => weightGradient(spread(x!, by, "input"), spread(g!, by, "output"), by, wShape),
+    inputGradient: (weight, g) => collect(matmul(spreadGradient(g!), atPoints(weight!, by)), by, "input"),
+    weightGradient: (x, g) => weightGradient(spread(x!, by, "input"), spreadGradient(g!), by, wShape),
   };
 }
 
