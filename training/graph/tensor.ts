@@ -38,14 +38,9 @@ export interface FormChooser {
   /**
    * Builds the form chosen for `signature` (operator and shapes), or the first of `forms` where none is known.
    *
-   * @param areImages Which of the operands, and as the last whether the result, are images between a network's layers.
+   * @param image Which operand is an image between a network's layers, where the result is one too.
    */
-  choose(
-    signature: string,
-    operands: readonly Tensor[],
-    forms: Readonly<Record<string, Form>>,
-    areImages: readonly boolean[],
-  ): Tensor;
+  choose(signature: string, operands: readonly Tensor[], forms: Readonly<Record<string, Form>>, image?: number): Tensor;
 }
 
 /** Chooses the first form: the fastest on most machines. */

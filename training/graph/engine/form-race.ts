@@ -25,28 +25,34 @@ const FEW_CHANNELS = 3;
 export interface Question {
   readonly operands: readonly Tensor[];
   readonly forms: Readonly<Record<string, Form>>;
-  /** Which operands are images between a network's layers, and whether the result is one. */
-  readonly areImages: readonly boolean[];
+  /** Which operand is an image between a network's layers, where the result is one too. */
+  readonly image?: number | undefined;
   /** How often the graph asks for it. */
   uses: number;
 }
 
 /** A form of a question, ready to be timed. */
-interface Candidate {
+export interface Candidate {
   readonly name: string;
   readonly bytes: number;
   readonly graph: CompiledGraph;
 }
 
-/** Those forms that no other is clearly faster than, in their order. One that the provider does not run is left out. */
+/**
+ * Those forms that no other is clearly faster than, in their order. One that the provider does not run is left out.
+ *
+ * @param earlier Those of a race before, which goes on.
+ */
 export async function raceForms(
   question: Question,
   options: CompileOptions,
   rules: RaceOptions,
+  earlier?: ReadonlyArray<Finalist<Candidate>>,
 ): Promise<Finalist<Candidate>[]> {
   const candidates: Candidate[] = [];
   let feeds = {};
-  for (const [name, form] of Object.entries(question.forms)) {
+  for (const name of earlier?.map(({ candidate }) => candidate.name) ?? Object.keys(question.forms)) {
+    const form = question.forms[name]!;
     const sum = inNetwork(question, form);
     const inputs = [...inputsOf({ sum })];
     feeds = Object.fromEntries(inputs.map(([operand, { shape }]) => [operand, noise(sizeOf(shape))]));
@@ -58,18 +64,21 @@ export async function raceForms(
     await graph.run(feeds);
     return performance.now() - began;
   };
-  const finalists = await race(candidates, time, rules);
+  const finalists = await race(candidates, time, {
+    ...rules,
+    ...(earlier && { earlier: earlier.map(({ times }) => times) }),
+  });
   for (const { graph } of candidates) await graph.release();
   return finalists;
 }
 
 /**
- * A form as a network has it. Images come from a convolution and go to batch norm, since what a form costs depends on
- * the layout that these leave them in and want. The sum keeps the output small: its fresh pages would be timed too.
+ * A form as a network has it. An image comes from a convolution and goes to batch norm, since what a form costs depends
+ * on the layout that these leave it in and want. The sum keeps the output small: its fresh pages would be timed too.
  */
-export function inNetwork({ operands, areImages }: Question, form: Form): Tensor {
-  const result = form(...placeholders(operands).map((x, i) => (areImages[i] ? fromConvolution(x) : x)));
-  return reduceSum(areImages.at(-1) ? reduceSum(normalised(result), [0, 2, 3]) : result);
+export function inNetwork({ operands, image }: Question, form: Form): Tensor {
+  const result = form(...placeholders(operands).map((x, i) => (i === image ? fromConvolution(x) : x)));
+  return reduceSum(image === undefined ? result : reduceSum(normalised(result), [0, 2, 3]));
 }
 
 /** An image of the shape of the input `x`, from a convolution that takes little time; pixels as they are. */

@@ -10,17 +10,19 @@ const ERROR = 0.01;
 /** Rounds until something can be clear: fewer might all err to the same side. */
 export const LEAST_ROUNDS = Math.ceil(-Math.log2(ERROR));
 
-/** Rounds after which medians decide what is not clear. */
+/** Rounds of a race: after them medians decide what is not clear. */
 const MOST_ROUNDS = 25;
 
 /** One that takes more than {@link HOPELESS} times as long as the fastest in each of these first rounds runs no more. */
 const FIRST_ROUNDS = 3;
 const HOPELESS = 2;
 
-/** When a race ends. */
+/** When a race ends, and what is known before it. */
 export interface RaceOptions {
   /** At most. @default 25 */
   readonly rounds?: number;
+  /** Times of each candidate in an earlier race, as {@link Finalist} has them: they count too. @default none */
+  readonly earlier?: ReadonlyArray<readonly number[]>;
   /** A difference that does not matter, as a part of the shorter time. @default {@link MARGIN} */
   readonly margin?: number;
 }
@@ -30,6 +32,8 @@ export interface Finalist<T> {
   readonly candidate: T;
   /** Its time as a multiple of the fastest one's: the median over the rounds. */
   readonly ratio: number;
+  /** Milliseconds of each round. */
+  readonly times: readonly number[];
 }
 
 /**
@@ -42,10 +46,14 @@ export interface Finalist<T> {
 export async function race<T>(
   candidates: readonly T[],
   time: (candidate: T) => Promise<number>,
-  { rounds = MOST_ROUNDS, margin = MARGIN }: RaceOptions = {},
+  { rounds = MOST_ROUNDS, margin = MARGIN, earlier }: RaceOptions = {},
 ): Promise<Finalist<T>[]> {
   for (const candidate of candidates) await time(candidate); // a first run also allocates its memory
-  let left = candidates.map((candidate) => ({ candidate, times: [] as number[], ratios: [] as number[] }));
+  let left = candidates.map((candidate, i) => ({
+    candidate,
+    times: [...(earlier?.[i] ?? [])],
+    ratios: [] as number[],
+  }));
   for (let round = 0; round < rounds; round++) {
     for (const [i] of left.entries()) {
       const { candidate, times } = left[(round + i) % left.length]!; // each comes first in turn: caches tell
@@ -53,10 +61,14 @@ export async function race<T>(
     }
     for (const [i, ratios] of ratiosToFastest(left.map(({ times }) => times)).entries()) left[i]!.ratios = ratios;
     left = left.filter(({ ratios }) => !isSlower(ratios, margin));
-    if (left.length <= 1 || left.every(({ ratios }) => medianBounds(ratios)[1] <= 1 + margin)) break;
+    if (isClear(left, margin)) break;
   }
-  return left.map(({ candidate, ratios }) => ({ candidate, ratio: median(ratios) }));
+  return left.map(({ candidate, times, ratios }) => ({ candidate, times, ratio: median(ratios) }));
 }
+
+/** Whether one is left, or all that are left are clearly within the margin. */
+export const isClear = (left: ReadonlyArray<{ readonly times: readonly number[] }>, margin = MARGIN): boolean =>
+  left.length <= 1 || ratiosToFastest(left.map(({ times }) => times)).every((of) => medianBounds(of)[1] <= 1 + margin);
 
 /** Whether ratios to the fastest's times show that something is slower, by more than the margin. */
 function isSlower(ratios: readonly number[], margin: number): boolean {

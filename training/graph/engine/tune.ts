@@ -8,8 +8,8 @@ import { defaultCacheFolder } from "../../../core/cache-folder.ts";
 import { replaceFile } from "../../../core/files.ts";
 import { env } from "../../../core/onnxruntime.ts";
 import { type CompileOptions, type FormChooser, firstForm, printGraph } from "../index.ts";
-import { inNetwork, leanest, type Question, raceForms, workOf } from "./form-race.ts";
-import { LEAST_ROUNDS, MARGIN } from "./paired-timing.ts";
+import { type Candidate, inNetwork, leanest, type Question, raceForms, workOf } from "./form-race.ts";
+import { type Finalist, isClear, LEAST_ROUNDS, MARGIN } from "./paired-timing.ts";
 
 /** A record of {@link Choices}. */
 export const choicesSchema = z.record(z.string(), z.string());
@@ -27,12 +27,16 @@ export interface TuneOptions extends CompileOptions {
 
 /** What the file says of a question: the form, and which graphs were compared. */
 const answerSchema = z.object({ form: z.string(), graphs: z.string() });
+type Answer = z.infer<typeof answerSchema>;
 
 /** Machine → key of a question → answer. */
 const fileSchema = z.record(z.string(), z.record(z.string(), answerSchema));
 
 /** The part of all questions' work that it does not matter to lose at one of them. */
 const SHARE = 0.001;
+
+/** How often a question is raced while its answer is not clear. */
+const PASSES = 3;
 
 /** How long the answers of the file are checked. The last check that is begun in this time is ended. */
 const CHECK_MILLISECONDS = 300;
@@ -61,9 +65,7 @@ export async function fastestForms(
   if (!stale) for (const [key] of known) open.delete(key);
   if (open.size > 0) {
     onTiming?.(open.size);
-    for (const [key, question] of open) {
-      answers[key] = { form: await fastest(question, margins, options), graphs: graphsOf(question) };
-    }
+    Object.assign(answers, await answersTo(open, margins, options));
     const content = `${JSON.stringify({ ...all, [machine]: answers }, null, 2)}\n`;
     await replaceFile(file, content).catch(() => {}); // a cache: without it the next run times again
   }
@@ -73,9 +75,9 @@ export async function fastestForms(
 /** A chooser that takes these forms. */
 export function chosenForms(choices: Choices): FormChooser {
   return {
-    choose(signature, operands, forms, areImages) {
+    choose(signature, operands, forms, image) {
       const form = forms[choices[keyOf(signature, forms)] ?? ""];
-      return form ? form(...operands) : firstForm.choose(signature, operands, forms, areImages);
+      return form ? form(...operands) : firstForm.choose(signature, operands, forms, image);
     },
   };
 }
@@ -84,12 +86,12 @@ export function chosenForms(choices: Choices): FormChooser {
 function questionsOf(build: (chooser: FormChooser) => unknown): Map<string, Question> {
   const questions = new Map<string, Question>();
   build({
-    choose(signature, operands, forms, areImages) {
+    choose(signature, operands, forms, image) {
       const key = keyOf(signature, forms);
-      const question = questions.get(key) ?? { operands, forms, areImages, uses: 0 };
+      const question = questions.get(key) ?? { operands, forms, image, uses: 0 };
       question.uses++;
       if (Object.keys(forms).length > 1) questions.set(key, question);
-      return firstForm.choose(signature, operands, forms, areImages);
+      return firstForm.choose(signature, operands, forms, image);
     },
   });
   return questions;
@@ -103,11 +105,28 @@ export function tuningFile(): string {
   return join(defaultCacheFolder(), "tuning.json");
 }
 
-/** The fastest form of a question; where none runs on this provider, the first. */
-async function fastest(question: Question, margins: Margins, options: CompileOptions): Promise<string> {
-  const margin = margins.get(question)!;
-  const best = leanest(await raceForms(question, options, { margin }), margin);
-  return best?.candidate.name ?? Object.keys(question.forms)[0]!;
+/**
+ * The fastest form of each question; where none runs on this provider, the first. What is not clear is timed again after
+ * all others: other programs may be quiet by then.
+ */
+async function answersTo(
+  questions: ReadonlyMap<string, Question>,
+  margins: Margins,
+  options: CompileOptions,
+): Promise<Record<string, Answer>> {
+  const answers: Record<string, Answer> = {};
+  const finalists = new Map<string, Finalist<Candidate>[]>();
+  let open = [...questions];
+  for (let pass = 0; pass < PASSES; pass++) {
+    for (const [key, question] of open) {
+      const margin = margins.get(question)!;
+      finalists.set(key, await raceForms(question, options, { margin }, finalists.get(key)));
+      const form = leanest(finalists.get(key)!, margin)?.candidate.name ?? Object.keys(question.forms)[0]!;
+      answers[key] = { form, graphs: graphsOf(question) };
+    }
+    open = open.filter(([key, question]) => !isClear(finalists.get(key)!, margins.get(question)!));
+  }
+  return answers;
 }
 
 /** The difference that does not matter in each question, as a part of its time: more where a graph does less of it. */

@@ -58,9 +58,7 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}, bia
   const operands = bias ? [x, weight, bias] : [x, weight];
   const forms = winogradBeside({ operator }, few?.conv, weight.shape);
   const { node, shape: outputShape } =
-    chooser && !bias
-      ? chooser.choose(`conv2d ${signature}`, operands, forms, [true, false, true])
-      : operator(...operands);
+    chooser && !bias ? chooser.choose(`conv2d ${signature}`, operands, forms, 0) : operator(...operands);
   const { choose } = chooser ?? firstForm;
   return apply(node.op, node.inputs, {
     shape: outputShape,
@@ -72,14 +70,13 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}, bia
             `conv2d input gradient ${signature}`,
             [weight, g!],
             inputGradientForms(x.shape, weight.shape, geometry, few?.inputGradient),
-            [false, true, true],
+            1,
           )
         : undefined,
       choose(
         `conv2d weight gradient ${signature}`,
         [x, g!],
         weightGradientForms(weight.shape, geometry, few?.weightGradient),
-        [true, true, false],
       ),
       bias && reduceSum(g!, [0, 2, 3]),
     ],

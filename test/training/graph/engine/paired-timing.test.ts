@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createRandom } from "../../../../training/data/random.ts";
 import {
+  isClear,
   median,
   medianBounds,
   type RaceOptions,
@@ -17,9 +18,12 @@ describe("paired timing", () => {
   }
   const names = (finalists: ReadonlyArray<{ candidate: string }>) => finalists.map(({ candidate }) => candidate);
 
+  const ratios = (finalists: ReadonlyArray<{ candidate: string; ratio: number }>) =>
+    Object.fromEntries(finalists.map(({ candidate, ratio }) => [candidate, ratio]));
+
   it("drops what is clearly slower after seven rounds, whose order rotates, and ends with one", async () => {
     const { runs, play } = machine({ a: 20, b: 10, c: 12 });
-    assert.deepEqual(await play(), [{ candidate: "b", ratio: 1 }]);
+    assert.deepEqual(ratios(await play()), { b: 1 });
     assert.equal(runs.join(""), `abc${"abcbcacab".repeat(2)}abc`);
   });
 
@@ -44,7 +48,7 @@ describe("paired timing", () => {
 
   it("does not count first runs", async () => {
     const { play } = machine({ a: 10, b: 20 }, (run) => (run === 1 ? 100 : 1));
-    assert.deepEqual(await play(), [{ candidate: "a", ratio: 1 }]);
+    assert.deepEqual(ratios(await play()), { a: 1 });
   });
 
   it("chooses the same while the machine becomes three times slower", async () => {
@@ -72,8 +76,23 @@ describe("paired timing", () => {
     assert.equal(runs.length, 2 * 4);
   });
 
+  it("goes on with the times of an earlier race", async () => {
+    const { runs, play } = machine({ a: 11, b: 10 });
+    const earlier = [Array<number>(6).fill(11), Array<number>(6).fill(10)];
+    assert.deepEqual(ratios(await play({ earlier })), { b: 1 });
+    assert.equal(runs.length, 2 * 2, "a first run and the seventh round");
+  });
+
+  it("is clear where one is left or the others differ by less than matters", () => {
+    const times = (ratio: number) => ({ times: Array<number>(8).fill(10 * ratio) });
+    assert.ok(isClear([times(1)]));
+    assert.ok(isClear([times(1), times(1.01)]));
+    assert.ok(!isClear([times(1), times(1.05)]));
+    assert.ok(isClear([times(1), times(1.05)], 0.1));
+  });
+
   it("runs a single candidate once, and has nothing to say of none", async () => {
-    assert.deepEqual(await machine({ a: 10 }).play(), [{ candidate: "a", ratio: 1 }]);
+    assert.deepEqual(ratios(await machine({ a: 10 }).play()), { a: 1 });
     assert.deepEqual(await machine({}).play(), []);
   });
 

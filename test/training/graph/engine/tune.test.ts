@@ -25,7 +25,7 @@ describe("tuning", () => {
       (big) =>
         Array.from({ length: count }).reduce<g.Tensor>((sum) => g.add(sum, big!), big!);
     const forms = Object.fromEntries(Object.entries(times).map(([name, count]) => [name, form(count)]));
-    return chooser.choose(question, [g.input("big", [2 ** 18])], forms, [false, false]);
+    return chooser.choose(question, [g.input("big", [2 ** 18])], forms);
   };
 
   it("takes the fastest form, remembers it, and times nothing the second time", async () => {
@@ -73,7 +73,7 @@ describe("tuning", () => {
     const lean: g.Form = (value) => Array.from({ length: 100 }).reduce<g.Tensor>((sum) => g.add(sum, value!), value!);
     const fast: g.Form = (value) => g.slice(g.concat(Array<g.Tensor>(1000).fill(value!), 0), 0, 0, 1);
     const graph = (chooser: g.FormChooser) => [
-      chooser.choose("little", [g.input("value", [1])], { fast, lean }, [false, false]),
+      chooser.choose("little", [g.input("value", [1])], { fast, lean }),
       sums("costly", { slow: 40, fast: 1 })(chooser),
     ];
     const choices = await fastestForms(graph, { file: join(folder, "tuning.json"), threads: 1 });
@@ -84,6 +84,7 @@ describe("tuning", () => {
     const finalist = (name: string, bytes: number, ratio: number) => ({
       candidate: { name, bytes },
       ratio,
+      times: [],
     });
     const named = (...finalists: Array<ReturnType<typeof finalist>>) => leanest(finalists)?.candidate.name;
     assert.equal(named(finalist("a", 9, 1), finalist("b", 5, 1.019), finalist("c", 1, 1.021)), "b");
