@@ -16,7 +16,7 @@ import {
 } from "../index.ts";
 import { intermediateBytes } from "../intermediate-bytes.ts";
 import { inputsOf } from "./compile.ts";
-import { type Finalist, MARGIN, type RaceOptions, race } from "./paired-timing.ts";
+import { type Finalist, isClear, race } from "./paired-timing.ts";
 
 /** As many channels as pixels have. */
 const FEW_CHANNELS = 3;
@@ -31,33 +31,46 @@ export interface Question {
   uses: number;
 }
 
+/** By what part of the shortest time a form may be slower that needs half of the memory of another, or less. */
+const LEAN_MARGIN = 0.05;
+
 /** A form of a question, ready to be timed. */
 export interface Candidate {
   readonly name: string;
   readonly bytes: number;
+  /** By what part of the shortest time it may be slower without its mattering. */
+  readonly margin: number;
   readonly graph: CompiledGraph;
 }
 
-/**
- * Those forms that no other is clearly faster than, in their order. One that the provider does not run is left out.
- *
- * @param earlier Those of a race before, which goes on.
- */
+/** How forms are raced. */
+export interface FormRace {
+  /** At most. @default 25 */
+  readonly rounds?: number;
+  /** Of each form, as {@link Candidate} has it; more for lean ones. */
+  readonly margin: number;
+  /** Those that are left of an earlier race, which goes on. @default all forms, in a new race */
+  readonly earlier?: ReadonlyArray<Finalist<Candidate>> | undefined;
+}
+
+/** Those forms that no other is clearly faster than, in their order. One that the provider does not run is left out. */
 export async function raceForms(
   question: Question,
   options: CompileOptions,
-  rules: RaceOptions,
-  earlier?: ReadonlyArray<Finalist<Candidate>>,
+  { rounds, margin, earlier }: FormRace,
 ): Promise<Finalist<Candidate>[]> {
+  const sums = new Map(Object.entries(question.forms).map(([name, form]) => [name, inNetwork(question, form)]));
+  const most = Math.max(...[...sums.values()].map(intermediateBytes));
   const candidates: Candidate[] = [];
   let feeds = {};
-  for (const name of earlier?.map(({ candidate }) => candidate.name) ?? Object.keys(question.forms)) {
-    const form = question.forms[name]!;
-    const sum = inNetwork(question, form);
+  for (const name of earlier?.map(({ candidate }) => candidate.name) ?? sums.keys()) {
+    const sum = sums.get(name)!;
+    const bytes = intermediateBytes(sum);
+    const graph = await compile({ sum }, options).catch(() => undefined);
+    if (!graph) continue;
+    candidates.push({ name, bytes, margin: 2 * bytes <= most ? Math.max(margin, LEAN_MARGIN) : margin, graph });
     const inputs = [...inputsOf({ sum })];
     feeds = Object.fromEntries(inputs.map(([operand, { shape }]) => [operand, noise(sizeOf(shape))]));
-    const graph = await compile({ sum }, options).catch(() => undefined);
-    if (graph) candidates.push({ name, bytes: intermediateBytes(sum), graph });
   }
   const time = async ({ graph }: Candidate) => {
     const began = performance.now();
@@ -65,12 +78,18 @@ export async function raceForms(
     return performance.now() - began;
   };
   const finalists = await race(candidates, time, {
-    ...rules,
+    ...(rounds !== undefined && { rounds }),
     ...(earlier && { earlier: earlier.map(({ times }) => times) }),
+    marginOf,
   });
   for (const { graph } of candidates) await graph.release();
   return finalists;
 }
+
+/** Whether nothing more is to be timed. */
+export const isDecided = (finalists: ReadonlyArray<Finalist<Candidate>>): boolean => isClear(finalists, marginOf);
+
+const marginOf = ({ margin }: Pick<Candidate, "margin">): number => margin;
 
 /**
  * A form as a network has it. An image comes from a convolution and goes to batch norm, since what a form costs depends
@@ -94,12 +113,11 @@ function normalised(x: Tensor): Tensor {
   return relu(batchNorm(x, filled([c], 1), filled([c], 0)).y);
 }
 
-/** Of those that are as fast as the fastest, within the margin, the one that needs the least memory, or the first. */
-export function leanest<T extends { readonly bytes: number }>(
+/** Of those that are as fast as the fastest, within their margins, the one that needs the least memory, or the first. */
+export function leanest<T extends Pick<Candidate, "bytes" | "margin">>(
   finalists: ReadonlyArray<Finalist<T>>,
-  margin = MARGIN,
 ): Finalist<T> | undefined {
-  const tied = finalists.filter(({ ratio }) => ratio <= 1 + margin);
+  const tied = finalists.filter(({ ratio, candidate }) => ratio <= 1 + candidate.margin);
   return tied.sort((a, b) => a.candidate.bytes - b.candidate.bytes)[0];
 }
 

@@ -17,14 +17,17 @@ const MOST_ROUNDS = 25;
 const FIRST_ROUNDS = 3;
 const HOPELESS = 2;
 
+/** By what part of the shortest time a candidate may be slower without its mattering. */
+export type MarginOf<T> = (candidate: T) => number;
+
 /** When a race ends, and what is known before it. */
-export interface RaceOptions {
+export interface RaceOptions<T> {
   /** At most. @default 25 */
   readonly rounds?: number;
   /** Times of each candidate in an earlier race, as {@link Finalist} has them: they count too. @default none */
   readonly earlier?: ReadonlyArray<readonly number[]>;
-  /** A difference that does not matter, as a part of the shorter time. @default {@link MARGIN} */
-  readonly margin?: number;
+  /** @default {@link MARGIN} for each */
+  readonly marginOf?: MarginOf<T>;
 }
 
 /** A candidate that no other is clearly faster than. */
@@ -46,7 +49,7 @@ export interface Finalist<T> {
 export async function race<T>(
   candidates: readonly T[],
   time: (candidate: T) => Promise<number>,
-  { rounds = MOST_ROUNDS, margin = MARGIN, earlier }: RaceOptions = {},
+  { rounds = MOST_ROUNDS, marginOf = () => MARGIN, earlier }: RaceOptions<T> = {},
 ): Promise<Finalist<T>[]> {
   for (const candidate of candidates) await time(candidate); // a first run also allocates its memory
   let left = candidates.map((candidate, i) => ({
@@ -60,15 +63,20 @@ export async function race<T>(
       times.push(await time(candidate));
     }
     for (const [i, ratios] of ratiosToFastest(left.map(({ times }) => times)).entries()) left[i]!.ratios = ratios;
-    left = left.filter(({ ratios }) => !isSlower(ratios, margin));
-    if (isClear(left, margin)) break;
+    left = left.filter(({ candidate, ratios }) => !isSlower(ratios, marginOf(candidate)));
+    if (isClear(left, marginOf)) break;
   }
   return left.map(({ candidate, times, ratios }) => ({ candidate, times, ratio: median(ratios) }));
 }
 
-/** Whether one is left, or all that are left are clearly within the margin. */
-export const isClear = (left: ReadonlyArray<{ readonly times: readonly number[] }>, margin = MARGIN): boolean =>
-  left.length <= 1 || ratiosToFastest(left.map(({ times }) => times)).every((of) => medianBounds(of)[1] <= 1 + margin);
+/** Whether one is left, or all that are left are clearly within their margins. */
+export function isClear<T>(
+  left: ReadonlyArray<Pick<Finalist<T>, "candidate" | "times">>,
+  marginOf: MarginOf<T>,
+): boolean {
+  const ratios = ratiosToFastest(left.map(({ times }) => times));
+  return left.length <= 1 || left.every(({ candidate }, i) => medianBounds(ratios[i]!)[1] <= 1 + marginOf(candidate));
+}
 
 /** Whether ratios to the fastest's times show that something is slower, by more than the margin. */
 function isSlower(ratios: readonly number[], margin: number): boolean {

@@ -8,8 +8,8 @@ import { defaultCacheFolder } from "../../../core/cache-folder.ts";
 import { replaceFile } from "../../../core/files.ts";
 import { env } from "../../../core/onnxruntime.ts";
 import { type CompileOptions, type FormChooser, firstForm, printGraph } from "../index.ts";
-import { type Candidate, inNetwork, leanest, type Question, raceForms, workOf } from "./form-race.ts";
-import { type Finalist, isClear, LEAST_ROUNDS, MARGIN } from "./paired-timing.ts";
+import { type Candidate, inNetwork, isDecided, leanest, type Question, raceForms, workOf } from "./form-race.ts";
+import { type Finalist, LEAST_ROUNDS, MARGIN } from "./paired-timing.ts";
 
 /** A record of {@link Choices}. */
 export const choicesSchema = z.record(z.string(), z.string());
@@ -36,7 +36,7 @@ const fileSchema = z.record(z.string(), z.record(z.string(), answerSchema));
 const SHARE = 0.001;
 
 /** How often a question is raced while its answer is not clear. */
-const PASSES = 3;
+const PASSES = 2;
 
 /** How long the answers of the file are checked. The last check that is begun in this time is ended. */
 const CHECK_MILLISECONDS = 300;
@@ -120,11 +120,12 @@ async function answersTo(
   for (let pass = 0; pass < PASSES; pass++) {
     for (const [key, question] of open) {
       const margin = margins.get(question)!;
-      finalists.set(key, await raceForms(question, options, { margin }, finalists.get(key)));
-      const form = leanest(finalists.get(key)!, margin)?.candidate.name ?? Object.keys(question.forms)[0]!;
+      const left = await raceForms(question, options, { margin, earlier: finalists.get(key) });
+      finalists.set(key, left);
+      const form = leanest(left)?.candidate.name ?? Object.keys(question.forms)[0]!;
       answers[key] = { form, graphs: graphsOf(question) };
     }
-    open = open.filter(([key, question]) => !isClear(finalists.get(key)!, margins.get(question)!));
+    open = open.filter(([key]) => !isDecided(finalists.get(key)!));
   }
   return answers;
 }

@@ -82,12 +82,13 @@ describe("tuning", () => {
 
   it("takes the form with the least memory where times tie, and the first where memory does too", () => {
     const finalist = (name: string, bytes: number, ratio: number) => ({
-      candidate: { name, bytes },
+      candidate: { name, bytes, margin: bytes < 2 ? 0.05 : 0.02 },
       ratio,
       times: [],
     });
     const named = (...finalists: Array<ReturnType<typeof finalist>>) => leanest(finalists)?.candidate.name;
-    assert.equal(named(finalist("a", 9, 1), finalist("b", 5, 1.019), finalist("c", 1, 1.021)), "b");
+    assert.equal(named(finalist("a", 9, 1), finalist("b", 5, 1.019), finalist("c", 2, 1.021)), "b");
+    assert.equal(named(finalist("a", 9, 1), finalist("lean", 1, 1.04)), "lean", "more of its time is given");
     assert.equal(named(finalist("a", 5, 1.01), finalist("b", 5, 1)), "a");
     assert.equal(named(), undefined);
   });
