@@ -17,7 +17,7 @@ import { BLOCK, blockedConv, fitsBlocks, fromBlocks, pixelMeans, pixelProducts, 
 import { computed, type ImageSum, imageSum, inShape, negative, scaled, shifted, together } from "./image-sum.ts";
 
 /** Operators that work value by value, in any layout. */
-const VALUE_BY_VALUE: ReadonlySet<string> = new Set(["Mul", "Greater", "Cast"]);
+const VALUE_BY_VALUE: ReadonlySet<string> = new Set(["Mul", "HardSigmoid"]);
 
 /**
  * The same graph with convolutions in blocked layout where they fit. CPU only; values are the same up to rounding.

@@ -55,6 +55,19 @@ describe("longer inner loops", () => {
       { numRuns: 60, seed: 2026 },
     ));
 
+  it("repeat many numbers over trailing dimensions by a product, and others as they are", async () => {
+    const repeated = async (from: number[], to: number[]) => {
+      const x = g.input("x", from);
+      return assertSame(lengthenLoops, g.relu(g.expand(x, to)), [x]);
+    };
+    assert.match(await repeated([32, 128, 1, 1], [32, 128, 4, 4]), /= Gemm\(/);
+    assert.match(await repeated([64, 1], [64, 1025]), /= Gemm\(/);
+    assert.match(await repeated([1, 1], [64, 1025]), /= Gemm\(/);
+    assert.match(await repeated([1, 128, 1, 1], [32, 128, 4, 4]), /= Expand\(/);
+    assert.match(await repeated([64, 1], [2, 64, 1025]), /= Expand\(/);
+    assert.match(await repeated([4, 1], [4, 4]), /= Expand\(/);
+  });
+
   it("sum what shorter ones sum, over any axes", () =>
     fc.assert(
       fc.asyncProperty(
