@@ -1,7 +1,7 @@
 // Convolutions as products of values at few points of each axis (filtering.ts): at stride 1 a 3×3 kernel takes a
 // quarter of the multiplications. Every step is a Gemm that also transposes into the layout of the next, so that nothing
 // is copied in between. Both gradients are the same three steps with the matrices of input and output exchanged.
-import { constant, type Form, type Shape, sizeOf, type Tensor } from "../tensor.ts";
+import { constant, type Form, type Shape, type Tensor } from "../tensor.ts";
 import { reduceSum } from "./broadcast.ts";
 import type { ConvGeometry } from "./conv-geometry.ts";
 import { type Filtering, filtering, type Matrix } from "./filtering.ts";
@@ -16,9 +16,6 @@ interface Filterings {
 
 /** From this many input and output channels on, it is the fastest form on most machines. */
 const MANY_CHANNELS = 128;
-
-/** Weights of up to so many numbers are kept at their points, where they are four times as many. */
-const KEPT_WEIGHTS = 2 ** 20;
 
 /** A convolution and its gradients in this form. */
 export interface Winograd {
@@ -41,23 +38,16 @@ export function winograd(
   );
   if (!rows || !columns || groups > 1) return undefined;
   const by = { rows, columns };
-  const spreadGradient = once((g) => spread(g, by, "output")); // both gradients need it
-  // The convolution and its input gradient need it; kept in between, large weights would take much memory.
-  const points = (weight: Tensor) => atPoints(weight, by);
-  const weightAtPoints = sizeOf(wShape) <= KEPT_WEIGHTS ? once(points) : points;
-  return {
-    conv: (x, weight) => collect(matmul(spread(x!, by, "input"), transposed(weightAtPoints(weight!))), by, "output"),
-    inputGradient: (weight, g) => collect(matmul(spreadGradient(g!), weightAtPoints(weight!)), by, "input"),
-    weightGradient: (x, g) => weightGradient(spread(x!, by, "input"), spreadGradient(g!), by, wShape),
+  // Both gradients read g at its points: where both have this form, that is computed once.
+  let last: { readonly g: Tensor; readonly atPoints: Tensor } | undefined;
+  const spreadGradient = (g: Tensor) => {
+    if (last?.g !== g) last = { g, atPoints: spread(g, by, "output") };
+    return last.atPoints;
   };
-}
-
-/** A function that computes nothing again for the tensor that it was given last. */
-function once(compute: (x: Tensor) => Tensor): (x: Tensor) => Tensor {
-  let last: { readonly x: Tensor; readonly y: Tensor } | undefined;
-  return (x) => {
-    if (last?.x !== x) last = { x, y: compute(x) };
-    return last.y;
+  return {
+    conv: (x, weight) => collect(matmul(spread(x!, by, "input"), transposed(atPoints(weight!, by))), by, "output"),
+    inputGradient: (weight, g) => collect(matmul(spreadGradient(g!), atPoints(weight!, by)), by, "input"),
+    weightGradient: (x, g) => weightGradient(spread(x!, by, "input"), spreadGradient(g!), by, wShape),
   };
 }
 
