@@ -77,7 +77,7 @@ const scaled = (m: readonly number[], by: number) => m.map((v) => v * by);
 const mix = (a: readonly number[], b: readonly number[], by: number) => a.map((v, i) => by * v + (1 - by) * b[i]!);
 
 function product(a: readonly number[], b: readonly number[]): number[] {
-  return Array.from({ length: 9 }, (_, i) => {
+  return a.map((_, i) => {
     const [r, c] = [Math.floor(i / 3) * 3, i % 3];
     return a[r]! * b[c]! + a[r + 1]! * b[c + 3]! + a[r + 2]! * b[c + 6]!;
   });
