@@ -26,7 +26,7 @@ describe("batch norm", () => {
 
   for (const behind of [false, true]) {
     it(`is as exact as its users need where channels lie far from 0, ${behind ? "in blocks" : "in plain layout"}`, async () => {
-      // Means up to 30 standard deviations away: a variance is the difference of numbers 1,000 times as large.
+      // Means up to 31 and values at most 1.1 from them: a variance is the difference of far larger numbers.
       const noise = values(g.sizeOf(shape), 5);
       const channel = (i: number) => Math.floor(i / 36) % 32;
       const x = noise.map((v, i) => v + channel(i));

@@ -51,8 +51,8 @@ export const pixelMeans = (x: Tensor): Tensor =>
   apply(`${DOMAIN}::GlobalAveragePool`, [x], { shape: [...x.shape.slice(0, 2), 1, 1] });
 
 /**
- * Σ x · y over each image's pixels, channel by channel: of two [N, C, H, W] in blocks [1, N · C, 1, 1], in any layout. It is a
- * depthwise convolution of one image with as many channels as the batch has in all, whose kernels are the other images.
+ * Σ x · y over each image's pixels, channel by channel: of two [N, C, H, W] in blocks [1, N · C, 1, 1], in any layout.
+ * It is a depthwise convolution of one image with all the batch's channels, whose kernels are the other images.
  */
 export function pixelProducts(x: Tensor, y: Tensor): Tensor {
   const [n, c, h, w] = x.shape as [number, number, number, number];

@@ -89,7 +89,7 @@ function usesOf(outputs: readonly Tensor[]): Map<Tensor, number> {
   return uses;
 }
 
-/** Images whose channels are summed up, as batch norm does: it takes fewer passes in blocks, which are worth a change. */
+/** Images whose channels are summed up, as by batch norm: in blocks it takes fewer passes, worth a change of layout. */
 function summedUp(outputs: readonly Tensor[]): ReadonlySet<Tensor> {
   const images = topologicalOrder(outputs)
     .filter(isTotal)

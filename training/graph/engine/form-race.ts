@@ -31,14 +31,14 @@ export interface Question {
   uses: number;
 }
 
-/** By what part of the shortest time a form may be slower that needs half of the memory of another, or less. */
+/** A form that needs at most half the memory of another may take this part of the shortest time longer. */
 const LEAN_MARGIN = 0.05;
 
 /** A form of a question, ready to be timed. */
 export interface Candidate {
   readonly name: string;
   readonly bytes: number;
-  /** By what part of the shortest time it may be slower without its mattering. */
+  /** What part of the shortest time it may take longer without its mattering. */
   readonly margin: number;
   readonly graph: CompiledGraph;
 }

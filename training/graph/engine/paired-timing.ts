@@ -17,7 +17,7 @@ const MOST_ROUNDS = 25;
 const FIRST_ROUNDS = 3;
 const HOPELESS = 2;
 
-/** By what part of the shortest time a candidate may be slower without its mattering. */
+/** What part of the shortest time a candidate may take longer without its mattering. */
 export type MarginOf<T> = (candidate: T) => number;
 
 /** When a race ends, and what is known before it. */
