@@ -13,6 +13,7 @@ import { Command } from "commander";
 import { describeFailure } from "../cli/failure.ts";
 import { AppError } from "../core/errors.ts";
 import { packageRoot } from "../core/paths.ts";
+import { SMALL_YOUNG_HEAP } from "../core/processes.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import type { TrainingConfig } from "../training/config/schema.ts";
 import { backbone } from "../training/network/backbone.ts";
@@ -101,7 +102,8 @@ async function compareLoops() {
 
 async function ourRound(cacheFolder: string): Promise<Round> {
   const flags = flagsOf({ worker: cacheFolder, steps, threads });
-  return answerOf(process.execPath, [...process.execArgv, process.argv[1]!, images, ...flags]);
+  const own = [...process.execArgv, process.argv[1]!, images, ...flags];
+  return answerOf(process.execPath, [SMALL_YOUNG_HEAP, ...own]); // as the first line of the command has it
 }
 
 async function peerRound(python: string, form: string, config: TrainingConfig): Promise<Round> {

@@ -27,6 +27,12 @@ export function loaderFlags(module: URL): string[] {
   return module.pathname.endsWith(".ts") ? ["--import", tsxLoader()] : [];
 }
 
+/**
+ * Flag of `node` for a process that trains: it takes 24 MB less, at the same rate (docs/performance.md). V8 reads it
+ * when it starts, so the command has it in its first line.
+ */
+export const SMALL_YOUNG_HEAP = "--max-semi-space-size=8";
+
 /** Resolves when a process ends. Unlike `events.once` it does not reject if a message could not be sent to it. */
 export function exitOf(process: ChildProcess): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
   return new Promise((resolve) => process.once("exit", (code, signal) => resolve({ code, signal })));

@@ -3,7 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { constants, setPriority } from "node:os";
 import { resolve } from "node:path";
 import { siblingModule } from "../../core/paths.ts";
-import { exitOf, loaderFlags, startProcess } from "../../core/processes.ts";
+import { exitOf, loaderFlags, SMALL_YOUNG_HEAP, startProcess } from "../../core/processes.ts";
 import type { TrainingRecord } from "./record.ts";
 
 /** How a training's process ended. `words` is the end of what it said on stderr. */
@@ -49,7 +49,7 @@ export async function runTraining(
   const stopWithParent = siblingModule(import.meta.url, "../processes/stop-with-parent");
   const child = startProcess(main, {
     args: ["train", ...args],
-    execArgv: [...loaderFlags(main), "--import", stopWithParent.href],
+    execArgv: [SMALL_YOUNG_HEAP, ...loaderFlags(main), "--import", stopWithParent.href],
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     detached: true, // Ctrl-C in the server's terminal is not for it: the server stops it
     env: { ...process.env, XDG_CACHE_HOME: cacheFolder },

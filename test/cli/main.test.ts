@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { siblingModule } from "../../core/paths.ts";
+import { SMALL_YOUNG_HEAP } from "../../core/processes.ts";
 import { runCli } from "../../support/run-cli.ts";
 
 /** Prints the CommonJS modules that were loaded, which all of the heavy libraries are. */
@@ -6,6 +9,11 @@ const PRINT_LOADED = `import { createRequire } from "node:module";
 process.on("exit", () => console.log("\\n" + JSON.stringify(Object.keys(createRequire("/").cache))));`;
 
 describe("moco-search", () => {
+  it("starts with a small heap for young objects, as its trainings beside a server do", async () => {
+    const source = await readFile(siblingModule(import.meta.url, "../../cli/main"), "utf8");
+    assert.equal(source.split("\n")[0], `#!/usr/bin/env -S node ${SMALL_YOUNG_HEAP}`);
+  });
+
   it("loads no command that was not asked for", async () => {
     const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(PRINT_LOADED)}` };
     const loadedBy = async (...args: string[]): Promise<string[]> => {
