@@ -22,6 +22,9 @@ const setHeaders = helmet({
   xXssProtection: false,
 });
 
+/** What matters of any answer: what it may load, who may frame and who may embed it, and that its type is no guess. */
+const OF_ANY = ["Content-Security-Policy", "Cross-Origin-Resource-Policy", "X-Content-Type-Options"];
+
 // They are the same for every answer, so they are made once.
 const HEADERS: Array<[name: string, value: string]> = [];
 setHeaders(
@@ -30,8 +33,16 @@ setHeaders(
   () => {},
 );
 
-/** Sets them on each answer. */
-export const secureHeaders: RequestHandler = (_request, response, next) => {
-  for (const [name, value] of HEADERS) response.setHeader(name, value);
-  next();
-};
+/** Sets `headers` on each answer. */
+const setting =
+  (headers: typeof HEADERS): RequestHandler =>
+  (_request, response, next) => {
+    for (const [name, value] of headers) response.setHeader(name, value);
+    next();
+  };
+
+/** Sets those of any answer. */
+export const secureHeaders = setting(HEADERS.filter(([name]) => OF_ANY.includes(name)));
+
+/** Sets those that browsers heed of a document alone: for its windows, frames, links and referrers. */
+export const documentHeaders = setting(HEADERS.filter(([name]) => !OF_ANY.includes(name)));

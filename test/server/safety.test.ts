@@ -148,7 +148,8 @@ describe("safety", () => {
   it("sends headers that keep browsers safe", async () => {
     const { headers } = await server.http.get("/v1/images").expect(200);
     assert.equal(headers["x-content-type-options"], "nosniff");
-    assert.match(headers["content-security-policy"]!, /default-src 'self'/);
+    assert.match(headers["content-security-policy"]!, /default-src 'self'.*;frame-ancestors 'none'/);
+    assert.equal(headers["cross-origin-resource-policy"], "same-origin");
     assert.equal(headers["x-powered-by"], undefined);
   });
 

@@ -22,8 +22,9 @@ export const clicksOf = (point: Point | readonly Point[], outside: readonly Poin
  *
  * @throws AppError `invalid_request` for more than one part, `outside` without `point`, or a mask that cannot be used.
  */
-export async function shapeOf({ region, point, outside, mask }: NamedPart): Promise<Shape | undefined> {
-  const given = Object.entries({ region, point, mask }).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+export async function shapeOf(part: NamedPart): Promise<Shape | undefined> {
+  const { point, outside, mask } = part;
+  const given = (["region", "point", "mask"] as const).filter((name) => part[name] !== undefined);
   if (given.length > 1) {
     throw new AppError(
       "invalid_request",

@@ -4,6 +4,7 @@ import type { Trainings } from "../../trainings/trainings.ts";
 import { readJson } from "../json-body.ts";
 import { onlyMethods } from "../problem.ts";
 import { trainingStartSchema } from "../requests.ts";
+import { documentHeaders } from "../secure-headers.ts";
 import type { UploadSpace } from "../upload-space.ts";
 import { parse } from "../validate.ts";
 import { sendEvents } from "./events.ts";
@@ -46,7 +47,7 @@ export function trainingRoutes(app: Express, trainings: Trainings, space: Upload
     .all(onlyMethods("GET"));
   app
     .route("/v1/trainings/:name/files/:file")
-    .get(async (request, response) => {
+    .get(documentHeaders, async (request, response) => {
       const { name, file } = request.params;
       const root = await trainings.folderOf(name, file);
       response.set("Content-Security-Policy", FILE_POLICY);

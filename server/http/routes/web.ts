@@ -4,13 +4,14 @@ import compression from "compression";
 import express, { type Express } from "express";
 import { packageRoot } from "../../../core/paths.ts";
 import { onlyMethods } from "../problem.ts";
+import { documentHeaders } from "../secure-headers.ts";
 
 /** `GET /` and the page's files under `/web/`, compressed. */
 export function webRoutes(app: Express): void {
   const folder = join(packageRoot(), "dist", "web");
   app
     .route("/")
-    .all(compression())
+    .all(compression(), documentHeaders)
     .get((_request, response) => {
       // Browsers ask each time whether the page has changed: a newer server has a newer page.
       response.sendFile("index.html", { root: folder, cacheControl: false, headers: { "Cache-Control": "no-cache" } });

@@ -13,6 +13,8 @@ describe("GET /, /web and /v1/map", () => {
     const { text, headers } = await server.http.get("/").expect(200).expect("Content-Type", /html/);
     assert.equal(headers["cache-control"], "no-cache");
     assert.match(headers["content-security-policy"]!, /default-src 'self'/);
+    assert.equal(headers["cross-origin-opener-policy"], "same-origin");
+    assert.equal(headers["referrer-policy"], "no-referrer");
     assert.doesNotMatch(text, /<style|style="|<script>|https?:\/\//);
     const names = [...text.matchAll(/(?:src|href)="\.(\/web\/[^"]+)"/g)].map(([, name]) => name!);
     assert.ok(names.length >= 3, text);
