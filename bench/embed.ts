@@ -18,6 +18,8 @@ import { answerOf, compare, flagsOf, peakMb, type Round, switchesOf } from "./si
 const SIDE = 224;
 const ARCHITECTURE = namedArchitecture("resnet50", SIDE);
 const WARM_UP = 3;
+/** Forms that a PyTorch without a compiler has too; `channels-last+compile+frozen` is faster where there is one. */
+const FORMS = ["contiguous", "channels-last", "channels-last+frozen"];
 
 const program = new Command("bench:embed")
   .option("--batch <n>", "images of a run", Number, 16)
@@ -25,7 +27,7 @@ const program = new Command("bench:embed")
   .option("--rounds <n>", "processes of each side, in turn", Number, 7)
   .option("--threads <n>", "threads of each side", Number, 2)
   .option("--python <program>", "a Python that has PyTorch and torchvision: the peer")
-  .option("--forms <names>", "of PyTorch, such as channels-last+compile", "contiguous,channels-last")
+  .option("--forms <names>", "of PyTorch: channels-last, compile and frozen, joined by +, or contiguous", FORMS.join())
   .option("--peer-device <name>", "of PyTorch: cpu or cuda", "cpu")
   .option("--provider <name>", "execution provider of onnxruntime", "cpu")
   .option("--worker", "print one round of our side; used by this program itself")

@@ -13,6 +13,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--batch", type=int, required=True)
 parser.add_argument("--runs", type=int, required=True)
 add_forms(parser)
+parser.add_argument("--frozen", action="store_true", help="weights as constants, with batch norm folded into them")
 options = parser.parse_args()
 
 WARM_UP = 3
@@ -21,10 +22,15 @@ layout, mixed = use_forms(options)
 encoder = torchvision.models.resnet50(weights=None)
 encoder.fc = torch.nn.Identity()
 encoder = encoder.eval().to(options.device, memory_format=layout)
-if options.compile:
-    encoder = torch.compile(encoder)
-
 images = torch.randn(options.batch, 3, 224, 224).to(memory_format=layout)
+if options.compile:
+    import torch._inductor.config
+    torch._inductor.config.freezing = options.frozen
+    encoder = torch.compile(encoder)
+elif options.frozen:
+    with torch.no_grad():
+        encoder = torch.jit.freeze(torch.jit.trace(encoder, images.to(options.device)))
+
 if options.device == "cuda":
     images = images.pin_memory()
 seconds = []
