@@ -3,6 +3,7 @@
 import type { RequestListener } from "node:http";
 import { join, resolve } from "node:path";
 import type { Logger } from "pino";
+import { AppError } from "../core/errors.ts";
 import { readOnnx } from "../core/model.ts";
 import { readModel } from "../core/model-folder.ts";
 import { createMember, type Member } from "./cluster/member.ts";
@@ -33,6 +34,9 @@ import { whyOff } from "./trainings/why-off.ts";
 /** Its drivers are loaded only where it is asked for. */
 const openSharedStorage: typeof OpenSharedStorage = async (places, logger) =>
   (await import("./storage/open-shared.ts")).openSharedStorage(places, logger);
+
+/** Why nothing more is answered. */
+const STOPPING = "The server is stopping.";
 
 const PARTS = { openStorage, openSharedStorage, createGenerations, openGeneration, runTraining };
 
@@ -122,7 +126,7 @@ export async function assemble(
     }),
     swaps,
     trainings,
-    notReadyReason: () => (stopping.signal.aborted ? "The server is stopping." : notReadyReason(generations, member)),
+    notReadyReason: () => (stopping.signal.aborted ? STOPPING : notReadyReason(generations, member)),
     cutOffReason: member?.cutOffReason,
     listServers,
     stopping: stopping.signal,
@@ -156,7 +160,7 @@ export async function assemble(
       const trained = trainings.close(); // it writes a checkpoint while requests are finished
       await drained?.();
       await Promise.all([trained, swaps.close(), watcher?.close()]);
-      ending.abort();
+      ending.abort(new AppError("not_ready", STOPPING)); // for those whose clients went away meanwhile
       await member?.close();
       await Promise.all([generations.closeAll(), decoder.close()]);
       await storage.close();

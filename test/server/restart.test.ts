@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openGeneration } from "../../server/generation/generation.ts";
 import { png } from "../../support/pictures.ts";
 import { activate } from "../../support/swaps.ts";
 import { startTestServer, type TestServer } from "../../support/test-server.ts";
@@ -46,5 +47,23 @@ describe("restart", () => {
       answer.status === "fulfilled" && answer.value.status === 201 ? [answer.value.body.images[0].id as string] : [],
     );
     for (const id of acknowledged) await server.http.get(`/v1/images/${id}`).expect(200);
+  });
+
+  it("what waits for an embedding whose client is gone learns that the server stops", async () => {
+    const signals: AbortSignal[] = [];
+    const stopped = await startTestServer(
+      {},
+      {
+        openGeneration(record, storage, options, deps) {
+          signals.push(deps.signal);
+          return openGeneration(record, storage, options, deps);
+        },
+      },
+    );
+    await stopped.close();
+    assert.deepEqual(
+      signals.map(({ reason }) => reason.code),
+      ["not_ready"],
+    );
   });
 });
