@@ -1,6 +1,6 @@
 // The server's speed, each number beside its bound in the same run.
 //
-//   npm run bench:serve                      about three minutes; all of it on a quiet machine
+//   npm run bench:serve                      about ten minutes; all of it on a quiet machine
 //   npm run bench:serve -- --images 10000 --seconds 2 --json
 import { Command } from "commander";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -11,7 +11,7 @@ import { measureSearch, type SearchReport } from "./serve/searching.ts";
 const options = new Command("bench:serve")
   .option("--images <counts>", "sizes of the collections that are searched, such as 10000,100000", "10000,100000")
   .option("--connections <number>", "connections that search", Number, 32)
-  .option("--seconds <number>", "of each measurement", Number, 5)
+  .option("--seconds <number>", "of each measurement", Number, 3)
   .option("--no-embed", "leave embedding out")
   .option("--json", "print JSON only")
   .parse()
@@ -29,20 +29,21 @@ const rounded = (value: number) => (value < 10 ? value.toFixed(2) : value.toFixe
 const embedding: EmbedReport[] = [];
 for (const [width, height] of options.embed ? [[640, 480] as const, [64, 64] as const] : []) {
   const report = await inNewFolder((folder) => measureEmbedding(folder, { width, height, seconds: options.seconds }));
-  const { image, imagesPerSecond, bound, ratio } = report;
-  say(`embed, ${image}: ${rounded(imagesPerSecond)} images/s over HTTP, bare ${rounded(bound)}: ${rounded(ratio)}`);
+  const { image, imagesPerSecond, bound, ratio, ratios } = report;
+  say(`embed, ${image}: ${imagesPerSecond} images/s over HTTP, bare ${bound}: ${ratio} (${ratios.join(" to ")})`);
   embedding.push(report);
 }
 
 const search: SearchReport[] = [];
 for (const count of options.images.split(",").map(Number)) {
   const report = await inNewFolder((folder) => measureSearch(folder, count, options));
-  const { http, bareHttp, httpToBareHttp, recallAt10, bare, index, indexToBare } = report;
+  const { http, bareHttp, share, shares, recallAt10, bare, index, indexToBare } = report;
   const { startBuilding, startFromSnapshot, memoryMb } = report;
   say(`${count} × 128:`);
   const firedLine = ({ requestsPerSecond, p50, p99 }: Fired) =>
     `${rounded(requestsPerSecond)} searches/s, p50 ${p50} ms, p99 ${p99} ms`;
-  say(`  HTTP  ${firedLine(http)}; bare Express and index thread ${firedLine(bareHttp)}: ${rounded(httpToBareHttp)}`);
+  say(`  HTTP  ${firedLine(http)}; bare Express and index thread ${firedLine(bareHttp)}`);
+  say(`  of the bare rate  ${share} (${shares.join(" to ")})`);
   say(`  recall@10 against exact search  ${recallAt10.toFixed(4)}`);
   say(`  index call  ${rounded(index)}/s, bare hnswlib-node ${rounded(bare)}/s: ${rounded(indexToBare)}`);
   say(`  start  ${rounded(startFromSnapshot)} s from the snapshot, ${rounded(startBuilding)} s building the index`);

@@ -108,12 +108,12 @@ export function peakMb(): number {
 }
 
 /** The median; the upper one of two. */
-function middle(values: readonly number[], digits: number): number {
+export function middle(values: readonly number[], digits: number): number {
   return rounded(values.toSorted((a, b) => a - b)[values.length >> 1]!, digits);
 }
 
 /** The least and the most. */
-function spread(values: readonly number[], digits: number): [number, number] {
+export function spread(values: readonly number[], digits: number): [number, number] {
   return [rounded(Math.min(...values), digits), rounded(Math.max(...values), digits)];
 }
 

@@ -7,6 +7,7 @@ import { readModel } from "../../core/model-folder.ts";
 import { packageRoot } from "../../core/paths.ts";
 import { picture } from "../../support/pictures.ts";
 import { startServerProcess } from "../../support/server-process.ts";
+import { middle, spread } from "../sides.ts";
 import { fire } from "./load.ts";
 
 /** Images of one batch, and of one request. */
@@ -14,13 +15,15 @@ const BATCH = 32;
 /** Requests under way, so that the encoder always finds a whole batch. */
 const CONNECTIONS = 4;
 /** Of bound and server in turn; medians count. */
-const ROUNDS = 3;
+const ROUNDS = 7;
 
 export interface EmbedReport {
   readonly image: string;
   readonly imagesPerSecond: number;
   readonly bound: number;
+  /** What part of the bound it is, round by round: the median; the least and the most. */
   readonly ratio: number;
+  readonly ratios: readonly [number, number];
 }
 
 /** Embeds JPEG files of this size with the default model. `folder` is empty. */
@@ -41,9 +44,20 @@ export async function measureEmbedding(
       const { requestsPerSecond } = await fire(server.url, [shot], { connections: CONNECTIONS, seconds });
       rounds.push({ http: requestsPerSecond * BATCH, bound: await bareRate(models, files, seconds) });
     }
-    const middle = (key: "http" | "bound") => rounds.map((round) => round[key]).sort((a, b) => a - b)[ROUNDS >> 1]!;
-    const [imagesPerSecond, bound] = [middle("http"), middle("bound")];
-    return { image: `JPEG ${width}×${height}`, imagesPerSecond, bound, ratio: imagesPerSecond / bound };
+    const ratios = rounds.map(({ http, bound }) => http / bound);
+    return {
+      image: `JPEG ${width}×${height}`,
+      imagesPerSecond: middle(
+        rounds.map(({ http }) => http),
+        0,
+      ),
+      bound: middle(
+        rounds.map(({ bound }) => bound),
+        0,
+      ),
+      ratio: middle(ratios, 2),
+      ratios: spread(ratios, 2),
+    };
   } finally {
     await server.stop();
   }

@@ -7,6 +7,7 @@ import { createHnswIndex } from "../../server/storage/hnsw/hnsw.ts";
 import { residentMb } from "../../support/processes.ts";
 import { startServerProcess } from "../../support/server-process.ts";
 import { DIMENSIONS, syntheticEmbeddings, writeSyntheticData } from "../../support/synthetic.ts";
+import { middle, spread } from "../sides.ts";
 import { startBareServer } from "./bare-server.ts";
 import { type Fired, fire, type Shot } from "./load.ts";
 
@@ -16,17 +17,21 @@ const K = 10;
 const QUERIES = 200;
 /** Rounds, in turn; the median counts. */
 const ROUNDS = 9;
-/** Measurements of each server, in turn. */
-const TURNS = 3;
+/** Processes of each server, in turn: one is up to a tenth faster than another that is the same. */
+const TURNS = 7;
+/** Seconds until a new process has compiled what it runs often. */
+const WARM_UP = 2;
 
 export interface SearchReport {
   readonly images: number;
   /** Over HTTP against exact search, 0..1. */
   readonly recallAt10: number;
   readonly http: Fired;
-  /** Of Express with nothing but an index thread, measured in turn with ours, and what part of its rate ours is. */
+  /** Of Express with nothing but an index thread, in turn with ours. */
   readonly bareHttp: Fired;
-  readonly httpToBareHttp: number;
+  /** What part of its rate ours is, turn by turn: the median; the least and the most. */
+  readonly share: number;
+  readonly shares: readonly [number, number];
   /** Searches a second of the bare loop, of our index in the same process, and what part of it ours is. */
   readonly bare: number;
   readonly index: number;
@@ -48,54 +53,60 @@ export async function measureSearch(
   const vectors = [...syntheticEmbeddings(images, 1)];
   const queries = [...syntheticEmbeddings(QUERIES, 2)];
 
+  const start = () => startServerProcess(folder, ["--threads", "1"]);
   const timedStart = async () => {
     const began = performance.now();
-    const server = await startServerProcess(folder, ["--threads", "1"]);
+    const server = await start();
     return { server, seconds: (performance.now() - began) / 1000 };
   };
   const first = await timedStart();
   await first.server.stop();
   const { server, seconds: startFromSnapshot } = await timedStart();
+  const bodies = queries.map((query) => JSON.stringify({ vector: Array.from(query), k: K }));
+  const shots = bodies.map((body) => ({ path: "/v1/search", type: "application/json", body }));
+  const memoryMb = residentMb(server.child.pid!);
+  const recallAt10 = await recallOverHttp(server.url, bodies, queries, vectors).finally(() => server.stop());
+  const snapshot = await snapshotIn(join(folder, "data", "index"));
+  const turns: Array<{ http: Fired; bareHttp: Fired }> = [];
+  for (let turn = 0; turn < TURNS; turn++) {
+    const http = await fireAt(await start(), shots, load);
+    turns.push({ http, bareHttp: await fireAt(await startBareServer(snapshot), shots, load) });
+  }
+  const ratios = turns.map(({ http, bareHttp }) => http.requestsPerSecond / bareHttp.requestsPerSecond);
+  const { bare, index } = await loops(snapshot, vectors, queries);
+  return {
+    images,
+    recallAt10,
+    http: middleOf(turns.map(({ http }) => http)),
+    bareHttp: middleOf(turns.map(({ bareHttp }) => bareHttp)),
+    share: middle(ratios, 2),
+    shares: spread(ratios, 2),
+    bare,
+    index,
+    indexToBare: index / bare,
+    startBuilding: first.seconds,
+    startFromSnapshot,
+    memoryMb,
+  };
+}
+
+/** Fires at a server that has just been started, once it is at its pace, and stops it. */
+async function fireAt(
+  { url, stop }: { readonly url: string; stop(): Promise<unknown> },
+  shots: readonly Shot[],
+  load: { connections: number; seconds: number },
+): Promise<Fired> {
   try {
-    const memoryMb = residentMb(server.child.pid!);
-    const bodies = queries.map((query) => JSON.stringify({ vector: Array.from(query), k: K }));
-    const recallAt10 = await recallOverHttp(server.url, bodies, queries, vectors);
-    const shots = bodies.map((body) => ({ path: "/v1/search", type: "application/json", body }));
-    const snapshot = await snapshotIn(join(folder, "data", "index"));
-    const bareServer = await startBareServer(snapshot);
-    const [http, bareHttp] = await inTurn([server.url, bareServer.url], shots, load).finally(bareServer.stop);
-    const { bare, index } = await loops(snapshot, vectors, queries);
-    return {
-      images,
-      recallAt10,
-      http: http!,
-      bareHttp: bareHttp!,
-      httpToBareHttp: http!.requestsPerSecond / bareHttp!.requestsPerSecond,
-      bare,
-      index,
-      indexToBare: index / bare,
-      startBuilding: first.seconds,
-      startFromSnapshot,
-      memoryMb,
-    };
+    await fire(url, shots, { ...load, seconds: WARM_UP });
+    return await fire(url, shots, load);
   } finally {
-    await server.stop();
+    await stop();
   }
 }
 
-/** Fires at each server in turn, {@link TURNS} times; the turn of median rate counts. */
-async function inTurn(
-  urls: readonly string[],
-  shots: readonly Shot[],
-  load: { connections: number; seconds: number },
-): Promise<Fired[]> {
-  for (const url of urls) await fire(url, shots, { ...load, seconds: 1 });
-  const fired = urls.map((): Fired[] => []);
-  for (let turn = 0; turn < TURNS; turn++) {
-    for (const [i, url] of urls.entries()) fired[i]!.push(await fire(url, shots, load));
-  }
-  return fired.map((some) => some.sort((a, b) => a.requestsPerSecond - b.requestsPerSecond)[TURNS >> 1]!);
-}
+/** The turn of median rate. */
+const middleOf = (turns: readonly Fired[]): Fired =>
+  turns.toSorted((a, b) => a.requestsPerSecond - b.requestsPerSecond)[turns.length >> 1]!;
 
 async function snapshotIn(folder: string): Promise<string> {
   return join(folder, (await readdir(folder)).find((name) => name.endsWith(".hnsw"))!);
@@ -144,7 +155,5 @@ async function loops(
     bare.push(rate(() => plain.forEach((query) => void graph.searchKnn(query, K))));
     index.push(rate(() => queries.forEach((query) => void ours.search(query, K))));
   }
-  return { bare: median(bare), index: median(index) };
+  return { bare: middle(bare, 0), index: middle(index, 0) };
 }
-
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
