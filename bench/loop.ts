@@ -102,8 +102,8 @@ async function compareLoops() {
 
 async function ourRound(cacheFolder: string): Promise<Round> {
   const flags = flagsOf({ worker: cacheFolder, steps, threads });
-  const own = [...process.execArgv, process.argv[1]!, images, ...flags];
-  return answerOf(process.execPath, [SMALL_YOUNG_HEAP, ...own]); // as the first line of the command has it
+  const heap = SMALL_YOUNG_HEAP; // as `moco-search train` starts with
+  return answerOf(process.execPath, [heap, ...process.execArgv, process.argv[1]!, images, ...flags]);
 }
 
 async function peerRound(python: string, form: string, config: TrainingConfig): Promise<Round> {

@@ -160,7 +160,7 @@ export async function assemble(
       const trained = trainings.close(); // it writes a checkpoint while requests are finished
       await drained?.();
       await Promise.all([trained, swaps.close(), watcher?.close()]);
-      ending.abort(new AppError("not_ready", STOPPING)); // for those whose clients went away meanwhile
+      ending.abort(new AppError("not_ready", STOPPING)); // what still waits has lost its client
       await member?.close();
       await Promise.all([generations.closeAll(), decoder.close()]);
       await storage.close();

@@ -22,7 +22,7 @@ const setHeaders = helmet({
   xXssProtection: false,
 });
 
-/** What matters of any answer: what it may load, who may frame and who may embed it, and that its type is no guess. */
+/** Those that matter for any answer: what it may load, who may frame or embed it, and that its type is no guess. */
 const OF_ANY = ["Content-Security-Policy", "Cross-Origin-Resource-Policy", "X-Content-Type-Options"];
 
 // They are the same for every answer, so they are made once.
@@ -44,5 +44,5 @@ const setting =
 /** Sets those of any answer. */
 export const secureHeaders = setting(HEADERS.filter(([name]) => OF_ANY.includes(name)));
 
-/** Sets those that browsers heed of a document alone: for its windows, frames, links and referrers. */
+/** Sets the others, which browsers heed only for documents: for windows, frames, links and referrers. */
 export const documentHeaders = setting(HEADERS.filter(([name]) => !OF_ANY.includes(name)));
