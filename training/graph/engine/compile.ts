@@ -66,6 +66,9 @@ export async function compile(
     graphOptimizationLevel: onCpu ? "disabled" : "all",
     enableMemPattern: false, // its planned block comes on top of what the first, unplanned run allocated
     logSeverityLevel: 3,
+    // Threads wait for work spinning, and would do so for 30 ms after a run: on the cores of whatever runs next, such as
+    // the form that this one is raced against.
+    extra: { session: { force_spinning_stop: "1" } },
     ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
   });
   return {

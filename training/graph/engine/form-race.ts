@@ -1,4 +1,5 @@
 // The forms of one operator or gradient, run against each other on this machine.
+import { availableParallelism } from "node:os";
 import {
   batchNorm,
   type CompiledGraph,
@@ -15,8 +16,9 @@ import {
   type Tensor,
 } from "../index.ts";
 import { intermediateBytes } from "../intermediate-bytes.ts";
-import { inputsOf } from "./compile.ts";
+import { inputsOf, type Values } from "./compile.ts";
 import { type Finalist, isClear, race } from "./paired-timing.ts";
+import { timeRun, undisturbedClock } from "./undisturbed.ts";
 
 /** As many channels as pixels have. */
 const FEW_CHANNELS = 3;
@@ -41,6 +43,8 @@ export interface Candidate {
   /** What part of the shortest time it may take longer without its mattering. */
   readonly margin: number;
   readonly graph: CompiledGraph;
+  /** Runs it, milliseconds. */
+  time(): Promise<number>;
 }
 
 /** How forms are raced. */
@@ -61,23 +65,24 @@ export async function raceForms(
 ): Promise<Finalist<Candidate>[]> {
   const sums = new Map(Object.entries(question.forms).map(([name, form]) => [name, inNetwork(question, form)]));
   const most = Math.max(...[...sums.values()].map(intermediateBytes));
+  const { providers: [provider] = ["cpu"], threads } = options;
+  const processors = provider === "cpu" ? threads || availableParallelism() : 0; // of another device nothing is known
+  const feeds = noiseFor([...sums.values()][0]!);
   const candidates: Candidate[] = [];
-  let feeds = {};
   for (const name of earlier?.map(({ candidate }) => candidate.name) ?? sums.keys()) {
     const sum = sums.get(name)!;
     const bytes = intermediateBytes(sum);
     const graph = await compile({ sum }, options).catch(() => undefined);
     if (!graph) continue;
-    candidates.push({ name, bytes, margin: 2 * bytes <= most ? Math.max(margin, LEAN_MARGIN) : margin, graph });
-    const inputs = [...inputsOf({ sum })];
-    feeds = Object.fromEntries(inputs.map(([operand, { shape }]) => [operand, noise(sizeOf(shape))]));
+    candidates.push({
+      name,
+      bytes,
+      margin: 2 * bytes <= most ? Math.max(margin, LEAN_MARGIN) : margin,
+      graph,
+      time: undisturbedClock(() => timeRun(() => graph.run(feeds)), processors),
+    });
   }
-  const time = async ({ graph }: Candidate) => {
-    const began = performance.now();
-    await graph.run(feeds);
-    return performance.now() - began;
-  };
-  const finalists = await race(candidates, time, {
+  const finalists = await race(candidates, ({ time }) => time(), {
     ...(rounds !== undefined && { rounds }),
     ...(earlier && { earlier: earlier.map(({ times }) => times) }),
     marginOf,
@@ -132,7 +137,11 @@ export function workOf({ operands, forms, uses }: Question): number {
 export const placeholders = (operands: readonly Tensor[]): Tensor[] =>
   operands.map(({ shape, dtype }, i) => input(`operand${i}`, shape, dtype));
 
-/** Arbitrary values in −1..1: kernels might skip zeros. */
+/** Arbitrary values in −1..1 for all inputs: kernels might skip zeros. */
+function noiseFor(sum: Tensor): Values {
+  return Object.fromEntries([...inputsOf({ sum })].map(([name, { shape }]) => [name, noise(sizeOf(shape))]));
+}
+
 function noise(size: number): Float32Array {
   const values = new Float32Array(size);
   for (let i = 0; i < size; i++) values[i] = Math.sin(i);
