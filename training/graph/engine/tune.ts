@@ -38,6 +38,9 @@ const SHARE = 0.001;
 /** How often a question is raced while its answer is not clear. */
 const PASSES = 2;
 
+/** A form of the file is wrong where another takes less time by more than this part: closer ones may win by chance. */
+const CLEARLY_WRONG = 0.1;
+
 /** How long the answers of the file are checked. The last check that is begun in this time is ended. */
 const CHECK_MILLISECONDS = 300;
 
@@ -155,7 +158,8 @@ async function isStale(
   const began = performance.now();
   for (const [question, form] of known.toSorted(([a], [b]) => workOf(b) - workOf(a))) {
     if (performance.now() - began > CHECK_MILLISECONDS) break;
-    const finalists = await raceForms(question, options, { rounds: LEAST_ROUNDS, margin: margins.get(question)! });
+    const margin = Math.max(CLEARLY_WRONG, margins.get(question)!);
+    const finalists = await raceForms(question, options, { rounds: LEAST_ROUNDS, margin });
     if (!finalists.some(({ candidate }) => candidate.name === form)) return true;
   }
   return false;

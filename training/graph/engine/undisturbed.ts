@@ -1,7 +1,8 @@
 // The time of a run that other programs did not disturb, on a machine that does other things too.
 
-/** Runs for one time, at most. */
-const TRIES = 10;
+/** Runs for one time, at most, and milliseconds after which there are no more. */
+const TRIES = 20;
+const ENOUGH_MILLISECONDS = 250;
 
 /** The part of the usual processors that an undisturbed run has. */
 const NEARLY_ALL = 0.9;
@@ -15,8 +16,8 @@ export interface Timing {
 
 /**
  * A clock for runs that do the same each time. Threads of onnxruntime spin while they wait for each other, so a run
- * always has as many processors, unless another program takes one: then it runs again. What counts after ten such runs is the
- * one that had the most.
+ * always has as many processors, unless another program takes one: then it runs again. What counts after
+ * twenty such runs, or a quarter of a second, is the one that had the most, which is the usual from then on.
  *
  * @param timeOnce Runs once; {@link timeRun} with what is to be timed.
  * @param most How many processors a run can have at most; 0 where they say nothing, and every run counts.
@@ -26,13 +27,15 @@ export function undisturbedClock(timeOnce: () => Promise<Timing>, most: number):
   let usual = most;
   return async () => {
     let best = await timeOnce();
-    for (let tries = 1; tries < TRIES && best.processors < NEARLY_ALL * usual; tries++) {
+    let spent = best.milliseconds;
+    for (let tries = 1; tries < TRIES && spent < ENOUGH_MILLISECONDS; tries++) {
+      if (best.processors >= NEARLY_ALL * usual) break;
       const again = await timeOnce();
+      spent += again.milliseconds;
       if (again.processors > best.processors) best = again;
     }
-    // Ten in a row may all be disturbed, so less is not at once the usual.
     const isUsual = best.processors >= NEARLY_ALL * usual;
-    usual = isUsual ? Math.max(usual, best.processors) : (usual + best.processors) / 2;
+    usual = isUsual ? Math.max(usual, best.processors) : best.processors;
     return best.milliseconds;
   };
 }
