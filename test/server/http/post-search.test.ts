@@ -68,6 +68,21 @@ describe("POST /v1/search", () => {
     assertMatches(body.matches, all.slice(0, 3));
   });
 
+  it("answers in UTF-8, with its length in bytes", async () => {
+    const search = async () => {
+      const { body, headers, text } = await server.http.post("/v1/search").send({ id: ids[8], k: 1 }).expect(200);
+      assert.equal(headers["content-length"], String(Buffer.byteLength(text)));
+      return body.matches[0];
+    };
+    const nearest = await search();
+    const change = (metadata: object) => server.http.patch(`/v1/images/${nearest.id}`).send({ metadata }).expect(200);
+    for (const name of ["\u00fc", "日本", "\ud83d\udeb2", "\ud800"]) {
+      await change({ name });
+      assert.equal((await search()).metadata.name, name);
+    }
+    await change({ name: null });
+  });
+
   const vector = Array(16).fill(0.5);
   for (const [what, body, status, code] of [
     ["an unknown id", { id: "unknown" }, 404, "image_not_found"],
