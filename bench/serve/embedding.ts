@@ -44,17 +44,12 @@ export async function measureEmbedding(
       const { requestsPerSecond } = await fire(server.url, [shot], { connections: CONNECTIONS, seconds });
       rounds.push({ http: requestsPerSecond * BATCH, bound: await bareRate(models, files, seconds) });
     }
+    const ratesOf = (side: "http" | "bound") => rounds.map((round) => round[side]);
     const ratios = rounds.map(({ http, bound }) => http / bound);
     return {
       image: `JPEG ${width}×${height}`,
-      imagesPerSecond: middle(
-        rounds.map(({ http }) => http),
-        0,
-      ),
-      bound: middle(
-        rounds.map(({ bound }) => bound),
-        0,
-      ),
+      imagesPerSecond: middle(ratesOf("http"), 0),
+      bound: middle(ratesOf("bound"), 0),
       ratio: middle(ratios, 2),
       ratios: spread(ratios, 2),
     };

@@ -66,8 +66,8 @@ export async function compile(
     graphOptimizationLevel: onCpu ? "disabled" : "all",
     enableMemPattern: false, // its planned block comes on top of what the first, unplanned run allocated
     logSeverityLevel: 3,
-    // Threads wait for work spinning, and would do so for 30 ms after a run: on the cores of whatever runs next, such as
-    // the form that this one is raced against.
+    // Threads spin while they wait for work, and would go on for 30 ms after a run, on the cores that whatever runs next
+    // needs: another form in the tuner's race, for one.
     extra: { session: { force_spinning_stop: "1" } },
     ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
   });

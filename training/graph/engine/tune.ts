@@ -38,7 +38,7 @@ const SHARE = 0.001;
 /** How often a question is raced while its answer is not clear. */
 const PASSES = 2;
 
-/** A form of the file is wrong where another takes less time by more than this part: closer ones may win by chance. */
+/** A remembered form is wrong where it takes longer than another by this part or more. Less may be chance. */
 const CLEARLY_WRONG = 0.1;
 
 /** How long the answers of the file are checked. The last check that is begun in this time is ended. */

@@ -1,7 +1,8 @@
 // The time of a run that other programs did not disturb, on a machine that does other things too.
 
-/** Runs for one time, at most, and milliseconds after which there are no more. */
-const TRIES = 20;
+/** Runs for one time, at most. */
+const MOST_RUNS = 20;
+/** After so long there are no more. */
 const ENOUGH_MILLISECONDS = 250;
 
 /** The part of the usual processors that an undisturbed run has. */
@@ -16,8 +17,8 @@ export interface Timing {
 
 /**
  * A clock for runs that do the same each time. Threads of onnxruntime spin while they wait for each other, so a run
- * always has as many processors, unless another program takes one: then it runs again. What counts after
- * twenty such runs, or a quarter of a second, is the one that had the most, which is the usual from then on.
+ * always has as many processors, unless another program takes one: then it runs again. After twenty such runs, or a
+ * quarter of a second, the one that had the most processors counts, and so many are the usual from then on.
  *
  * @param timeOnce Runs once; {@link timeRun} with what is to be timed.
  * @param most How many processors a run can have at most; 0 where they say nothing, and every run counts.
@@ -25,17 +26,16 @@ export interface Timing {
  */
 export function undisturbedClock(timeOnce: () => Promise<Timing>, most: number): () => Promise<number> {
   let usual = most;
+  const isUsual = ({ processors }: Timing) => processors >= NEARLY_ALL * usual;
   return async () => {
     let best = await timeOnce();
     let spent = best.milliseconds;
-    for (let tries = 1; tries < TRIES && spent < ENOUGH_MILLISECONDS; tries++) {
-      if (best.processors >= NEARLY_ALL * usual) break;
+    for (let runs = 1; !isUsual(best) && runs < MOST_RUNS && spent < ENOUGH_MILLISECONDS; runs++) {
       const again = await timeOnce();
       spent += again.milliseconds;
       if (again.processors > best.processors) best = again;
     }
-    const isUsual = best.processors >= NEARLY_ALL * usual;
-    usual = isUsual ? Math.max(usual, best.processors) : best.processors;
+    usual = isUsual(best) ? Math.max(usual, best.processors) : best.processors;
     return best.milliseconds;
   };
 }
