@@ -1,7 +1,8 @@
 // A server put together from its parts: storage, generations, swaps and the HTTP interface, with the order of their
 // start and end.
-import type { RequestListener } from "node:http";
+
 import { join, resolve } from "node:path";
+import type { Express } from "express";
 import type { Logger } from "pino";
 import { AppError } from "../core/errors.ts";
 import { readOnnx } from "../core/model.ts";
@@ -45,7 +46,7 @@ export type Parts = typeof PARTS;
 
 /** A server put together, with nothing open yet but its storage. */
 export interface Assembled {
-  readonly app: RequestListener;
+  readonly app: Express;
   hasKeys(): Promise<boolean>;
   /** Loads the active model, goes on with a swap that was interrupted, and watches the models folder. */
   open(): Promise<string>;

@@ -1,6 +1,6 @@
 // A server on a port of its own, or one to mount: listen, check the keys, drain.
 import { once } from "node:events";
-import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
+import type { RequestListener, Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { AppError, hasErrno } from "../core/errors.ts";
 import { assemble, type Parts } from "./assemble.ts";
@@ -8,6 +8,7 @@ import { type Config, type Options, parseConfig } from "./config.ts";
 import type { Access } from "./domain/api-key.ts";
 import { isLoopback } from "./http/access.ts";
 import { createConnections } from "./http/connections.ts";
+import { createExpressServer } from "./http/express-server.ts";
 
 /** A server that answers requests. */
 export interface RunningServer {
@@ -34,7 +35,8 @@ export async function start(options: Options = {}, replaced: Partial<Parts> = {}
   const assembled = await assemble(config, { access: demandsKeys(config) ? "keys" : "this machine", url }, replaced);
   // Node cuts off clients that send too slowly, and looks for them once a second.
   const connections = createConnections({ readSeconds: config.readSeconds, maxUnreadBytes: MAX_UNREAD_BYTES });
-  const server: Server = createHttpServer({ connectionsCheckingInterval: 1000 }, connections.oneAtATime(assembled.app));
+  const { app } = assembled;
+  const server: Server = createExpressServer(app, { connectionsCheckingInterval: 1000 }, connections.oneAtATime(app));
   connections.guard(server);
   server.requestTimeout = config.requestSeconds * 1000;
   server.headersTimeout = Math.min(config.requestSeconds, 20) * 1000;
