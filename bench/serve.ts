@@ -11,7 +11,7 @@ import { measureSearch, type SearchReport } from "./serve/searching.ts";
 const options = new Command("bench:serve")
   .option("--images <counts>", "sizes of the collections that are searched, such as 10000,100000", "10000,100000")
   .option("--connections <number>", "connections that search", Number, 32)
-  .option("--seconds <number>", "of each measurement", Number, 3)
+  .option("--seconds <number>", "of each measurement", Number, 5)
   .option("--no-embed", "leave embedding out")
   .option("--json", "print JSON only")
   .parse()

@@ -8,7 +8,7 @@ import { packageRoot } from "../../core/paths.ts";
 import { picture } from "../../support/pictures.ts";
 import { startServerProcess } from "../../support/server-process.ts";
 import { middle, spread } from "../sides.ts";
-import { fire } from "./load.ts";
+import { createRate, fire, SETTLING } from "./load.ts";
 
 /** Images of one batch, and of one request. */
 const BATCH = 32;
@@ -78,17 +78,16 @@ async function bareRate(models: string, files: readonly Buffer[], seconds: numbe
     for (const [i, own] of decoded.entries()) pixels.set(own, i * bytes);
     return pixels;
   };
-  const began = performance.now();
-  let images = 0;
+  const until = performance.now() + (SETTLING + seconds) * 1000;
+  const embedded = createRate();
   let next = decode();
-  while (performance.now() - began < seconds * 1000) {
+  while (performance.now() < until) {
     const pixels = await next;
     next = decode();
     await session.embed(pixels, BATCH);
-    images += BATCH;
+    embedded.count(BATCH);
   }
-  const rate = (images * 1000) / (performance.now() - began);
   await next;
   await session.close();
-  return rate;
+  return embedded.perSecond();
 }

@@ -131,7 +131,7 @@ export async function openUploadSpace(folder: string, { maxOnDisk }: { maxOnDisk
         forget();
         throw hasErrno(error, "ENOSPC") || hasErrno(error, "EDQUOT") ? noRoom() : error;
       }
-      return part ? onDiskOf(part, size) : inMemory(Buffer.concat(chunks));
+      return part ? onDiskOf(part, size) : inMemory(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
     },
     hold() {
       let own = 0;

@@ -3,6 +3,7 @@ import { numbersOf } from "../../../core/vector.ts";
 import type { Collection } from "../../collection/collection.ts";
 import { readMultipart, type UploadLimits, uploadedImages } from "../multipart.ts";
 import { onlyMethods } from "../problem.ts";
+import { sendJson } from "../send-json.ts";
 
 /** `POST /v1/embeddings`: embeds the images of a multipart body, all or none; nothing is stored. */
 export function embeddingRoutes(app: Express, collection: Collection, limits: UploadLimits): void {
@@ -10,7 +11,7 @@ export function embeddingRoutes(app: Express, collection: Collection, limits: Up
     .route("/v1/embeddings")
     .post(readMultipart(limits), async (request, response) => {
       const { embeddings, ...rest } = await collection.embed(uploadedImages(request));
-      response.json({ ...rest, embeddings: embeddings.map(numbersOf) });
+      sendJson(response, { ...rest, embeddings: embeddings.map(numbersOf) });
     })
     .all(onlyMethods("POST"));
 }
