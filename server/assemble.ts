@@ -2,7 +2,6 @@
 // start and end.
 
 import { join, resolve } from "node:path";
-import type { Express } from "express";
 import type { Logger } from "pino";
 import { AppError } from "../core/errors.ts";
 import { readOnnx } from "../core/model.ts";
@@ -18,6 +17,7 @@ import type { ServerRecord } from "./domain/server.ts";
 import { openGeneration } from "./generation/generation.ts";
 import { createGenerations, type Generations } from "./generation/generations.ts";
 import { createApp } from "./http/app.ts";
+import type { ExpressApp } from "./http/express-server.ts";
 import { openUploadSpace } from "./http/upload-space.ts";
 import { createLogger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
@@ -46,7 +46,7 @@ export type Parts = typeof PARTS;
 
 /** A server put together, with nothing open yet but its storage. */
 export interface Assembled {
-  readonly app: Express;
+  readonly app: ExpressApp;
   hasKeys(): Promise<boolean>;
   /** Loads the active model, goes on with a swap that was interrupted, and watches the models folder. */
   open(): Promise<string>;

@@ -10,14 +10,15 @@ import {
   type ServerOptions,
   ServerResponse,
 } from "node:http";
-import type { Express } from "express";
+
+/** What is needed of an express application, in types that do not ask users for those of express. */
+export type ExpressApp = RequestListener & { request: object; response: object };
 
 /** As `http.createServer`, for an application that is mounted in no other. `listener` hands requests on to it. */
-export function createExpressServer(app: Express, options: ServerOptions, listener: RequestListener = app): Server {
+export function createExpressServer(app: ExpressApp, options: ServerOptions, listener: RequestListener = app): Server {
   class AppRequest extends IncomingMessage {}
   class AppResponse extends ServerResponse {}
-  const prototypes: { request?: object; response?: object } = app;
-  prototypes.request = Object.setPrototypeOf(AppRequest.prototype, app.request);
-  prototypes.response = Object.setPrototypeOf(AppResponse.prototype, app.response);
+  app.request = Object.setPrototypeOf(AppRequest.prototype, app.request);
+  app.response = Object.setPrototypeOf(AppResponse.prototype, app.response);
   return createServer({ ...options, IncomingMessage: AppRequest, ServerResponse: AppResponse }, listener);
 }
